@@ -1,0 +1,74 @@
+// struct kvm_run (offsets from the run page) and the KVM numbers that the core itself uses (<linux/kvm.h>). Constants only.
+
+export const RUN_REQUEST_INTERRUPT_WINDOW: u32 = 0;
+export const RUN_IMMEDIATE_EXIT: u32 = 1;
+export const RUN_EXIT_REASON: u32 = 8;
+export const RUN_READY_FOR_INTERRUPT_INJECTION: u32 = 12;
+export const RUN_IF_FLAG: u32 = 13;
+export const RUN_FLAGS: u32 = 14;
+export const RUN_CR8: u32 = 16;
+export const RUN_APIC_BASE: u32 = 24;
+export const RUN_UNION: u32 = 32;
+export const RUN_IO_DIRECTION: u32 = 32;
+export const RUN_IO_SIZE: u32 = 33;
+export const RUN_IO_PORT: u32 = 34;
+export const RUN_IO_COUNT: u32 = 36;
+export const RUN_IO_DATA_OFFSET: u32 = 40;
+export const RUN_MMIO_PHYS_ADDR: u32 = 32;
+export const RUN_MMIO_DATA: u32 = 40;
+export const RUN_MMIO_LEN: u32 = 48;
+export const RUN_MMIO_IS_WRITE: u32 = 52;
+export const RUN_DEBUG_EXCEPTION: u32 = 32;
+export const RUN_DEBUG_PC: u32 = 40;
+export const RUN_DEBUG_DR6: u32 = 48;
+export const RUN_DEBUG_DR7: u32 = 56;
+export const RUN_FAIL_REASON: u32 = 32;
+export const RUN_FAIL_CPU: u32 = 40;
+export const RUN_INTERNAL_SUBERROR: u32 = 32;
+export const RUN_INTERNAL_NDATA: u32 = 36;
+export const RUN_INTERNAL_DATA: u32 = 40;
+export const RUN_EMULATION_FLAGS: u32 = 40;
+export const RUN_EMULATION_INSN_SIZE: u32 = 48;
+export const RUN_EMULATION_INSN_BYTES: u32 = 49;
+export const RUN_SYSTEM_EVENT_TYPE: u32 = 32;
+export const RUN_MSR_ERROR: u32 = 32;
+export const RUN_MSR_REASON: u32 = 40;
+export const RUN_MSR_INDEX: u32 = 44;
+export const RUN_MSR_DATA: u32 = 48;
+export const RUN_HYPERCALL_NR: u32 = 32;
+export const RUN_VALID_REGS: u32 = 288;
+export const RUN_DIRTY_REGS: u32 = 296;
+export const RUN_SYNC_REGS: u32 = 304;
+
+export const KVM_EXIT_UNKNOWN: u32 = 0;
+export const KVM_EXIT_EXCEPTION: u32 = 1;
+export const KVM_EXIT_IO: u32 = 2;
+export const KVM_EXIT_HYPERCALL: u32 = 3;
+export const KVM_EXIT_DEBUG: u32 = 4;
+export const KVM_EXIT_HLT: u32 = 5;
+export const KVM_EXIT_MMIO: u32 = 6;
+export const KVM_EXIT_IRQ_WINDOW_OPEN: u32 = 7;
+export const KVM_EXIT_SHUTDOWN: u32 = 8;
+export const KVM_EXIT_FAIL_ENTRY: u32 = 9;
+export const KVM_EXIT_INTR: u32 = 10;
+export const KVM_EXIT_INTERNAL_ERROR: u32 = 17;
+export const KVM_EXIT_SYSTEM_EVENT: u32 = 24;
+export const KVM_EXIT_IO_IN: u32 = 0;
+export const KVM_EXIT_IO_OUT: u32 = 1;
+export const KVM_INTERNAL_ERROR_EMULATION: u32 = 1;
+export const KVM_INTERNAL_ERROR_DELIVERY_EV: u32 = 3;
+
+export const KVM_MEM_LOG_DIRTY_PAGES: u32 = 1;
+export const KVM_MEM_READONLY: u32 = 2;
+
+export const KVM_MP_STATE_RUNNABLE: u32 = 0;
+export const KVM_MP_STATE_UNINITIALIZED: u32 = 1;
+export const KVM_MP_STATE_INIT_RECEIVED: u32 = 2;
+export const KVM_MP_STATE_HALTED: u32 = 3;
+export const KVM_MP_STATE_SIPI_RECEIVED: u32 = 4;
+
+export const KVM_GUESTDBG_ENABLE: u32 = 0x1;
+export const KVM_GUESTDBG_SINGLESTEP: u32 = 0x2;
+export const KVM_GUESTDBG_USE_SW_BP: u32 = 0x10000;
+export const KVM_GUESTDBG_USE_HW_BP: u32 = 0x20000;
+export const KVM_GUESTDBG_BLOCKIRQ: u32 = 0x100000;

@@ -1,0 +1,129 @@
+// The one memory: where everything of a virtual machine lives. Constants only, read by asc and by tsc alike.
+//
+//   0x0000_0000  guard page: never used, so that offset 0 can mean "none"
+//   0x0000_0400  read-only data of the core (asc's memoryBase), the same bytes for every instance
+//   0x0001_0000  VM page           header, slot table, dirty-harvest words, locks
+//   0x0002_0000  irqchip           8259 pair | IOAPIC | 8254 | kvmclock, a page each
+//   0x0003_0000  devices           sixteen pages, one a device
+//   0x0004_0000  rings             console in and out, exit trace
+//   0x0010_0000  page flags        a byte for each 4 KiB page of this memory (holds code, pinned)
+//   0x0020_0000  vCPU 0            VCPU_STRIDE bytes each, see below
+//   0x0020_0000 + vcpus * stride   heap: dirty bitmaps and guest RAM, 64 KiB aligned; hva = offset in this memory
+
+export const PAGE_SIZE: u32 = 0x1000;
+export const PAGE_SHIFT: u32 = 12;
+export const WASM_PAGE: u32 = 0x10000;
+
+export const VM_PAGE: u32 = 0x10000;
+export const IRQCHIP_BASE: u32 = 0x20000;
+export const PIC_PAGE: u32 = 0x20000;
+export const IOAPIC_PAGE: u32 = 0x21000;
+export const PIT_PAGE: u32 = 0x22000;
+export const CLOCK_PAGE: u32 = 0x23000;
+export const DEVICES_BASE: u32 = 0x30000;
+export const DEVICES_MAX: u32 = 16;
+/** Console rings: each a header of 64 bytes and then its data, see web/devices/ring.ts. */
+export const CONSOLE_OUT_RING: u32 = 0x40000;
+export const CONSOLE_IN_RING: u32 = 0x60000;
+export const RING_STRIDE: u32 = 0x20000;
+/** Exit trace: head word (u32) then TRACE_ENTRIES entries of TRACE_ENTRY_SIZE bytes. */
+export const TRACE_RING: u32 = 0x80000;
+export const TRACE_HEADER: u32 = 64;
+export const TRACE_ENTRY_SIZE: u32 = 64;
+export const TRACE_ENTRIES: u32 = 4096;
+
+export const PAGE_FLAGS: u32 = 0x100000;
+/** The page holds instructions that some vCPU has decoded. */
+export const PAGE_HOLDS_CODE: u32 = 1;
+
+export const VCPU_BASE: u32 = 0x200000;
+export const VCPU_STRIDE: u32 = 0x400000;
+export const MAX_VCPUS: u32 = 32;
+
+// A vCPU's area, offsets from its base. The first three pages are what mmap(vcpu fd) shows.
+export const VCPU_RUN: u32 = 0x0000;
+export const VCPU_PIO: u32 = 0x1000;
+export const VCPU_COALESCED: u32 = 0x2000;
+export const VCPU_PAGE: u32 = 0x3000;
+export const VCPU_LAPIC: u32 = 0x4000;
+export const VCPU_MSRS: u32 = 0x5000;
+export const VCPU_CPUID: u32 = 0x6000;
+export const VCPU_FPU: u32 = 0x7000;
+export const VCPU_DIRTY_RING: u32 = 0x10000;
+/** Software TLB: TLB_MODES arrays of TLB_ENTRIES entries; derived state. */
+export const VCPU_TLB: u32 = 0x20000;
+export const TLB_ENTRIES: u32 = 1024;
+export const TLB_ENTRY_SIZE: u32 = 32;
+export const TLB_MODE_STRIDE: u32 = 0x8000;
+export const TLB_SUPERVISOR: u32 = 0;
+export const TLB_USER: u32 = 1;
+/** Supervisor with SMAP in force (CR4.SMAP=1, EFLAGS.AC=0). */
+export const TLB_SMAP: u32 = 2;
+/** Never filled: every access takes the slow path (alignment check, data breakpoints). */
+export const TLB_NONE: u32 = 3;
+export const TLB_MODES: u32 = 4;
+/** Decode cache: a hash of block addresses, a scratch block, and the records; derived state. */
+export const VCPU_BLOCK_HASH: u32 = 0x40000;
+export const BLOCK_HASH_ENTRIES: u32 = 16384;
+export const VCPU_SCRATCH_BLOCK: u32 = 0x50000;
+export const VCPU_BLOCKS: u32 = 0x60000;
+export const VCPU_BLOCKS_END: u32 = 0x400000;
+
+// TLB entry: linear page tags (bit 0 set = empty), and hva - la.
+export const TLB_READ: u32 = 0;
+export const TLB_WRITE: u32 = 8;
+export const TLB_EXEC: u32 = 16;
+/** i32: hva = wrap(la) + addend. */
+export const TLB_ADDEND: u32 = 24;
+export const TLB_FLAGS: u32 = 28;
+export const TLB_GLOBAL: u32 = 1;
+
+// VM page: offsets from VM_PAGE.
+export const VM_MAGIC_VALUE: u32 = 0x52545556; // "VUTR"
+export const VM_LAYOUT_VERSION: u32 = 1;
+export const VM_MAGIC: u32 = 0x000;
+export const VM_VERSION: u32 = 0x004;
+/** Number of vCPU areas reserved. */
+export const VM_MAX_VCPUS: u32 = 0x008;
+/** Bitmap of created vCPU ids (u32, atomic). */
+export const VM_VCPUS: u32 = 0x00c;
+/** Bumped whenever the slot table changes; slot caches compare it. */
+export const VM_GENERATION: u32 = 0x010;
+/** 1 after KVM_CREATE_IRQCHIP. */
+export const VM_HAS_IRQCHIP: u32 = 0x014;
+/** 1 after KVM_CREATE_PIT2. */
+export const VM_HAS_PIT: u32 = 0x018;
+/** Id of the vCPU that holds EXCLUSIVE, plus 1; 0 = nobody. */
+export const VM_EXCLUSIVE_OWNER: u32 = 0x01c;
+/** Lock of the slot table, of the irqchip, of the heap (0 free, 1 held). */
+export const VM_SLOT_LOCK: u32 = 0x020;
+export const VM_IRQ_LOCK: u32 = 0x024;
+export const VM_HEAP_LOCK: u32 = 0x028;
+/** First free heap byte and the size of the memory in 64 KiB pages (u32 each). */
+export const VM_HEAP_TOP: u32 = 0x02c;
+export const VM_ENGINE: u32 = 0x030;
+export const ENGINE_PARALLEL: u32 = 0;
+export const ENGINE_DETERMINISTIC: u32 = 1;
+/** u64: virtual time in ns (deterministic engine), advanced by the engine. */
+export const VM_VIRTUAL_NS: u32 = 0x038;
+/** u64: TSC frequency in kHz. */
+export const VM_TSC_KHZ: u32 = 0x040;
+/** u64: seed of the deterministic schedule. */
+export const VM_SEED: u32 = 0x048;
+export const VM_BOOT_CPU: u32 = 0x050;
+/** Words that the VMM floor may use (event wake-up, machine state): 0x080..0x0ff. */
+export const VM_VMM_WORDS: u32 = 0x080;
+
+/** Slot table: entries sorted by nothing; id = index. */
+export const VM_SLOTS: u32 = 0x1000;
+export const SLOT_ENTRY_SIZE: u32 = 64;
+export const MAX_SLOTS: u32 = 256;
+// Slot entry.
+export const SLOT_GPA: u32 = 0; // u64
+export const SLOT_SIZE: u32 = 8; // u64 bytes; 0 = no slot
+export const SLOT_HVA: u32 = 16; // u32 offset in this memory
+export const SLOT_FLAGS: u32 = 20; // u32 KVM_MEM_*
+export const SLOT_BITMAP: u32 = 24; // u32 offset of the dirty bitmap, 0 = none
+export const SLOT_ID: u32 = 28; // u32
+/** Highest used slot index + 1 (u32), so that a look-up stops early. */
+export const VM_SLOT_COUNT: u32 = 0x054;

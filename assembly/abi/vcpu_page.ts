@@ -1,0 +1,232 @@
+// The vCPU page: the live state of one virtual processor, offsets from its start. Constants only.
+
+/** General registers in encoding order (rax rcx rdx rbx rsp rbp rsi rdi r8..r15), u64 each. */
+export const V_GPR: u32 = 0x000;
+/** Always zero: the "register" of an address without base or index. */
+export const V_ZERO: u32 = 0x080;
+/** RIP; inside a block, the RIP of the block's first instruction. */
+export const V_RIP: u32 = 0x088;
+// Lazy flags, see cpu/flags.ts.
+export const V_LF_KIND: u32 = 0x090;
+/** The carry flag as 0 or 1 for INC and DEC; for LF_PARTIAL CF, OF and AF as EFLAGS bits. */
+export const V_LF_CF: u32 = 0x094;
+export const V_LF_A: u32 = 0x098;
+export const V_LF_B: u32 = 0x0a0;
+export const V_LF_RES: u32 = 0x0a8;
+/** EFLAGS; the six arithmetic bits are valid only while V_LF_KIND is LF_EXPLICIT. */
+export const V_RFLAGS: u32 = 0x0b0;
+/** Decode mode, MODE_* bits. */
+export const V_MODE: u32 = 0x0b4;
+export const V_CPL: u32 = 0x0b8;
+/** Address of the TLB array in force for data accesses. */
+export const V_TLB: u32 = 0x0bc;
+/** Request bits, set by anybody with atomic or; a cleared bit is the acknowledgement. */
+export const V_REQUESTS: u32 = 0x0c0;
+/** VCPU_OUT, VCPU_IN or VCPU_PARKED (atomic; notified on change). */
+export const V_STATE: u32 = 0x0c4;
+/** Instructions left of this run's budget (i32). */
+export const V_BUDGET: u32 = 0x0c8;
+export const V_ID: u32 = 0x0cc;
+/** u64: instructions retired up to the last block edge. */
+export const V_ICOUNT: u32 = 0x0d0;
+/** Pending fault: vector + 1 (0 = none), whether it has an error code, the code, and its address. */
+export const V_FAULT: u32 = 0x0d8;
+export const V_FAULT_HAS_CODE: u32 = 0x0dc;
+export const V_FAULT_CODE: u32 = 0x0e0;
+/** What a #DB brings for DR6 (u32). */
+export const V_FAULT_DR6: u32 = 0x0e4;
+export const V_FAULT_ADDRESS: u32 = 0x0e8; // u64
+
+// Segment registers: SEG_STRIDE bytes each, in the order ES CS SS DS FS GS LDTR TR.
+export const V_SEGS: u32 = 0x100;
+export const SEG_STRIDE: u32 = 32;
+export const SEG_BASE: u32 = 0; // u64
+export const SEG_LIMIT: u32 = 8; // u32, in bytes (granularity applied)
+export const SEG_ATTR: u32 = 12; // u32: ATTR_* bits
+export const SEG_SELECTOR: u32 = 16; // u32
+export const ES: u32 = 0;
+export const CS: u32 = 1;
+export const SS: u32 = 2;
+export const DS: u32 = 3;
+export const FS: u32 = 4;
+export const GS: u32 = 5;
+export const LDTR: u32 = 6;
+export const TR: u32 = 7;
+// Attributes as in the second word of a descriptor (bits 8..23 shifted down), SDM vol. 3, 3.4.5.
+export const ATTR_TYPE: u32 = 0x000f;
+export const ATTR_ACCESSED: u32 = 0x0001;
+/** Data: writable. Code: readable. */
+export const ATTR_RW: u32 = 0x0002;
+/** Data: expand down. Code: conforming. */
+export const ATTR_DC: u32 = 0x0004;
+export const ATTR_CODE: u32 = 0x0008;
+export const ATTR_S: u32 = 0x0010;
+export const ATTR_DPL_SHIFT: u32 = 5;
+export const ATTR_P: u32 = 0x0080;
+export const ATTR_AVL: u32 = 0x1000;
+export const ATTR_L: u32 = 0x2000;
+export const ATTR_DB: u32 = 0x4000;
+export const ATTR_G: u32 = 0x8000;
+export const ATTR_UNUSABLE: u32 = 0x10000;
+
+export const V_GDT_BASE: u32 = 0x200; // u64
+export const V_GDT_LIMIT: u32 = 0x208; // u32
+export const V_IDT_BASE: u32 = 0x210; // u64
+export const V_IDT_LIMIT: u32 = 0x218; // u32
+export const V_CR0: u32 = 0x220; // u64 each
+export const V_CR2: u32 = 0x228;
+export const V_CR3: u32 = 0x230;
+export const V_CR4: u32 = 0x238;
+export const V_CR8: u32 = 0x240;
+export const V_EFER: u32 = 0x248;
+export const V_XCR0: u32 = 0x250;
+export const V_APIC_BASE: u32 = 0x258;
+export const V_DR: u32 = 0x260; // eight u64: DR0..DR3, (4, 5 unused), DR6, DR7
+export const V_PDPTR: u32 = 0x2a0; // four u64: PAE page-directory pointers, loaded with CR3
+// MSRs with a home of their own, u64 each.
+export const V_STAR: u32 = 0x2c0;
+export const V_LSTAR: u32 = 0x2c8;
+export const V_CSTAR: u32 = 0x2d0;
+export const V_FMASK: u32 = 0x2d8;
+export const V_KERNEL_GS_BASE: u32 = 0x2e0;
+export const V_SYSENTER_CS: u32 = 0x2e8;
+export const V_SYSENTER_ESP: u32 = 0x2f0;
+export const V_SYSENTER_EIP: u32 = 0x2f8;
+export const V_PAT: u32 = 0x300;
+export const V_TSC_OFFSET: u32 = 0x308;
+export const V_TSC_AUX: u32 = 0x310;
+export const V_TSC_DEADLINE: u32 = 0x318;
+export const V_MISC_ENABLE: u32 = 0x320;
+
+/** Interrupt shadow: SHADOW_* bits, gone after the next instruction. */
+export const V_SHADOW: u32 = 0x340;
+export const SHADOW_MOV_SS: u32 = 1;
+export const SHADOW_STI: u32 = 2;
+/** KVM_MP_STATE_* (u32, atomic). */
+export const V_MP_STATE: u32 = 0x344;
+/** Queued external interrupt of KVM_INTERRUPT: vector + 1, 0 = none. */
+export const V_IRQ_QUEUED: u32 = 0x348;
+export const V_NMI_PENDING: u32 = 0x34c;
+export const V_NMI_MASKED: u32 = 0x350;
+/** SIPI vector received; -1 = none. */
+export const V_SIPI_VECTOR: u32 = 0x354;
+/** DR6 bits of a trap that waits for the end of the instruction (data breakpoint, task switch). */
+export const V_DB_PENDING: u32 = 0x358;
+/** KVM_SET_GUEST_DEBUG control word and DR7 of the debugger. */
+export const V_DEBUG_CONTROL: u32 = 0x35c;
+export const V_DEBUG_DR: u32 = 0x360; // eight u64
+/** Vector of an event that is being delivered (nested faults, KVM_EXIT_SHUTDOWN); -1 = none. */
+export const V_DELIVERING: u32 = 0x3a0;
+/** RF suppresses instruction breakpoints for one instruction. */
+export const V_STEPPING: u32 = 0x3a4;
+/** What an exit left to complete when KVM_RUN is entered again: PENDING_*. */
+export const V_PENDING: u32 = 0x3a8;
+export const PENDING_NONE: u32 = 0;
+/** IN, INS: the data page holds what the instruction reads when it starts again. */
+export const PENDING_PIO_IN: u32 = 1;
+/** MMIO read: kvm_run.mmio.data goes into the replay list. */
+export const PENDING_MMIO_READ: u32 = 2;
+/** Nothing to complete: the instruction has finished (OUT, MMIO write). */
+export const PENDING_DONE: u32 = 3;
+/** RDMSR / WRMSR exits to user space. */
+export const PENDING_MSR: u32 = 4;
+/** MMIO write of several fragments: the next one exits on re-entry. */
+export const PENDING_MMIO_WRITE: u32 = 5;
+/** MMIO reads that the current instruction has had answered: count, position, then REPLAY_MAX (gpa u64, size u32, pad, data u64). */
+export const V_REPLAY_COUNT: u32 = 0x3ac;
+export const V_REPLAY_NEXT: u32 = 0x3b0;
+export const V_REPLAY: u32 = 0x600;
+export const REPLAY_ENTRY: u32 = 24;
+export const REPLAY_MAX: u32 = 16;
+/** Data that crosses pages or belongs to MMIO is gathered here (64 bytes), then committed. */
+export const V_SCRATCH: u32 = 0x400;
+export const V_COMMIT_HVA1: u32 = 0x440;
+export const V_COMMIT_LEN1: u32 = 0x444;
+export const V_COMMIT_HVA2: u32 = 0x448;
+export const V_COMMIT_LEN2: u32 = 0x44c;
+/** gpa of each part when its hva is 0 (MMIO); u64 each. */
+export const V_COMMIT_GPA1: u32 = 0x450;
+export const V_COMMIT_GPA2: u32 = 0x458;
+/** Bytes of an instruction that crosses a page. */
+export const V_FETCH: u32 = 0x460; // 32 bytes
+/** Decode cache: next free byte (offset address), end of what is in use. */
+export const V_BLOCKS_TOP: u32 = 0x480;
+/** Set by a store to a page with code: the current block may be stale. */
+export const V_CODE_CHANGED: u32 = 0x484;
+/** Queue of hva pages whose code changed: lock, count, then CODE_QUEUE_MAX page numbers (u32). */
+export const V_CODE_QUEUE_COUNT: u32 = 0x488;
+export const V_CODE_QUEUE: u32 = 0x500;
+export const CODE_QUEUE_MAX: u32 = 64;
+/** Walk result: physical address (u64), access rights, page size, for callers of walk(). */
+export const V_WALK_GPA: u32 = 0x490;
+export const V_WALK_FLAGS: u32 = 0x498;
+/** Statistics, u64 each: blocks decoded, TLB misses, faults, interrupts, exits. */
+export const V_STAT_BLOCKS: u32 = 0x4a0;
+export const V_STAT_TLB_MISSES: u32 = 0x4a8;
+export const V_STAT_FAULTS: u32 = 0x4b0;
+export const V_STAT_INTERRUPTS: u32 = 0x4b8;
+export const V_STAT_EXITS: u32 = 0x4c0;
+/** u64 ns: machine time at which the engine should enter this vCPU again at the latest; 0 = none. */
+export const V_WAKE_AT: u32 = 0x4c8;
+/** Counts changes that wake a halted vCPU (futex word: wait on it with its old value). */
+export const V_WAKE: u32 = 0x4d0;
+/** Instruction length of the software interrupt or trap that is being delivered. */
+export const V_NEXT_RIP: u32 = 0x4d8; // u64
+export const V_CURRENT_RECORD: u32 = 0x4e0;
+/** KVM_INTERRUPT / PIC / LAPIC: last injected vector, for KVM_GET_VCPU_EVENTS. */
+export const V_INJECTED: u32 = 0x4e4;
+/** 0x800..0xfff of the vCPU page belong to the VMM floor (paused word, event word, thread state). */
+export const V_VMM_WORDS: u32 = 0x800;
+
+// V_MODE bits.
+export const MODE_16: u32 = 0;
+export const MODE_32: u32 = 1;
+export const MODE_64: u32 = 2;
+export const MODE_SIZE: u32 = 3;
+/** CS, DS, ES and SS are flat (base 0, limit 4 GiB, readable and writable) and the stack is 32 bits wide. */
+export const MODE_FLAT: u32 = 4;
+/** The stack pointer is 32 bits wide (SS.B). */
+export const MODE_STACK32: u32 = 8;
+/** Real mode or virtual-8086 mode: far transfers load selectors without descriptors. */
+export const MODE_REAL: u32 = 16;
+
+// V_REQUESTS bits.
+export const REQ_PAUSE: u32 = 1;
+export const REQ_EXIT: u32 = 2;
+export const REQ_FLUSH_TLB: u32 = 4;
+export const REQ_FLUSH_WRITE_TLB: u32 = 8;
+/** Something about interrupts, INIT, SIPI or timers changed. */
+export const REQ_EVENTS: u32 = 16;
+export const REQ_EXCLUSIVE: u32 = 32;
+/** Pages in the code queue must leave the decode cache. */
+export const REQ_CODE: u32 = 64;
+
+// V_STATE.
+export const VCPU_OUT: u32 = 0;
+export const VCPU_IN: u32 = 1;
+export const VCPU_PARKED: u32 = 2;
+
+// V_LF_KIND: how to derive the arithmetic flags. A, B and RES are sign-extended from the operand size to 64 bits.
+export const LF_EXPLICIT: u32 = 0;
+/** ZF SF PF from RES; CF OF AF in V_LF_CF. */
+export const LF_PARTIAL: u32 = 1;
+export const LF_LOGIC: u32 = 2;
+export const LF_ADD: u32 = 3;
+export const LF_SUB: u32 = 4;
+/** ADC with carry in. */
+export const LF_ADC: u32 = 5;
+/** SBB with borrow in. */
+export const LF_SBB: u32 = 6;
+export const LF_INC: u32 = 7;
+export const LF_DEC: u32 = 8;
+
+/** What `run` returns. */
+export const RUN_EXIT: u32 = 0;
+/** The budget is used up. */
+export const RUN_BUDGET: u32 = 1;
+/** Halted or waiting for SIPI with an irqchip: wait on V_WAKE until V_WAKE_AT. */
+export const RUN_HALTED: u32 = 2;
+/** REQ_PAUSE or REQ_EXIT was seen. */
+export const RUN_REQUEST: u32 = 3;
+/** kvm_run.immediate_exit was set: EINTR. */
+export const RUN_INTERRUPTED: u32 = 4;
