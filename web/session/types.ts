@@ -1,0 +1,84 @@
+// What a session is: one machine as its user sees it, the same in a page and in Node. Types only.
+
+/** How a guest's code enters: see web/vmm/loaders. */
+export type EntryMode = 'real' | 'protected' | 'long';
+
+/** A memory slot beyond the machine's main memory, or a change to it. */
+export interface SlotRequest {
+  gpa: number;
+  size: number;
+  readonly?: boolean;
+  logDirty?: boolean;
+}
+
+/** What runs: one of a flat image, or a kernel with its protocol found by looking at the bytes. */
+export type Program =
+  | { kind: 'flat'; image: Uint8Array; at: number; mode: EntryMode }
+  | { kind: 'kernel'; kernel: Uint8Array; initrd?: Uint8Array; append?: string };
+
+export interface MachineOptions {
+  /** Guest memory in bytes, a multiple of 4096. */
+  memory: number;
+  cpus: number;
+  engine: 'parallel' | 'deterministic';
+  /** Seed of the deterministic engine's schedule. */
+  seed?: number;
+  /** Log dirty pages of the main memory slot. */
+  logDirty?: boolean;
+  slots?: SlotRequest[];
+  /** Port of the debug exit device (status = (value << 1) | 1). */
+  exitPort?: number;
+  program: Program;
+}
+
+/** stopped: made, never run. running, paused: as they say. ended: powered off, exited or crashed; memory stays readable. */
+export type MachineState = 'stopped' | 'running' | 'paused' | 'ended';
+
+/** How a machine ended, with one sentence for a person. */
+export interface Ending {
+  /** `exit`: debug exit port. `unclaimed`: an exit that no device claims parked the vCPU. */
+  reason: 'poweroff' | 'exit' | 'reset' | 'shutdown' | 'halted' | 'error';
+  status: number;
+  sentence: string;
+}
+
+export interface SessionStatus {
+  state: MachineState;
+  ending?: Ending;
+  /** A vCPU parked on an exit that nobody claimed. */
+  parked?: { vcpu: number; reason: number; sentence: string };
+  /** Error that the user must see (a worker died, memory refused). */
+  error?: string;
+}
+
+/** parallel: a worker per vCPU. deterministic: one worker. messages: one worker, and the page has no shared memory. */
+export type Tier = 'parallel' | 'deterministic' | 'messages';
+
+/** One machine. Every method that changes it resolves when the change is true (paused means that every vCPU stands). */
+export interface Session {
+  readonly tier: Tier;
+  /** One plain sentence about the tier for the user. */
+  readonly tierSentence: string;
+  readonly status: SessionStatus;
+  /** Calls back on every change of `status`; returns the unsubscriber. */
+  onStatus(listener: (status: SessionStatus) => void): () => void;
+  /** Bytes that the guest wrote to its serial console. */
+  onConsole(listener: (bytes: Uint8Array) => void): () => void;
+  /** The machine's memory: shared and live in the isolated tiers, else the last copy that was asked for. */
+  memory(): ArrayBufferLike;
+  /** Tier `messages`: asks for a fresh copy of the parts that views read; resolves at once elsewhere. */
+  refresh(ranges?: { offset: number; length: number }[]): Promise<void>;
+  run(): Promise<void>;
+  pause(): Promise<void>;
+  /** Runs exactly one instruction of a vCPU of a paused machine. */
+  step(vcpu: number): Promise<void>;
+  /** Back to the state after loading. */
+  reset(): Promise<void>;
+  /** Serial input from the user. */
+  input(bytes: Uint8Array): void;
+  /** KVM_GET_DIRTY_LOG of a slot: returns the bitmap and clears it. */
+  harvest(slot: number): Promise<Uint8Array>;
+  /** Guest-virtual to guest-physical, as KVM_TRANSLATE; undefined when not mapped. */
+  translate(vcpu: number, gva: bigint): Promise<bigint | undefined>;
+  close(): Promise<void>;
+}
