@@ -1,0 +1,199 @@
+// The exit trace: the last TRACE_ENTRIES exits of all vCPUs, read from the ring in memory. It handles no exit.
+
+import { TRACE_ENTRIES, TRACE_ENTRY_SIZE, TRACE_HEADER, TRACE_RING } from '../../../assembly/abi/map.ts';
+import {
+  EXITS,
+  type ExitArm,
+  exitOf,
+  INTERNAL_ERRORS,
+  KVM_EXIT,
+  KVM_EXIT_IO_OUT,
+  KVM_RUN_UNION,
+  readArm,
+  SYSTEM_EVENTS,
+} from '../../kvm/abi/index.ts';
+import { type MachineMemory, readCounter, readU32 } from './memory.ts';
+
+// An entry of the ring.
+const AT_TIME = 0;
+const AT_VCPU = 8;
+const AT_REASON = 12;
+const AT_UNION = 16;
+const UNION_BYTES = 40;
+const AT_CLAIMED = 56;
+const AT_REPEATS = 60;
+
+/** One value of an exit, by the name it has in kvm_run. */
+export interface ExitField {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** One exit with everything that a row shows. */
+export interface TracedExit {
+  /** Counts from 0 since the machine started. */
+  readonly number: number;
+  /** Machine time in ns. */
+  readonly time: number;
+  readonly vcpu: number;
+  readonly reason: number;
+  /** E.g. `KVM_EXIT_IO`. */
+  readonly name: string;
+  readonly fields: readonly ExitField[];
+  /** One line in the grammar of /kvm's event file, e.g. `io out port=0x3f8 size=1 count=1`. */
+  readonly line: string;
+  /** What a VMM does with such an exit, one sentence. */
+  readonly sentence: string;
+  /** False: no device claimed it, so the vCPU was parked. */
+  readonly claimed: boolean;
+  /** How many equal exits in a row this entry stands for, at least 1. */
+  readonly repeats: number;
+}
+
+/** Entries written since the machine started. */
+export function traceHead(memory: MachineMemory): number {
+  return readU32(memory, TRACE_RING);
+}
+
+/** A number that changes whenever the trace does, merged repeats included. */
+export function traceStamp(memory: MachineMemory): number {
+  const head = traceHead(memory);
+  return head === 0 ? 0 : head * 2 ** 21 + (readU32(memory, entryOf(head - 1) + AT_REPEATS) & 0x1fffff);
+}
+
+/** Numbers of the entries that the ring still holds, oldest first, of these reasons (all when undefined). */
+export function traceNumbers(memory: MachineMemory, reasons?: ReadonlySet<number>): number[] {
+  const head = traceHead(memory);
+  const numbers: number[] = [];
+  for (let number = Math.max(0, head - TRACE_ENTRIES); number < head; number++) {
+    if (!reasons || reasons.has(readU32(memory, entryOf(number) + AT_REASON))) numbers.push(number);
+  }
+  return numbers;
+}
+
+/** The exit reasons in the ring with the number of their exits, repeats counted; the most frequent first. */
+export function traceReasons(memory: MachineMemory): { reason: number; name: string; count: number }[] {
+  const counts = new Map<number, number>();
+  for (const number of traceNumbers(memory)) {
+    const reason = readU32(memory, entryOf(number) + AT_REASON);
+    counts.set(reason, (counts.get(reason) ?? 0) + repeatsOf(memory, number));
+  }
+  return [...counts]
+    .map(([reason, count]) => ({ reason, name: exitOf(reason).name, count }))
+    .sort((a, b) => b.count - a.count);
+}
+
+/** One entry of the ring; it must be one of `traceNumbers`. */
+export function readExit(memory: MachineMemory, number: number): TracedExit {
+  const entry = entryOf(number);
+  const reason = readU32(memory, entry + AT_REASON);
+  const exit = exitOf(reason);
+  // The codec reads whole arms; what the ring did not keep reads as zero.
+  const runPage = new Uint8Array(KVM_RUN_UNION + 256);
+  runPage.set(memory.bytes.slice(entry + AT_UNION, entry + AT_UNION + UNION_BYTES), KVM_RUN_UNION);
+  const claimed = readU32(memory, entry + AT_CLAIMED) !== 0;
+  const fields = exit.arm ? fieldsOf(runPage, exit.arm) : [];
+  return {
+    number,
+    time: readCounter(memory, entry + AT_TIME),
+    vcpu: readU32(memory, entry + AT_VCPU),
+    reason,
+    name: exit.name,
+    fields,
+    line: lineOf(exit.name, fields),
+    sentence: exit.meaning,
+    claimed,
+    repeats: repeatsOf(memory, number),
+  };
+}
+
+function entryOf(number: number): number {
+  return TRACE_RING + TRACE_HEADER + (number % TRACE_ENTRIES) * TRACE_ENTRY_SIZE;
+}
+
+function repeatsOf(memory: MachineMemory, number: number): number {
+  return Math.max(1, readU32(memory, entryOf(number) + AT_REPEATS));
+}
+
+const hex = (value: number | bigint) => `0x${value.toString(16)}`;
+
+/** What a person wants to see of an arm: the fields that mean something, in the header's words. */
+function fieldsOf(runPage: Uint8Array, arm: ExitArm): ExitField[] {
+  const field = (name: string, value: string | number | bigint) => ({ name, value: String(value) });
+  switch (arm) {
+    case 'io': {
+      const io = readArm(runPage, 'io');
+      const direction = io.direction === KVM_EXIT_IO_OUT ? 'out' : 'in';
+      return [
+        field('direction', direction),
+        field('port', hex(io.port)),
+        field('size', io.size),
+        field('count', io.count),
+      ];
+    }
+    case 'mmio': {
+      const mmio = readArm(runPage, 'mmio');
+      const place = [
+        field('is_write', mmio.is_write),
+        field('phys_addr', hex(mmio.phys_addr)),
+        field('len', mmio.len),
+      ];
+      if (!mmio.is_write) return place;
+      const data = [...mmio.data].slice(0, mmio.len).map((byte) => byte.toString(16).padStart(2, '0'));
+      return [...place, field('data', data.join(' '))];
+    }
+    case 'internal': {
+      const { suberror } = readArm(runPage, 'internal');
+      return [field('suberror', INTERNAL_ERRORS[suberror] ?? suberror)];
+    }
+    case 'system_event': {
+      const { type } = readArm(runPage, 'system_event');
+      return [field('type', SYSTEM_EVENTS[type] ?? type)];
+    }
+    case 'fail_entry':
+      return [
+        field(
+          'hardware_entry_failure_reason',
+          hex(readArm(runPage, 'fail_entry').hardware_entry_failure_reason),
+        ),
+      ];
+    case 'debug': {
+      const { arch } = readArm(runPage, 'debug');
+      return [field('exception', arch.exception), field('pc', hex(arch.pc)), field('dr6', hex(arch.dr6))];
+    }
+    case 'msr': {
+      const msr = readArm(runPage, 'msr');
+      return [field('index', hex(msr.index)), field('data', hex(msr.data)), field('reason', msr.reason)];
+    }
+    case 'hypercall':
+      return [field('nr', hex(readArm(runPage, 'hypercall').nr))];
+    case 'eoi':
+      return [field('vector', hex(readArm(runPage, 'eoi').vector))];
+    case 'ex':
+      return [field('exception', readArm(runPage, 'ex').exception)];
+    case 'tpr_access':
+      return [field('rip', hex(readArm(runPage, 'tpr_access').rip))];
+    case 'notify':
+      return [field('flags', hex(readArm(runPage, 'notify').flags))];
+    case 'hw':
+      return [field('hardware_exit_reason', hex(readArm(runPage, 'hw').hardware_exit_reason))];
+    default:
+      return [];
+  }
+}
+
+function lineOf(name: string, fields: readonly ExitField[]): string {
+  const kind = name.replace('KVM_EXIT_', '').toLowerCase();
+  const words = fields.map(({ name, value }) => {
+    if (name === 'direction') return value;
+    if (name === 'is_write') return value === '1' ? 'write' : 'read';
+    return `${name}=${value}`;
+  });
+  return [kind, ...words].join(' ');
+}
+
+/** Exit reasons that an x86 machine can have, for the filter. */
+export const EXIT_REASONS = EXITS.filter((exit) => !exit.foreign);
+
+/** KVM_EXIT_* numbers by their name without the prefix. */
+export { KVM_EXIT };

@@ -1,0 +1,10 @@
+// The door of web/session/views: pure readers of a machine's memory. They import no DOM and change nothing.
+
+export * from './bits.ts';
+export * from './dirty.ts';
+export * from './exits.ts';
+export * from './flags.ts';
+export * from './memory.ts';
+export * from './registers.ts';
+export * from './slots.ts';
+export * from './vcpus.ts';

@@ -1,0 +1,65 @@
+// What each vCPU is doing, from its page and the machine's state. It wakes and stops nobody.
+
+import {
+  KVM_MP_STATE_HALTED,
+  KVM_MP_STATE_INIT_RECEIVED,
+  KVM_MP_STATE_UNINITIALIZED,
+} from '../../../assembly/abi/kvm_run.ts';
+import {
+  V_ICOUNT,
+  V_MP_STATE,
+  V_STAT_EXITS,
+  V_STAT_FAULTS,
+  V_STAT_INTERRUPTS,
+  V_STAT_TLB_MISSES,
+} from '../../../assembly/abi/vcpu_page.ts';
+import type { SessionStatus } from '../types.ts';
+import { type MachineMemory, readCounter, readU32, vcpuIds, vcpuPage } from './memory.ts';
+
+/** What a vCPU is doing, in the words that the page shows. */
+export type VcpuState =
+  | 'not started'
+  | 'running'
+  | 'halted'
+  | 'waiting for SIPI'
+  | 'paused'
+  | 'parked'
+  | 'ended';
+
+export interface VcpuSummary {
+  readonly id: number;
+  readonly state: VcpuState;
+  /** Instructions retired up to the last block edge. */
+  readonly instructions: number;
+  readonly exits: number;
+  readonly interrupts: number;
+  readonly faults: number;
+  readonly tlbMisses: number;
+}
+
+/** Every vCPU of the machine, lowest id first. */
+export function readVcpus(memory: MachineMemory, status: SessionStatus): VcpuSummary[] {
+  return vcpuIds(memory).map((id) => {
+    const page = vcpuPage(id);
+    return {
+      id,
+      state: stateOf(readU32(memory, page + V_MP_STATE), id, status),
+      instructions: readCounter(memory, page + V_ICOUNT),
+      exits: readCounter(memory, page + V_STAT_EXITS),
+      interrupts: readCounter(memory, page + V_STAT_INTERRUPTS),
+      faults: readCounter(memory, page + V_STAT_FAULTS),
+      tlbMisses: readCounter(memory, page + V_STAT_TLB_MISSES),
+    };
+  });
+}
+
+/** A parked vCPU stays parked whatever the machine does; a machine that stands says more than an mp_state. */
+function stateOf(mpState: number, id: number, status: SessionStatus): VcpuState {
+  if (status.parked?.vcpu === id) return 'parked';
+  if (status.state === 'ended') return 'ended';
+  if (mpState === KVM_MP_STATE_UNINITIALIZED || mpState === KVM_MP_STATE_INIT_RECEIVED)
+    return 'waiting for SIPI';
+  if (status.state === 'stopped') return 'not started';
+  if (status.state === 'paused') return 'paused';
+  return mpState === KVM_MP_STATE_HALTED ? 'halted' : 'running';
+}
