@@ -125,5 +125,8 @@ export const SLOT_HVA: u32 = 16; // u32 offset in this memory
 export const SLOT_FLAGS: u32 = 20; // u32 KVM_MEM_*
 export const SLOT_BITMAP: u32 = 24; // u32 offset of the dirty bitmap, 0 = none
 export const SLOT_ID: u32 = 28; // u32
+/** Where the dirty bitmap of this id was allocated and its size in bytes; kept when the slot goes (u32 each). */
+export const SLOT_BITMAP_HOME: u32 = 32;
+export const SLOT_BITMAP_ROOM: u32 = 36;
 /** Highest used slot index + 1 (u32), so that a look-up stops early. */
 export const VM_SLOT_COUNT: u32 = 0x054;

@@ -4,9 +4,9 @@ import { describe, expect, test } from 'vitest';
 import {
   decode,
   ERRNO,
+  EXITS,
   encode,
   encodeInto,
-  EXITS,
   findIoctl,
   IOCTLS,
   KVM,
@@ -22,8 +22,8 @@ import {
   kvm_vcpu_events,
   leaves,
   readArm,
-  type Struct,
   STRUCTS,
+  type Struct,
   type StructName,
 } from '../../../web/kvm/abi/index.ts';
 import header from '../../fixtures/kvm/abi.json' with { type: 'json' };
@@ -34,7 +34,12 @@ const structs = header.structs as unknown as Record<string, { size: number; fiel
 /** Nested structs, unions and their fields by the names the fixture uses. */
 function flattened(name: string): Map<string, { offset: number; size: number; type: string }> {
   const struct = STRUCTS[name as StructName] as Struct<unknown>;
-  const direct = struct.fields.map((f) => ({ name: f.name, offset: f.offset, size: f.type.size, type: f.type.name }));
+  const direct = struct.fields.map((f) => ({
+    name: f.name,
+    offset: f.offset,
+    size: f.type.size,
+    type: f.type.name,
+  }));
   return new Map([...leaves(struct), ...direct].map((leaf) => [leaf.name, leaf]));
 }
 
@@ -58,9 +63,11 @@ describe('the struct table', () => {
 
   test('the union of kvm_run is padded to 256 bytes and the sync area lies at 304', () => {
     const at = flattened('kvm_run');
-    expect([at.get('padding')?.offset, at.get('kvm_valid_regs')?.offset, at.get('s.regs.regs.rax')?.offset]).toEqual([
-      32, 288, 304,
-    ]);
+    expect([
+      at.get('padding')?.offset,
+      at.get('kvm_valid_regs')?.offset,
+      at.get('s.regs.regs.rax')?.offset,
+    ]).toEqual([32, 288, 304]);
   });
 
   test('a redirection entry keeps the bit-fields of the header', () => {
@@ -88,14 +95,21 @@ describe('the codec', () => {
   });
 
   test('a flexible array is as long as the bytes behind the struct', () => {
-    const data = encode(kvm_msrs, { nmsrs: 2, entries: [{ index: 0x10 }, { index: 0xc0000080, data: 0x500n }] });
+    const data = encode(kvm_msrs, {
+      nmsrs: 2,
+      entries: [{ index: 0x10 }, { index: 0xc0000080, data: 0x500n }],
+    });
     expect(data.byteLength).toBe(8 + 2 * 16);
     expect(decode(kvm_msrs, data).entries[1]).toEqual({ index: 0xc0000080, reserved: 0, data: 0x500n });
   });
 
   test('a wrong size is EINVAL and says the right one', () => {
-    expect(() => decode(kvm_regs, new Uint8Array(143))).toThrow('EINVAL: struct kvm_regs is 144 bytes; 143 bytes');
-    expect(() => decode(kvm_cpuid2, new Uint8Array(9))).toThrow('EINVAL: struct kvm_cpuid2 is 8 bytes and 40 for each');
+    expect(() => decode(kvm_regs, new Uint8Array(143))).toThrow(
+      'EINVAL: struct kvm_regs is 144 bytes; 143 bytes',
+    );
+    expect(() => decode(kvm_cpuid2, new Uint8Array(9))).toThrow(
+      'EINVAL: struct kvm_cpuid2 is 8 bytes and 40 for each',
+    );
   });
 
   test('a value that does not fit, and a field that is not there, are EINVAL by name', () => {
@@ -114,7 +128,12 @@ describe('the codec', () => {
 describe('requests, exits, capabilities, errno', () => {
   test.each(header.ioctls as string[][])('%s encodes as in the header', (name, dir, nr, arg, value) => {
     const ours = IOCTLS.find((ioctl) => ioctl.name === name);
-    expect([ours?.dir || '-', ours?.nr, ours?.arg ?? '-', ours?.value]).toEqual([dir, Number(nr), arg, Number(value)]);
+    expect([ours?.dir || '-', ours?.nr, ours?.arg ?? '-', ours?.value]).toEqual([
+      dir,
+      Number(nr),
+      arg,
+      Number(value),
+    ]);
   });
 
   test('no request is missing or invented, and each is found by its value', () => {
@@ -130,12 +149,19 @@ describe('requests, exits, capabilities, errno', () => {
   });
 
   test('an arm of the exit union is read where the header has it', () => {
-    const page = encode(kvm_run, { exit_reason: KVM_EXIT.IO, io: { direction: 1, port: 0x3f8, data_offset: 4096 } });
+    const page = encode(kvm_run, {
+      exit_reason: KVM_EXIT.IO,
+      io: { direction: 1, port: 0x3f8, data_offset: 4096 },
+    });
     expect(readArm(page, 'io')).toEqual({ direction: 1, size: 0, port: 0x3f8, count: 0, data_offset: 4096n });
   });
 
   test('an error carries its number, its name and a sentence', () => {
     const error = new KvmError('EEXIST', 'vCPU 0 is there already.');
-    expect([error.errno, error.code, error.message]).toEqual([ERRNO.EEXIST, 'EEXIST', 'EEXIST: vCPU 0 is there already.']);
+    expect([error.errno, error.code, error.message]).toEqual([
+      ERRNO.EEXIST,
+      'EEXIST',
+      'EEXIST: vCPU 0 is there already.',
+    ]);
   });
 });

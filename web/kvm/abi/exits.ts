@@ -25,51 +25,139 @@ type Row = readonly [number: number, name: string, arm: ExitArm | '', meaning: s
 const OTHER = 'Only another architecture raises it; an x86 VMM treats it as a bug.';
 
 const ROWS = [
-  [0, 'UNKNOWN', 'hw', 'The processor left the guest for a reason KVM does not know; a VMM reports it and stops.'],
+  [
+    0,
+    'UNKNOWN',
+    'hw',
+    'The processor left the guest for a reason KVM does not know; a VMM reports it and stops.',
+  ],
   [1, 'EXCEPTION', 'ex', 'An exception KVM could not deliver; a VMM reports it and stops the vCPU.'],
   [2, 'IO', 'io', 'The guest used a port; the VMM passes the access to the device there and runs on.'],
-  [3, 'HYPERCALL', 'hypercall', 'The guest called its VMM; the VMM carries the call out and puts the result in ret.'],
-  [4, 'DEBUG', 'debug', 'A breakpoint or a single step was hit; the VMM tells the debugger and waits for it.'],
-  [5, 'HLT', '', 'The guest waits for an interrupt and no in-kernel irqchip will bring one; the VMM must, or stop.'],
-  [6, 'MMIO', 'mmio', 'The guest touched an address without RAM; the VMM passes the access to the device there.'],
-  [7, 'IRQ_WINDOW_OPEN', '', 'The guest can take an interrupt now, as the VMM had asked; it injects the pending one.'],
-  [8, 'SHUTDOWN', '', 'A triple fault: the guest could not even report its error; a VMM resets the machine or stops.'],
-  [9, 'FAIL_ENTRY', 'fail_entry', 'The vCPU state is one no processor can run; the VMM reports it and stops.'],
+  [
+    3,
+    'HYPERCALL',
+    'hypercall',
+    'The guest called its VMM; the VMM carries the call out and puts the result in ret.',
+  ],
+  [
+    4,
+    'DEBUG',
+    'debug',
+    'A breakpoint or a single step was hit; the VMM tells the debugger and waits for it.',
+  ],
+  [
+    5,
+    'HLT',
+    '',
+    'The guest waits for an interrupt and no in-kernel irqchip will bring one; the VMM must, or stop.',
+  ],
+  [
+    6,
+    'MMIO',
+    'mmio',
+    'The guest touched an address without RAM; the VMM passes the access to the device there.',
+  ],
+  [
+    7,
+    'IRQ_WINDOW_OPEN',
+    '',
+    'The guest can take an interrupt now, as the VMM had asked; it injects the pending one.',
+  ],
+  [
+    8,
+    'SHUTDOWN',
+    '',
+    'A triple fault: the guest could not even report its error; a VMM resets the machine or stops.',
+  ],
+  [
+    9,
+    'FAIL_ENTRY',
+    'fail_entry',
+    'The vCPU state is one no processor can run; the VMM reports it and stops.',
+  ],
   [10, 'INTR', '', 'A signal interrupted KVM_RUN; the VMM looks at what it was told and runs on.'],
-  [11, 'SET_TPR', '', 'The guest lowered its task priority; a VMM with its own APIC looks for an interrupt to inject.'],
-  [12, 'TPR_ACCESS', 'tpr_access', 'The guest touched its task priority register; a VMM may patch the instruction.'],
+  [
+    11,
+    'SET_TPR',
+    '',
+    'The guest lowered its task priority; a VMM with its own APIC looks for an interrupt to inject.',
+  ],
+  [
+    12,
+    'TPR_ACCESS',
+    'tpr_access',
+    'The guest touched its task priority register; a VMM may patch the instruction.',
+  ],
   [13, 'S390_SIEIC', '', OTHER],
   [14, 'S390_RESET', '', OTHER],
   [15, 'DCR', '', OTHER],
   [16, 'NMI', '', 'A non-maskable interrupt of the host arrived; the VMM runs on.'],
-  [17, 'INTERNAL_ERROR', 'internal', 'KVM gave up on the guest; a VMM dumps the registers and stops the vCPU.'],
+  [
+    17,
+    'INTERNAL_ERROR',
+    'internal',
+    'KVM gave up on the guest; a VMM dumps the registers and stops the vCPU.',
+  ],
   [18, 'OSI', '', OTHER],
   [19, 'PAPR_HCALL', '', OTHER],
   [20, 'S390_UCONTROL', '', OTHER],
   [21, 'WATCHDOG', '', OTHER],
   [22, 'S390_TSCH', '', OTHER],
   [23, 'EPR', '', OTHER],
-  [24, 'SYSTEM_EVENT', 'system_event', 'The guest asked to shut down, reset or crash; the VMM does so to the machine.'],
+  [
+    24,
+    'SYSTEM_EVENT',
+    'system_event',
+    'The guest asked to shut down, reset or crash; the VMM does so to the machine.',
+  ],
   [25, 'S390_STSI', '', OTHER],
-  [26, 'IOAPIC_EOI', 'eoi', 'The guest finished a level interrupt; a VMM with its own IOAPIC lowers that pin.'],
+  [
+    26,
+    'IOAPIC_EOI',
+    'eoi',
+    'The guest finished a level interrupt; a VMM with its own IOAPIC lowers that pin.',
+  ],
   [27, 'HYPERV', '', 'The guest uses a Hyper-V interface; a VMM that offers it carries the request out.'],
   [28, 'ARM_NISV', '', OTHER],
-  [29, 'X86_RDMSR', 'msr', 'The guest read an MSR that the VMM wanted to see; the VMM answers data or sets error for #GP.'],
-  [30, 'X86_WRMSR', 'msr', 'The guest wrote an MSR that the VMM wanted to see; the VMM takes data or sets error for #GP.'],
-  [31, 'DIRTY_RING_FULL', '', 'The ring of dirtied pages is full; the VMM harvests it, resets it and runs on.'],
+  [
+    29,
+    'X86_RDMSR',
+    'msr',
+    'The guest read an MSR that the VMM wanted to see; the VMM answers data or sets error for #GP.',
+  ],
+  [
+    30,
+    'X86_WRMSR',
+    'msr',
+    'The guest wrote an MSR that the VMM wanted to see; the VMM takes data or sets error for #GP.',
+  ],
+  [
+    31,
+    'DIRTY_RING_FULL',
+    '',
+    'The ring of dirtied pages is full; the VMM harvests it, resets it and runs on.',
+  ],
   [32, 'AP_RESET_HOLD', '', 'A processor of an encrypted guest waits to be started; the VMM parks it.'],
   [33, 'X86_BUS_LOCK', '', 'The guest locked the whole bus with a split access; a VMM may slow it down.'],
   [34, 'XEN', '', 'The guest made a Xen hypercall; a VMM that offers Xen carries it out.'],
   [35, 'RISCV_SBI', '', OTHER],
   [36, 'RISCV_CSR', '', OTHER],
-  [37, 'NOTIFY', 'notify', 'The guest stayed inside one instruction for too long; a VMM reports or stops it.'],
+  [
+    37,
+    'NOTIFY',
+    'notify',
+    'The guest stayed inside one instruction for too long; a VMM reports or stops it.',
+  ],
 ] as const satisfies readonly Row[];
 
 /** The name of an exit reason without KVM_EXIT_, e.g. 'IO'. */
 export type ExitName = (typeof ROWS)[number][1];
 
 /** KVM_EXIT_* numbers by name without the prefix. */
-export const KVM_EXIT = Object.fromEntries(ROWS.map(([number, name]) => [name, number])) as Record<ExitName, number>;
+export const KVM_EXIT = Object.fromEntries(ROWS.map(([number, name]) => [name, number])) as Record<
+  ExitName,
+  number
+>;
 
 /** Every exit reason; its index is its number. */
 export const EXITS: readonly Exit[] = (ROWS as readonly Row[]).map(([number, name, arm, meaning]) => ({

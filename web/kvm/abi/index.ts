@@ -13,8 +13,8 @@ export {
   type Leaf,
   leaves,
   type Struct,
-  tailOf,
   type Type,
+  tailOf,
   type ValueOf,
   viewOf,
 } from './layout.ts';

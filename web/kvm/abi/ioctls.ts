@@ -157,7 +157,10 @@ export const IOCTLS: readonly Ioctl[] = (ROWS as readonly Row[]).map(([name, dir
 });
 
 /** The encoded value of each request by name: `KVM.KVM_GET_REGS === 0x8090ae81`. */
-export const KVM = Object.fromEntries(IOCTLS.map(({ name, value }) => [name, value])) as Record<IoctlName, number>;
+export const KVM = Object.fromEntries(IOCTLS.map(({ name, value }) => [name, value])) as Record<
+  IoctlName,
+  number
+>;
 
 const BY_VALUE = new Map(IOCTLS.map((ioctl) => [ioctl.value, ioctl]));
 

@@ -283,7 +283,10 @@ function writeField(field: Field, view: DataView, base: number, value: unknown, 
  * Fields that a write does not name keep their bytes. Two names of the same bytes that disagree are EINVAL: in a
  * union, give only the arm you mean.
  */
-export function record<const P extends readonly Part[]>(name: string, ...parts: P): Struct<Flat<PartsValue<P>>> {
+export function record<const P extends readonly Part[]>(
+  name: string,
+  ...parts: P
+): Struct<Flat<PartsValue<P>>> {
   const { fields, size, align: widest, overlaid } = place(parts);
   const byName = new Map(fields.map((field) => [field.name, field]));
   return {
@@ -296,11 +299,13 @@ export function record<const P extends readonly Part[]>(name: string, ...parts: 
       return Object.fromEntries(entries) as Flat<PartsValue<P>>;
     },
     write(view, offset, value, path) {
-      if (typeof value !== 'object' || value === null) throw invalid(path, 'must be an object of its fields.');
+      if (typeof value !== 'object' || value === null)
+        throw invalid(path, 'must be an object of its fields.');
       const given = Object.entries(value).filter(([, item]) => item !== undefined);
       for (const [key, item] of given) {
         const field = byName.get(key);
-        if (!field) throw invalid(path, `has no field ${key}; it has ${fields.map((f) => f.name).join(', ')}.`);
+        if (!field)
+          throw invalid(path, `has no field ${key}; it has ${fields.map((f) => f.name).join(', ')}.`);
         writeField(field, view, offset, item, `${path}.${key}`);
       }
       if (!overlaid) return;
@@ -309,7 +314,10 @@ export function record<const P extends readonly Part[]>(name: string, ...parts: 
         const again = copyOf(written, 0, size);
         writeField(byName.get(key) as Field, again, 0, item, `${path}.${key}`);
         if (!sameBytes(written, again)) {
-          throw invalid(`${path}.${key}`, 'shares its bytes with another field given; give only one of them.');
+          throw invalid(
+            `${path}.${key}`,
+            'shares its bytes with another field given; give only one of them.',
+          );
         }
       }
     },
@@ -355,7 +363,10 @@ export function encodeInto<T>(struct: Struct<T>, data: ArrayBufferView, value: I
   if (tail?.type.element && Array.isArray(list)) {
     const room = (data.byteLength - struct.size) / tail.type.element.size;
     if (list.length > room) {
-      throw new KvmError('E2BIG', `${struct.name}.${tail.name} has room for ${room}; ${list.length} were given.`);
+      throw new KvmError(
+        'E2BIG',
+        `${struct.name}.${tail.name} has room for ${room}; ${list.length} were given.`,
+      );
     }
   }
   struct.write(viewOf(data), 0, value, struct.name);

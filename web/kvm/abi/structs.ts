@@ -12,10 +12,10 @@ import {
   overlay,
   pointer,
   record,
+  type Struct,
   s16,
   s32,
   s64,
-  type Struct,
   u8,
   u16,
   u32,
@@ -53,7 +53,10 @@ const sregsHead = {
   ...{ tr: kvm_segment, ldt: kvm_segment, gdt: kvm_dtable, idt: kvm_dtable },
   ...{ cr0: u64, cr2: u64, cr3: u64, cr4: u64, cr8: u64, efer: u64, apic_base: u64 },
 };
-export const kvm_sregs = record('kvm_sregs', { ...sregsHead, interrupt_bitmap: array(u64, KVM_NR_INTERRUPTS / 64) });
+export const kvm_sregs = record('kvm_sregs', {
+  ...sregsHead,
+  interrupt_bitmap: array(u64, KVM_NR_INTERRUPTS / 64),
+});
 export const kvm_sregs2 = record('kvm_sregs2', { ...sregsHead, flags: u64, pdptrs: array(u64, 4) });
 
 export const kvm_fpu = record('kvm_fpu', {
@@ -73,9 +76,22 @@ export const kvm_msr_entry = record('kvm_msr_entry', { index: u32, reserved: u32
 export const kvm_msrs = record('kvm_msrs', { nmsrs: u32, pad: u32, entries: flexible(kvm_msr_entry) });
 export const kvm_msr_list = record('kvm_msr_list', { nmsrs: u32, indices: flexible(u32) });
 export const kvm_cpuid_entry2 = record('kvm_cpuid_entry2', {
-  ...{ function: u32, index: u32, flags: u32, eax: u32, ebx: u32, ecx: u32, edx: u32, padding: array(u32, 3) },
+  ...{
+    function: u32,
+    index: u32,
+    flags: u32,
+    eax: u32,
+    ebx: u32,
+    ecx: u32,
+    edx: u32,
+    padding: array(u32, 3),
+  },
 });
-export const kvm_cpuid2 = record('kvm_cpuid2', { nent: u32, padding: u32, entries: flexible(kvm_cpuid_entry2) });
+export const kvm_cpuid2 = record('kvm_cpuid2', {
+  nent: u32,
+  padding: u32,
+  entries: flexible(kvm_cpuid_entry2),
+});
 
 // Interrupts, events, chips
 
@@ -84,15 +100,37 @@ export const kvm_irq_level = record('kvm_irq_level', overlay({ irq: u32, status:
 export const kvm_lapic_state = record('kvm_lapic_state', { regs: bytes(KVM_APIC_REG_SIZE, 'char') });
 
 export const kvm_pic_state = record('kvm_pic_state', {
-  ...{ last_irr: u8, irr: u8, imr: u8, isr: u8, priority_add: u8, irq_base: u8, read_reg_select: u8, poll: u8 },
+  ...{
+    last_irr: u8,
+    irr: u8,
+    imr: u8,
+    isr: u8,
+    priority_add: u8,
+    irq_base: u8,
+    read_reg_select: u8,
+    poll: u8,
+  },
   ...{ special_mask: u8, init_state: u8, auto_eoi: u8, rotate_on_auto_eoi: u8 },
   ...{ special_fully_nested_mode: u8, init4: u8, elcr: u8, elcr_mask: u8 },
 });
 const redirtbl = union('redirtbl', {
   bits: u64,
   fields: record('redirtbl.fields', {
-    ...{ vector: u8, delivery_mode: bits(3), dest_mode: bits(1), delivery_status: bits(1), polarity: bits(1) },
-    ...{ remote_irr: bits(1), trig_mode: bits(1), mask: bits(1), reserve: bits(7), reserved: bytes(4), dest_id: u8 },
+    ...{
+      vector: u8,
+      delivery_mode: bits(3),
+      dest_mode: bits(1),
+      delivery_status: bits(1),
+      polarity: bits(1),
+    },
+    ...{
+      remote_irr: bits(1),
+      trig_mode: bits(1),
+      mask: bits(1),
+      reserve: bits(7),
+      reserved: bytes(4),
+      dest_id: u8,
+    },
   }),
 });
 export const kvm_ioapic_state = record('kvm_ioapic_state', {
@@ -114,7 +152,13 @@ export const kvm_vcpu_events = record('kvm_vcpu_events', {
   triple_fault: record('triple_fault', { pending: u8 }),
   ...{ reserved: bytes(26), exception_has_payload: u8, exception_payload: u64 },
 });
-export const kvm_irqfd = record('kvm_irqfd', { fd: u32, gsi: u32, flags: u32, resamplefd: u32, pad: bytes(16) });
+export const kvm_irqfd = record('kvm_irqfd', {
+  fd: u32,
+  gsi: u32,
+  flags: u32,
+  resamplefd: u32,
+  pad: bytes(16),
+});
 export const kvm_ioeventfd = record('kvm_ioeventfd', {
   ...{ datamatch: u64, addr: u64, len: u32, fd: s32, flags: u32, pad: bytes(36) },
 });
@@ -154,7 +198,11 @@ export const kvm_x86_mce = record('kvm_x86_mce', {
 
 // kvm_run: the page that a vCPU and its owner share
 
-export const kvm_sync_regs = record('kvm_sync_regs', { regs: kvm_regs, sregs: kvm_sregs, events: kvm_vcpu_events });
+export const kvm_sync_regs = record('kvm_sync_regs', {
+  regs: kvm_regs,
+  sregs: kvm_sregs,
+  events: kvm_vcpu_events,
+});
 export const kvm_debug_exit_arch = record('kvm_debug_exit_arch', {
   ...{ exception: u32, pad: u32, pc: u64, dr6: u64, dr7: u64 },
 });
@@ -173,7 +221,11 @@ export const kvm_run_arms = {
   emulation_failure: record('emulation_failure', {
     ...{ suberror: u32, ndata: u32, flags: u64, insn_size: u8, insn_bytes: bytes(15) },
   }),
-  system_event: record('system_event', { type: u32, ndata: u32 }, overlay({ flags: u64, data: array(u64, 16) })),
+  system_event: record(
+    'system_event',
+    { type: u32, ndata: u32 },
+    overlay({ flags: u64, data: array(u64, 16) }),
+  ),
   eoi: record('eoi', { vector: u8 }),
   msr: record('msr', { error: u8, pad: bytes(7), reason: u32, index: u32, data: u64 }),
   notify: record('notify', { flags: u32 }),
@@ -228,11 +280,20 @@ export const kvm_coalesced_mmio_ring = record('kvm_coalesced_mmio_ring', {
 // Debug
 
 export const kvm_guest_debug_arch = record('kvm_guest_debug_arch', { debugreg: array(u64, 8) });
-export const kvm_guest_debug = record('kvm_guest_debug', { control: u32, pad: u32, arch: kvm_guest_debug_arch });
+export const kvm_guest_debug = record('kvm_guest_debug', {
+  control: u32,
+  pad: u32,
+  arch: kvm_guest_debug_arch,
+});
 
 // Devices, capabilities, statistics
 
-export const kvm_enable_cap = record('kvm_enable_cap', { cap: u32, flags: u32, args: array(u64, 4), pad: bytes(64) });
+export const kvm_enable_cap = record('kvm_enable_cap', {
+  cap: u32,
+  flags: u32,
+  args: array(u64, 4),
+  pad: bytes(64),
+});
 export const kvm_create_device = record('kvm_create_device', { type: u32, fd: u32, flags: u32 });
 export const kvm_device_attr = record('kvm_device_attr', { flags: u32, group: u32, attr: u64, addr: u64 });
 export const kvm_one_reg = record('kvm_one_reg', { id: u64, addr: u64 });

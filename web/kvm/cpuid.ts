@@ -1,0 +1,136 @@
+// CPUID: what the core can do, as KVM_GET_SUPPORTED_CPUID lists it, and the table each vCPU answers from.
+
+import { PAGE_SIZE, VCPU_CPUID } from '../../assembly/abi/map.ts';
+import {
+  decode,
+  encode,
+  type Input,
+  type KvmCpuidEntry2,
+  KvmError,
+  kvm_cpuid_entry2,
+  kvm_cpuid2,
+} from './abi/index.ts';
+import type { MachineMemory } from './memory.ts';
+import { PROCESSOR_SIGNATURE } from './vcpu_reset.ts';
+import { vcpuArea } from './vm_page.ts';
+
+/** KVM_CPUID_FLAG_SIGNIFCANT_INDEX (the header's spelling): the leaf depends on ECX. */
+export const KVM_CPUID_FLAG_SIGNIFCANT_INDEX = 1;
+
+type Register = 'eax' | 'ebx' | 'ecx' | 'edx';
+type Feature = readonly [leaf: number, register: Register, bit: number, name: string];
+
+/** Every feature bit that is set, with the name of the manual. A bit stands here only once the core does it. */
+export const FEATURES: readonly Feature[] = [
+  [1, 'edx', 2, 'DE'],
+  [1, 'edx', 3, 'PSE'],
+  [1, 'edx', 4, 'TSC'],
+  [1, 'edx', 5, 'MSR'],
+  [1, 'edx', 6, 'PAE'],
+  [1, 'edx', 8, 'CX8'],
+  [1, 'edx', 9, 'APIC'],
+  [1, 'edx', 11, 'SEP'],
+  [1, 'edx', 13, 'PGE'],
+  [1, 'edx', 15, 'CMOV'],
+  [1, 'edx', 16, 'PAT'],
+  [1, 'edx', 17, 'PSE-36'],
+  [1, 'ecx', 13, 'CMPXCHG16B'],
+  [1, 'ecx', 22, 'MOVBE'],
+  [1, 'ecx', 23, 'POPCNT'],
+  [1, 'ecx', 24, 'TSC-Deadline'],
+  [1, 'ecx', 31, 'hypervisor'],
+  [7, 'ebx', 3, 'BMI1'],
+  [7, 'ebx', 8, 'BMI2'],
+  [7, 'ebx', 19, 'ADX'],
+  [0x8000_0001, 'ecx', 0, 'LAHF64'],
+  [0x8000_0001, 'ecx', 5, 'LZCNT'],
+  [0x8000_0001, 'edx', 11, 'SYSCALL'],
+  [0x8000_0001, 'edx', 20, 'NX'],
+  [0x8000_0001, 'edx', 26, '1GiB pages'],
+  [0x8000_0001, 'edx', 27, 'RDTSCP'],
+  [0x8000_0001, 'edx', 29, 'LM'],
+];
+
+const VENDOR = 'GenuineIntel';
+const BRAND = 'Vitrine virtual processor';
+/** Physical and linear address bits: the page walk's MAXPHYADDR is 40. */
+const ADDRESS_BITS = 40 | (48 << 8);
+
+/** Four characters as CPUID spells text: the first in the lowest byte. */
+function word(text: string, at: number): number {
+  let value = 0;
+  for (let i = 0; i < 4; i++) value |= (text.charCodeAt(at + i) || 0) << (i * 8);
+  return value >>> 0;
+}
+
+function entry(leaf: number, values: Partial<Record<Register, number>> = {}, index?: number): KvmCpuidEntry2 {
+  const features: Record<Register, number> = { eax: 0, ebx: 0, ecx: 0, edx: 0 };
+  for (const [of, register, bit] of FEATURES) if (of === leaf) features[register] |= 1 << bit;
+  const pick = (register: Register): number => ((values[register] ?? 0) | features[register]) >>> 0;
+  return {
+    function: leaf,
+    index: index ?? 0,
+    flags: index === undefined ? 0 : KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+    eax: pick('eax'),
+    ebx: pick('ebx'),
+    ecx: pick('ecx'),
+    edx: pick('edx'),
+    padding: [0, 0, 0],
+  };
+}
+
+function brandEntries(): KvmCpuidEntry2[] {
+  return [0, 1, 2].map((part) => {
+    const at = part * 16;
+    const [eax, ebx, ecx, edx] = [0, 4, 8, 12].map((byte) => word(BRAND, at + byte)) as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    return entry(0x8000_0002 + part, { eax, ebx, ecx, edx });
+  });
+}
+
+/** KVM_GET_SUPPORTED_CPUID. A VMM sets the APIC id (leaf 1, EBX bits 31 to 24) for each vCPU before KVM_SET_CPUID2. */
+export function supportedCpuid(): KvmCpuidEntry2[] {
+  return [
+    entry(0, { eax: 7, ebx: word(VENDOR, 0), edx: word(VENDOR, 4), ecx: word(VENDOR, 8) }),
+    entry(1, { eax: PROCESSOR_SIGNATURE }),
+    entry(7, {}, 0),
+    // The signature of KVM, so that a guest finds its paravirtual leaves; none of their features yet.
+    entry(0x4000_0000, { eax: 0x4000_0001, ebx: word('KVMK', 0), ecx: word('VMKV', 0), edx: word('M', 0) }),
+    entry(0x4000_0001),
+    entry(0x8000_0000, { eax: 0x8000_0008 }),
+    entry(0x8000_0001),
+    ...brandEntries(),
+    entry(0x8000_0008, { eax: ADDRESS_BITS }),
+  ];
+}
+
+/** Entries that fit a vCPU's CPUID page: KVM_MAX_CPUID_ENTRIES of this VM. */
+export const MAX_CPUID_ENTRIES = Math.floor((PAGE_SIZE - kvm_cpuid2.size) / kvm_cpuid_entry2.size);
+
+/** The table of a vCPU: a struct kvm_cpuid2 in its area, which the core searches. */
+export function readCpuid(memory: MachineMemory, id: number): KvmCpuidEntry2[] {
+  const at = vcpuArea(id) + VCPU_CPUID;
+  const count = Math.min(memory.u32(at), MAX_CPUID_ENTRIES);
+  return decode(kvm_cpuid2, memory.bytes(at, kvm_cpuid2.size + count * kvm_cpuid_entry2.size)).entries;
+}
+
+/** Replaces the table of a vCPU. E2BIG above MAX_CPUID_ENTRIES. */
+export function writeCpuid(
+  memory: MachineMemory,
+  id: number,
+  entries: readonly Input<KvmCpuidEntry2>[],
+): void {
+  if (entries.length > MAX_CPUID_ENTRIES) {
+    throw new KvmError(
+      'E2BIG',
+      `a vCPU has room for ${MAX_CPUID_ENTRIES} CPUID entries; ${entries.length} were given.`,
+    );
+  }
+  const page = memory.bytes(vcpuArea(id) + VCPU_CPUID, PAGE_SIZE);
+  page.fill(0);
+  page.set(encode(kvm_cpuid2, { nent: entries.length, entries }));
+}

@@ -1,0 +1,25 @@
+// The door of web/kvm: Kvm > Vm > Vcpu, the tables of <linux/kvm.h>, and what other floors read from the memory.
+
+export * from './abi/index.ts';
+export { type Core, hostNanoseconds, machineNanoseconds } from './core.ts';
+export { FEATURES, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, MAX_CPUID_ENTRIES } from './cpuid.ts';
+export { dirtyPages, hostWritten } from './dirty_log.ts';
+export { readRflags } from './flags.ts';
+export { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
+export { KVM_API_VERSION, Kvm, type KvmOptions } from './kvm.ts';
+export { MachineMemory, roundUp } from './memory.ts';
+export { KVM_VCPUEVENT, readDebugregs, readEvents, readRegs, readSregs } from './registers.ts';
+export { request, requestAll, requestEvents, waitUntilOut } from './requests.ts';
+export { type IoExit, KVM_SYNC_X86, type MmioExit, RunPage } from './run_page.ts';
+export {
+  bitmapBytes,
+  KVM_MEM_LOG_DIRTY_PAGES,
+  KVM_MEM_READONLY,
+  MAX_SLOTS,
+  type Slot,
+  slotAt,
+} from './slots.ts';
+export { type Translation, translate } from './translate.ts';
+export { Vcpu } from './vcpu.ts';
+export { Vm, type VmHandle, type VmOptions } from './vm.ts';
+export { vcpuArea, vcpuPage } from './vm_page.ts';

@@ -1,0 +1,186 @@
+// A view of the one memory of a VM: typed access at offsets that follows its growth. It holds no machine state.
+
+import { PAGE_SIZE, WASM_PAGE } from '../../assembly/abi/map.ts';
+import { KvmError } from './abi/index.ts';
+
+/** Largest memory in 64 KiB pages: offsets are 32 bits wide, and the last page stays unused so that ends fit too. */
+const PAGES_MAX = 65535;
+
+/**
+ * The machine's memory as numbers. Shared memory only grows, and old views stay valid for what they cover; a view is
+ * made anew when an access lies beyond it (another worker has grown the memory).
+ */
+export class MachineMemory {
+  /** The WebAssembly memory; this is what travels to another worker. */
+  readonly wasm: WebAssembly.Memory;
+  #view: DataView;
+  #bytes: Uint8Array;
+  #words: Int32Array;
+
+  constructor(wasm: WebAssembly.Memory) {
+    this.wasm = wasm;
+    this.#view = new DataView(wasm.buffer);
+    this.#bytes = new Uint8Array(wasm.buffer);
+    this.#words = new Int32Array(wasm.buffer);
+  }
+
+  /** A shared memory of at least `bytes` that may grow to `limit` bytes. ENOMEM when the host refuses. */
+  static create(bytes: number, limit: number): MachineMemory {
+    const initial = Math.ceil(bytes / WASM_PAGE);
+    const maximum = Math.min(Math.ceil(limit / WASM_PAGE), PAGES_MAX);
+    if (!(initial <= maximum)) {
+      throw new KvmError(
+        'ENOMEM',
+        `the VM alone needs ${bytes} bytes, more than its limit of ${limit}; raise the limit.`,
+      );
+    }
+    try {
+      return new MachineMemory(new WebAssembly.Memory({ initial, maximum, shared: true }));
+    } catch {
+      const size = Math.round((maximum * WASM_PAGE) / 2 ** 20);
+      throw new KvmError(
+        'ENOMEM',
+        `the host refuses ${size} MiB of shared memory; ask for less or close other tabs.`,
+      );
+    }
+  }
+
+  /** Size in bytes now. */
+  get size(): number {
+    return this.wasm.buffer.byteLength;
+  }
+
+  /** Grows to at least `bytes`. ENOMEM when the memory's limit or the host refuses. */
+  growTo(bytes: number): void {
+    const missing = Math.ceil((bytes - this.size) / WASM_PAGE);
+    if (missing <= 0) return;
+    try {
+      this.wasm.grow(missing);
+    } catch {
+      const size = Math.ceil(bytes / 2 ** 20);
+      throw new KvmError(
+        'ENOMEM',
+        `the VM's memory cannot grow to ${size} MiB; ask for less or raise its limit.`,
+      );
+    }
+    this.#renew();
+  }
+
+  #renew(): void {
+    const buffer = this.wasm.buffer;
+    this.#view = new DataView(buffer);
+    this.#bytes = new Uint8Array(buffer);
+    this.#words = new Int32Array(buffer);
+  }
+
+  #reach(end: number): void {
+    if (end > this.#bytes.length) this.#renew();
+  }
+
+  /** The whole memory as 32-bit words, for Atomics. */
+  get words(): Int32Array {
+    return this.#words;
+  }
+
+  /** A DataView over the whole memory that covers `end`. */
+  view(end = 0): DataView {
+    this.#reach(end);
+    return this.#view;
+  }
+
+  /** The bytes from `offset` on, shared, not copied. EFAULT when they lie outside the memory. */
+  bytes(offset: number, length: number): Uint8Array {
+    this.#reach(offset + length);
+    if (!(offset >= 0 && length >= 0 && offset + length <= this.#bytes.length)) {
+      throw new KvmError('EFAULT', `bytes ${offset} to ${offset + length} lie outside the VM's memory.`);
+    }
+    return this.#bytes.subarray(offset, offset + length);
+  }
+
+  u8(offset: number): number {
+    return this.#view.getUint8(offset);
+  }
+
+  u16(offset: number): number {
+    return this.#view.getUint16(offset, true);
+  }
+
+  u32(offset: number): number {
+    return this.#view.getUint32(offset, true);
+  }
+
+  u64(offset: number): bigint {
+    return this.#view.getBigUint64(offset, true);
+  }
+
+  setU8(offset: number, value: number): void {
+    this.#view.setUint8(offset, value);
+  }
+
+  setU16(offset: number, value: number): void {
+    this.#view.setUint16(offset, value, true);
+  }
+
+  setU32(offset: number, value: number): void {
+    this.#view.setUint32(offset, value, true);
+  }
+
+  setU64(offset: number, value: bigint): void {
+    this.#view.setBigUint64(offset, value, true);
+  }
+
+  /** Atomic 32-bit accesses; `offset` is in bytes. */
+  load(offset: number): number {
+    return Atomics.load(this.#words, offset >>> 2) >>> 0;
+  }
+
+  store(offset: number, value: number): void {
+    Atomics.store(this.#words, offset >>> 2, value | 0);
+  }
+
+  add(offset: number, value: number): number {
+    return Atomics.add(this.#words, offset >>> 2, value | 0) >>> 0;
+  }
+
+  or(offset: number, bits: number): number {
+    return Atomics.or(this.#words, offset >>> 2, bits | 0) >>> 0;
+  }
+
+  and(offset: number, bits: number): number {
+    return Atomics.and(this.#words, offset >>> 2, bits | 0) >>> 0;
+  }
+
+  exchange(offset: number, value: number): number {
+    return Atomics.exchange(this.#words, offset >>> 2, value | 0) >>> 0;
+  }
+
+  /** Wakes whoever waits on the word at `offset`. */
+  notify(offset: number): void {
+    Atomics.notify(this.#words, offset >>> 2);
+  }
+
+  /** Sleeps while the word holds `value`, for at most `ms`. Where this thread may not sleep (a page), returns at once. */
+  wait(offset: number, value: number, ms: number): void {
+    try {
+      Atomics.wait(this.#words, offset >>> 2, value | 0, ms);
+    } catch {
+      // The page's thread may not wait: its caller looks again.
+    }
+  }
+
+  /** Runs `body` while holding the lock word at `offset` (0 free, 1 held). */
+  locked<T>(offset: number, body: () => T): T {
+    while (Atomics.compareExchange(this.#words, offset >>> 2, 0, 1) !== 0) this.wait(offset, 1, 1);
+    try {
+      return body();
+    } finally {
+      this.store(offset, 0);
+      this.notify(offset);
+    }
+  }
+}
+
+/** `value` rounded up to a multiple of `to`. */
+export function roundUp(value: number, to: number = PAGE_SIZE): number {
+  return Math.ceil(value / to) * to;
+}

@@ -1,0 +1,47 @@
+// Asking running vCPUs for something and waiting until they have done it. It knows no reasons, only request bits.
+
+import { REQ_EVENTS, V_REQUESTS, V_STATE, V_WAKE, VCPU_IN } from '../../assembly/abi/vcpu_page.ts';
+import type { MachineMemory } from './memory.ts';
+import { vcpuIds, vcpuPage } from './vm_page.ts';
+
+/** How long one look at a vCPU may sleep, in ms: its acknowledgement does not always wake us. */
+const LOOK_MS = 1;
+
+/** Sets request bits of a vCPU and wakes it should it be halted. */
+export function request(memory: MachineMemory, id: number, bits: number): void {
+  const v = vcpuPage(id);
+  memory.or(v + V_REQUESTS, bits);
+  memory.notify(v + V_REQUESTS);
+  memory.add(v + V_WAKE, 1);
+  memory.notify(v + V_WAKE);
+}
+
+/** Tells a vCPU that something about interrupts, INIT, SIPI or timers has changed. */
+export function requestEvents(memory: MachineMemory, id: number): void {
+  request(memory, id, REQ_EVENTS);
+}
+
+/** Waits until a vCPU has cleared `bits` or stands outside the guest: what enters later sees them first. */
+function waitForAck(memory: MachineMemory, id: number, bits: number): void {
+  const v = vcpuPage(id);
+  for (;;) {
+    const state = memory.load(v + V_STATE);
+    if (state !== VCPU_IN || (memory.load(v + V_REQUESTS) & bits) === 0) return;
+    memory.wait(v + V_STATE, state, LOOK_MS);
+  }
+}
+
+/** Waits until a vCPU stands outside the guest. */
+export function waitUntilOut(memory: MachineMemory, id: number): void {
+  const v = vcpuPage(id);
+  for (let state = memory.load(v + V_STATE); state === VCPU_IN; state = memory.load(v + V_STATE)) {
+    memory.wait(v + V_STATE, state, LOOK_MS);
+  }
+}
+
+/** Sets `bits` for every vCPU, then waits for all of them. All are asked before the first is waited for. */
+export function requestAll(memory: MachineMemory, bits: number): void {
+  const ids = vcpuIds(memory);
+  for (const id of ids) request(memory, id, bits);
+  for (const id of ids) waitForAck(memory, id, bits);
+}

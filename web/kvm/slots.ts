@@ -1,0 +1,247 @@
+// The slot table: which guest-physical addresses are which bytes of the memory, by the rules of KVM. No dirty log.
+
+import { KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY } from '../../assembly/abi/kvm_run.ts';
+import {
+  MAX_SLOTS,
+  PAGE_SIZE,
+  SLOT_BITMAP,
+  SLOT_BITMAP_HOME,
+  SLOT_BITMAP_ROOM,
+  SLOT_ENTRY_SIZE,
+  SLOT_FLAGS,
+  SLOT_GPA,
+  SLOT_HVA,
+  SLOT_ID,
+  SLOT_SIZE,
+  VM_GENERATION,
+  VM_PAGE,
+  VM_SLOT_COUNT,
+  VM_SLOT_LOCK,
+  VM_SLOTS,
+} from '../../assembly/abi/map.ts';
+import { REQ_FLUSH_TLB } from '../../assembly/abi/vcpu_page.ts';
+import { type Input, KvmError, type KvmUserspaceMemoryRegion } from './abi/index.ts';
+import { type MachineMemory, roundUp } from './memory.ts';
+import { requestAll } from './requests.ts';
+import { heapAllocate } from './vm_page.ts';
+
+export { KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, MAX_SLOTS };
+
+/** One slot as it stands. Sizes and offsets in bytes. */
+export interface Slot {
+  readonly id: number;
+  readonly flags: number;
+  readonly gpa: bigint;
+  readonly size: number;
+  /** Offset in the VM's memory: KVM's userspace_addr. */
+  readonly hva: number;
+  /** Offset of its dirty bitmap, 0 when it logs nothing. */
+  readonly bitmap: number;
+}
+
+/** Guest-physical addresses that a processor of ours can form: 52 bits (SDM vol. 3, 4.1.4). */
+const GPA_LIMIT = 1n << 52n;
+const FLAGS_KNOWN = KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY;
+
+const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
+const entryOf = (id: number): number => VM_PAGE + VM_SLOTS + id * SLOT_ENTRY_SIZE;
+
+/** The slot with this id, if it exists. */
+export function slot(memory: MachineMemory, id: number): Slot | undefined {
+  if (!(Number.isInteger(id) && id >= 0 && id < MAX_SLOTS)) return undefined;
+  const entry = entryOf(id);
+  const size = Number(memory.u64(entry + SLOT_SIZE));
+  if (size === 0) return undefined;
+  return {
+    id,
+    flags: memory.u32(entry + SLOT_FLAGS),
+    gpa: memory.u64(entry + SLOT_GPA),
+    size,
+    hva: memory.u32(entry + SLOT_HVA),
+    bitmap: memory.u32(entry + SLOT_BITMAP),
+  };
+}
+
+/** Every slot that exists, by id. */
+export function slots(memory: MachineMemory): Slot[] {
+  const count = memory.load(VM_PAGE + VM_SLOT_COUNT);
+  return Array.from({ length: count }, (_, id) => slot(memory, id)).filter((found) => found !== undefined);
+}
+
+/** The slot that holds `gpa`, if one does. */
+export function slotAt(memory: MachineMemory, gpa: bigint): Slot | undefined {
+  const count = memory.load(VM_PAGE + VM_SLOT_COUNT);
+  for (let id = 0; id < count; id++) {
+    const entry = entryOf(id);
+    const base = memory.u64(entry + SLOT_GPA);
+    if (gpa >= base && gpa < base + memory.u64(entry + SLOT_SIZE)) return slot(memory, id);
+  }
+  return undefined;
+}
+
+function checkRegion(memory: MachineMemory, region: Slot): void {
+  const { id, flags, gpa, size, hva } = region;
+  const page = BigInt(PAGE_SIZE);
+  if (id >= MAX_SLOTS)
+    throw new KvmError('EINVAL', `slot ${id} does not exist; slots are 0 to ${MAX_SLOTS - 1}.`);
+  if (flags & ~FLAGS_KNOWN) {
+    throw new KvmError(
+      'EINVAL',
+      `slot flags ${hex(flags)} are not known; KVM_MEM_LOG_DIRTY_PAGES is 1, KVM_MEM_READONLY 2.`,
+    );
+  }
+  if (size % PAGE_SIZE !== 0)
+    throw new KvmError('EINVAL', `memory_size ${hex(size)} must be a multiple of 4096.`);
+  if (gpa % page !== 0n)
+    throw new KvmError('EINVAL', `guest_phys_addr ${hex(gpa)} must be a multiple of 4096.`);
+  if (gpa + BigInt(size) > GPA_LIMIT) {
+    throw new KvmError(
+      'EINVAL',
+      `the slot ends at ${hex(gpa + BigInt(size))}, beyond the 52 bits of an address.`,
+    );
+  }
+  if (size === 0) return;
+  if (hva % PAGE_SIZE !== 0)
+    throw new KvmError('EINVAL', `userspace_addr ${hex(hva)} must be a multiple of 4096.`);
+  if (hva === 0 || hva + size > memory.size) {
+    throw new KvmError(
+      'EINVAL',
+      `userspace_addr ${hex(hva)} with ${size} bytes lies outside the VM's memory; take it from allocate().`,
+    );
+  }
+}
+
+function checkOverlap(memory: MachineMemory, region: Slot): void {
+  const end = region.gpa + BigInt(region.size);
+  for (const other of slots(memory)) {
+    if (other.id === region.id) continue;
+    if (region.gpa < other.gpa + BigInt(other.size) && other.gpa < end) {
+      throw new KvmError(
+        'EEXIST',
+        `slot ${region.id} at ${hex(region.gpa)} overlaps slot ${other.id} at ${hex(other.gpa)}; delete or move that one first.`,
+      );
+    }
+  }
+}
+
+function checkChange(old: Slot, next: Slot): void {
+  if (old.size !== next.size) {
+    throw new KvmError(
+      'EINVAL',
+      `slot ${old.id} has ${old.size} bytes and cannot be resized; delete it and make it anew.`,
+    );
+  }
+  if (old.hva !== next.hva) {
+    throw new KvmError(
+      'EINVAL',
+      `slot ${old.id} keeps its userspace_addr ${hex(old.hva)}; delete it and make it anew.`,
+    );
+  }
+  if ((old.flags ^ next.flags) & KVM_MEM_READONLY) {
+    throw new KvmError(
+      'EINVAL',
+      `slot ${old.id} keeps its KVM_MEM_READONLY flag; delete it and make it anew.`,
+    );
+  }
+}
+
+/** Offset of a zeroed bitmap for `size` bytes of slot `id`; the room of an earlier one is used again. */
+function bitmapFor(memory: MachineMemory, id: number, size: number): number {
+  const entry = entryOf(id);
+  const bytes = bitmapBytes(size);
+  if (memory.u32(entry + SLOT_BITMAP_ROOM) < bytes) {
+    memory.setU32(entry + SLOT_BITMAP_HOME, heapAllocate(memory, bytes, 64));
+    memory.setU32(entry + SLOT_BITMAP_ROOM, bytes);
+  }
+  const home = memory.u32(entry + SLOT_BITMAP_HOME);
+  memory.bytes(home, bytes).fill(0);
+  return home;
+}
+
+/** Bytes of the dirty bitmap of a slot of `size` bytes: a bit a page, in whole 64-bit words, as KVM returns it. */
+export function bitmapBytes(size: number): number {
+  return Math.ceil(size / PAGE_SIZE / 64) * 8;
+}
+
+/** Makes the table's new state true for every vCPU: caches of slots compare the generation, TLBs are flushed. */
+function publish(memory: MachineMemory): void {
+  memory.add(VM_PAGE + VM_GENERATION, 1);
+  requestAll(memory, REQ_FLUSH_TLB);
+}
+
+function setSize(memory: MachineMemory, id: number, size: number): void {
+  const at = (entryOf(id) + SLOT_SIZE) >>> 3;
+  Atomics.store(new BigInt64Array(memory.wasm.buffer), at, BigInt(size));
+}
+
+function install(memory: MachineMemory, region: Slot): void {
+  const entry = entryOf(region.id);
+  memory.setU64(entry + SLOT_GPA, region.gpa);
+  memory.setU32(entry + SLOT_HVA, region.hva);
+  memory.setU32(entry + SLOT_FLAGS, region.flags);
+  memory.setU32(entry + SLOT_ID, region.id);
+  memory.store(entry + SLOT_BITMAP, region.bitmap);
+  // The size comes last: an entry without a size is no slot.
+  setSize(memory, region.id, region.size);
+  const count = memory.load(VM_PAGE + VM_SLOT_COUNT);
+  if (region.id >= count) memory.store(VM_PAGE + VM_SLOT_COUNT, region.id + 1);
+}
+
+function remove(memory: MachineMemory, id: number): void {
+  setSize(memory, id, 0);
+  memory.store(entryOf(id) + SLOT_BITMAP, 0);
+  let count = memory.load(VM_PAGE + VM_SLOT_COUNT);
+  while (count > 0 && memory.u64(entryOf(count - 1) + SLOT_SIZE) === 0n) count--;
+  memory.store(VM_PAGE + VM_SLOT_COUNT, count);
+  publish(memory);
+}
+
+function number(value: bigint | number | undefined, name: string): number {
+  const whole = BigInt(value ?? 0);
+  if (whole < 0n || whole > BigInt(Number.MAX_SAFE_INTEGER)) {
+    throw new KvmError('EINVAL', `${name} ${hex(whole)} is more than this VM's memory can hold.`);
+  }
+  return Number(whole);
+}
+
+/**
+ * KVM_SET_USER_MEMORY_REGION: creates, moves, deletes (memory_size 0) a slot or changes its flags, while vCPUs run.
+ *
+ * EINVAL for unknown flags, unaligned or absurd addresses, a resize, a new userspace_addr or KVM_MEM_READONLY of an
+ * existing slot, and the deletion of one that does not exist; EEXIST when it would overlap another slot; ENOMEM when
+ * there is no room for its dirty bitmap. When it returns, no vCPU uses the old state any more.
+ */
+export function setUserMemoryRegion(memory: MachineMemory, given: Input<KvmUserspaceMemoryRegion>): void {
+  const region: Slot = {
+    id: given.slot ?? 0,
+    flags: given.flags ?? 0,
+    gpa: BigInt.asUintN(64, BigInt(given.guest_phys_addr ?? 0)),
+    size: number(given.memory_size, 'memory_size'),
+    hva: number(given.userspace_addr, 'userspace_addr'),
+    bitmap: 0,
+  };
+  checkRegion(memory, region);
+  memory.locked(VM_PAGE + VM_SLOT_LOCK, () => {
+    const old = slot(memory, region.id);
+    if (region.size === 0) {
+      if (!old) throw new KvmError('EINVAL', `slot ${region.id} does not exist, so it cannot be deleted.`);
+      remove(memory, region.id);
+      return;
+    }
+    if (old) checkChange(old, region);
+    if (old && old.gpa === region.gpa && old.flags === region.flags) return;
+    checkOverlap(memory, region);
+    const logs = (region.flags & KVM_MEM_LOG_DIRTY_PAGES) !== 0;
+    const kept = old && old.gpa === region.gpa ? old.bitmap : 0;
+    const bitmap = logs ? kept || bitmapFor(memory, region.id, region.size) : 0;
+    // A moved slot is nowhere for a moment, so that no vCPU sees half of the change.
+    if (old && old.gpa !== region.gpa) remove(memory, region.id);
+    install(memory, { ...region, bitmap });
+    publish(memory);
+  });
+}
+
+/** Rounds a size up to whole guest pages. */
+export function toPages(bytes: number): number {
+  return roundUp(bytes, PAGE_SIZE);
+}

@@ -1,0 +1,353 @@
+// One virtual CPU: the ioctls of a vCPU fd as typed calls over its page. A view; its state lies in the VM's memory.
+
+import {
+  KVM_GUESTDBG_BLOCKIRQ,
+  KVM_GUESTDBG_ENABLE,
+  KVM_GUESTDBG_SINGLESTEP,
+  KVM_GUESTDBG_USE_HW_BP,
+  KVM_GUESTDBG_USE_SW_BP,
+  KVM_MP_STATE_RUNNABLE,
+  KVM_MP_STATE_SIPI_RECEIVED,
+} from '../../assembly/abi/kvm_run.ts';
+import { VCPU_RUN, VM_HAS_IRQCHIP, VM_PAGE } from '../../assembly/abi/map.ts';
+import {
+  REQ_EXIT,
+  REQ_FLUSH_TLB,
+  REQ_PAUSE,
+  RUN_BUDGET,
+  RUN_EXIT,
+  RUN_HALTED,
+  V_DEBUG_CONTROL,
+  V_DEBUG_DR,
+  V_ICOUNT,
+  V_IRQ_QUEUED,
+  V_MP_STATE,
+  V_NMI_PENDING,
+  V_REQUESTS,
+  V_STATE,
+  V_WAKE,
+  V_WAKE_AT,
+  VCPU_IN,
+} from '../../assembly/abi/vcpu_page.ts';
+import {
+  type Input,
+  KVM_EXIT,
+  type KvmCpuidEntry2,
+  type KvmDebugregs,
+  KvmError,
+  type KvmGuestDebug,
+  type KvmMsrEntry,
+  type KvmRegs,
+  type KvmSregs,
+  type KvmTranslation,
+  type KvmVcpuEvents,
+} from './abi/index.ts';
+import { type Core, machineNanoseconds } from './core.ts';
+import { readCpuid, writeCpuid } from './cpuid.ts';
+import type { MachineMemory } from './memory.ts';
+import { readMsrs, writeMsrs } from './msrs.ts';
+import {
+  readDebugregs,
+  readEvents,
+  readRegs,
+  readSregs,
+  writeDebugregs,
+  writeEvents,
+  writeRegs,
+  writeSregs,
+} from './registers.ts';
+import { request, requestEvents, waitUntilOut } from './requests.ts';
+import { KVM_SYNC_X86, RunPage } from './run_page.ts';
+import { translate } from './translate.ts';
+import { vcpuArea, vcpuPage } from './vm_page.ts';
+
+const DEBUG_KNOWN =
+  KVM_GUESTDBG_ENABLE |
+  KVM_GUESTDBG_SINGLESTEP |
+  KVM_GUESTDBG_USE_SW_BP |
+  KVM_GUESTDBG_USE_HW_BP |
+  KVM_GUESTDBG_BLOCKIRQ;
+const SYNC_KNOWN = BigInt(KVM_SYNC_X86.REGS | KVM_SYNC_X86.SREGS | KVM_SYNC_X86.EVENTS);
+/** Instructions of one entry into the core; `run` enters again and again. */
+const ENTRY_BUDGET = 0x4000_0000;
+/** A halted vCPU looks around at least this often, in ms. */
+const HALT_MS = 1000;
+
+/**
+ * A vCPU. Setters and getters are for a vCPU that stands: while it runs on another thread they show, or change, a
+ * moving thing. `interrupt`, `nmi`, `kick`, `pause` and `resume` may come from any thread at any time.
+ */
+export class Vcpu {
+  readonly id: number;
+  /** The page shared with whoever runs it: struct kvm_run. */
+  readonly kvmRun: RunPage;
+  /** Offset of its page of live state in the VM's memory (V_* of the memory map). */
+  readonly page: number;
+  readonly #memory: MachineMemory;
+  readonly #core: () => Core;
+
+  /** Made by Vm. `core` gives this thread's instance. */
+  constructor(memory: MachineMemory, id: number, core: () => Core) {
+    this.#memory = memory;
+    this.id = id;
+    this.page = vcpuPage(id);
+    this.kvmRun = new RunPage(memory, vcpuArea(id) + VCPU_RUN);
+    this.#core = core;
+  }
+
+  /** KVM_GET_REGS. */
+  getRegs(): KvmRegs {
+    return readRegs(this.#memory, this.page);
+  }
+
+  /** KVM_SET_REGS; registers not named keep their values. */
+  setRegs(regs: Input<KvmRegs>): void {
+    writeRegs(this.#memory, this.page, regs);
+    this.#stateChanged();
+  }
+
+  /** KVM_GET_SREGS. */
+  getSregs(): KvmSregs {
+    return readSregs(this.#memory, this.page);
+  }
+
+  /** KVM_SET_SREGS; fields not named keep their values. EINVAL for a state no processor can be in. */
+  setSregs(sregs: Input<KvmSregs>): void {
+    writeSregs(this.#memory, this.page, sregs);
+    this.#stateChanged();
+  }
+
+  /** Registers that decoded code and the TLB depend on were set from outside. */
+  #stateChanged(): void {
+    this.#memory.or(this.page + V_REQUESTS, REQ_FLUSH_TLB);
+  }
+
+  /** KVM_GET_DEBUGREGS. */
+  getDebugregs(): KvmDebugregs {
+    return readDebugregs(this.#memory, this.page);
+  }
+
+  /** KVM_SET_DEBUGREGS. EINVAL for bits that must be 0. */
+  setDebugregs(debugregs: Input<KvmDebugregs>): void {
+    writeDebugregs(this.#memory, this.page, debugregs);
+    this.#stateChanged();
+  }
+
+  /** KVM_GET_VCPU_EVENTS. */
+  getVcpuEvents(): KvmVcpuEvents {
+    return readEvents(this.#memory, this.page);
+  }
+
+  /** KVM_SET_VCPU_EVENTS. EINVAL for groups or exceptions that this VM cannot hold. */
+  setVcpuEvents(events: Input<KvmVcpuEvents>): void {
+    writeEvents(this.#memory, this.page, events);
+    requestEvents(this.#memory, this.id);
+  }
+
+  /** KVM_GET_MSRS: the values of `indices` in order, ending before the first that does not exist. */
+  getMsrs(indices: readonly number[]): KvmMsrEntry[] {
+    return readMsrs(this.#memory, this.page, indices);
+  }
+
+  /** KVM_SET_MSRS: sets in order, stops at the first that is refused, returns how many were set. */
+  setMsrs(entries: readonly Input<KvmMsrEntry>[]): number {
+    const done = writeMsrs(this.#memory, this.page, entries);
+    this.#stateChanged();
+    return done;
+  }
+
+  /** KVM_GET_CPUID2. */
+  getCpuid2(): KvmCpuidEntry2[] {
+    return readCpuid(this.#memory, this.id);
+  }
+
+  /** KVM_SET_CPUID2: what the guest's CPUID answers. E2BIG when they are too many. */
+  setCpuid2(entries: readonly Input<KvmCpuidEntry2>[]): void {
+    writeCpuid(this.#memory, this.id, entries);
+    this.#stateChanged();
+  }
+
+  /** KVM_GET_MP_STATE: KVM_MP_STATE_*. */
+  getMpState(): number {
+    return this.#memory.load(this.page + V_MP_STATE);
+  }
+
+  /** KVM_SET_MP_STATE. EINVAL for anything but RUNNABLE without an irqchip, and for states of other architectures. */
+  setMpState(state: number): void {
+    if (state !== KVM_MP_STATE_RUNNABLE && !this.#hasIrqchip) {
+      throw new KvmError('EINVAL', `mp_state ${state} needs an irqchip in the VM; call createIrqchip first.`);
+    }
+    if (!(state >= 0 && state <= KVM_MP_STATE_SIPI_RECEIVED)) {
+      throw new KvmError(
+        'EINVAL',
+        `mp_state ${state} does not exist on x86; states are 0 to ${KVM_MP_STATE_SIPI_RECEIVED}.`,
+      );
+    }
+    this.#memory.store(this.page + V_MP_STATE, state);
+    requestEvents(this.#memory, this.id);
+  }
+
+  get #hasIrqchip(): boolean {
+    return this.#memory.load(VM_PAGE + VM_HAS_IRQCHIP) !== 0;
+  }
+
+  /** KVM_TRANSLATE: `valid` 0 when the guest maps nothing at this address. Sets no bit in the guest's tables. */
+  translate(gva: bigint): KvmTranslation {
+    const found = translate(this.#memory, this.page, gva);
+    return {
+      linear_address: BigInt.asUintN(64, gva),
+      physical_address: found?.gpa ?? 0n,
+      valid: found ? 1 : 0,
+      writeable: found?.writeable ? 1 : 0,
+      usermode: found?.user ? 1 : 0,
+      pad: new Uint8Array(5),
+    };
+  }
+
+  /** KVM_INTERRUPT: queues a vector. EINVAL above 255, ENXIO with an irqchip in the VM, EEXIST when one is queued. */
+  interrupt(vector: number): void {
+    if (!(Number.isInteger(vector) && vector >= 0 && vector < 256)) {
+      throw new KvmError('EINVAL', `${vector} is no interrupt vector; vectors are 0 to 255.`);
+    }
+    if (this.#hasIrqchip) {
+      throw new KvmError('ENXIO', "this VM's interrupts come from its irqchip; use irqLine instead.");
+    }
+    const words = this.#memory.words;
+    if (Atomics.compareExchange(words, (this.page + V_IRQ_QUEUED) >>> 2, 0, vector + 1) !== 0) {
+      throw new KvmError('EEXIST', 'an interrupt is queued already; wait until the guest has taken it.');
+    }
+    requestEvents(this.#memory, this.id);
+  }
+
+  /** KVM_NMI. */
+  nmi(): void {
+    this.#memory.store(this.page + V_NMI_PENDING, 1);
+    requestEvents(this.#memory, this.id);
+  }
+
+  /**
+   * KVM_SET_GUEST_DEBUG: KVM_GUESTDBG_* in `control`, DR0 to DR7 of the debugger in `arch.debugreg`; control 0 ends it.
+   * EINVAL for flags that this VM does not have (INJECT_DB, INJECT_BP).
+   */
+  setGuestDebug(debug: Input<KvmGuestDebug>): void {
+    const control = debug.control ?? 0;
+    if (control & ~DEBUG_KNOWN) {
+      throw new KvmError(
+        'EINVAL',
+        `guest debug flags 0x${control.toString(16)} are not all known; see KVM_GUESTDBG_*.`,
+      );
+    }
+    const on = (control & KVM_GUESTDBG_ENABLE) !== 0;
+    this.#memory.setU32(this.page + V_DEBUG_CONTROL, on ? control : 0);
+    for (let n = 0; n < 8; n++) {
+      const value = debug.arch?.debugreg?.[n];
+      if (value !== undefined)
+        this.#memory.setU64(this.page + V_DEBUG_DR + n * 8, BigInt.asUintN(64, BigInt(value)));
+    }
+    this.#stateChanged();
+  }
+
+  /** Instructions retired so far. */
+  get instructions(): bigint {
+    return this.#memory.u64(this.page + V_ICOUNT);
+  }
+
+  /** True while some thread executes this vCPU's guest code. */
+  get running(): boolean {
+    return this.#memory.load(this.page + V_STATE) === VCPU_IN;
+  }
+
+  /**
+   * One entry into the core for at most `budget` instructions; returns RUN_* of the vCPU page. This is what engines
+   * use: it never sleeps and never throws for a request. Registers are exchanged with the run page as KVM_RUN does.
+   */
+  enter(budget: number = ENTRY_BUDGET): number {
+    this.#takeSyncRegs();
+    const why = this.#core().run(this.page, budget);
+    if (why === RUN_EXIT || this.kvmRun.validRegs !== 0n) this.#giveSyncRegs();
+    return why;
+  }
+
+  #takeSyncRegs(): void {
+    const { dirtyRegs, validRegs } = this.kvmRun;
+    if ((dirtyRegs | validRegs) & ~SYNC_KNOWN) {
+      throw new KvmError(
+        'EINVAL',
+        'kvm_valid_regs and kvm_dirty_regs may name REGS (1), SREGS (2) and EVENTS (4).',
+      );
+    }
+    if (dirtyRegs === 0n) return;
+    const { regs, sregs, events } = this.kvmRun.sync;
+    if (dirtyRegs & BigInt(KVM_SYNC_X86.REGS)) this.setRegs(regs);
+    if (dirtyRegs & BigInt(KVM_SYNC_X86.SREGS)) this.setSregs(sregs);
+    if (dirtyRegs & BigInt(KVM_SYNC_X86.EVENTS)) this.setVcpuEvents(events);
+    this.kvmRun.dirtyRegs = 0n;
+  }
+
+  #giveSyncRegs(): void {
+    const valid = this.kvmRun.validRegs;
+    if (valid === 0n) return;
+    this.kvmRun.setSync({
+      ...(valid & BigInt(KVM_SYNC_X86.REGS) ? { regs: this.getRegs() } : {}),
+      ...(valid & BigInt(KVM_SYNC_X86.SREGS) ? { sregs: this.getSregs() } : {}),
+      ...(valid & BigInt(KVM_SYNC_X86.EVENTS) ? { events: this.getVcpuEvents() } : {}),
+    });
+  }
+
+  /**
+   * KVM_RUN: completes what the last exit left, runs the guest until it exits, and returns the exit reason (kvmRun
+   * holds the rest). With an irqchip a halted guest sleeps inside. EINTR when `immediateExit` is set, or when `kick`
+   * or `pause` asked for it. Calls the core of this thread, and blocks it: not for a page's main thread.
+   */
+  run(): number {
+    for (;;) {
+      const wake = this.#memory.load(this.page + V_WAKE);
+      const why = this.enter();
+      if (why === RUN_EXIT) return this.kvmRun.exitReason;
+      if (why === RUN_BUDGET) continue;
+      if (why === RUN_HALTED) {
+        this.#sleep(wake);
+        continue;
+      }
+      this.#memory.and(this.page + V_REQUESTS, ~REQ_EXIT);
+      this.kvmRun.exitReason = KVM_EXIT.INTR;
+      throw new KvmError('EINTR', 'KVM_RUN was interrupted before the guest exited; call it again to go on.');
+    }
+  }
+
+  /** Sleeps until the wake word changes from `wake`, or the machine's time for this vCPU has come. */
+  #sleep(wake: number): void {
+    const at = this.#memory.u64(this.page + V_WAKE_AT);
+    const left = at === 0n ? HALT_MS : Number(at - machineNanoseconds(this.#memory)) / 1e6;
+    if (left > 0) this.#memory.wait(this.page + V_WAKE, wake, Math.min(left, HALT_MS));
+  }
+
+  /** Makes a running `run` return EINTR soon, and the next one if it does not run: a signal, in KVM's words. */
+  kick(): void {
+    request(this.#memory, this.id, REQ_EXIT);
+  }
+
+  /** Stops the vCPU at its next block edge and keeps it out of the guest until `resume`; returns when it stands. */
+  pause(): void {
+    this.requestPause();
+    waitUntilOut(this.#memory, this.id);
+  }
+
+  /** Asks for a pause without waiting for it. */
+  requestPause(): void {
+    request(this.#memory, this.id, REQ_PAUSE);
+  }
+
+  /** Lets a paused vCPU enter the guest again; somebody must call `run`. */
+  resume(): void {
+    this.#memory.and(this.page + V_REQUESTS, ~REQ_PAUSE);
+    this.#memory.notify(this.page + V_REQUESTS);
+    this.#memory.add(this.page + V_WAKE, 1);
+    this.#memory.notify(this.page + V_WAKE);
+  }
+
+  /** True from `requestPause` to `resume`. */
+  get paused(): boolean {
+    return (this.#memory.load(this.page + V_REQUESTS) & REQ_PAUSE) !== 0;
+  }
+}

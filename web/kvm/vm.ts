@@ -1,0 +1,188 @@
+// One virtual machine: the ioctls of a VM fd as typed calls over its one memory. A view; whoever holds the memory and
+// the core's module has the whole machine (Vm.attach).
+
+import {
+  MAX_VCPUS,
+  PAGE_SIZE,
+  VM_BOOT_CPU,
+  VM_HAS_IRQCHIP,
+  VM_MAX_VCPUS,
+  VM_PAGE,
+  VM_VCPUS,
+} from '../../assembly/abi/map.ts';
+import { type Input, KvmError, type KvmUserspaceMemoryRegion } from './abi/index.ts';
+import { type Core, instantiateCore } from './core.ts';
+import { getDirtyLog, hostWritten, peekDirtyLog } from './dirty_log.ts';
+import { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
+import type { MachineMemory } from './memory.ts';
+import { roundUp } from './memory.ts';
+import { type Slot, setUserMemoryRegion, slot, slots } from './slots.ts';
+import { Vcpu } from './vcpu.ts';
+import { powerUp } from './vcpu_reset.ts';
+import { findMachine, heapAllocate, layMachine, vcpuIds } from './vm_page.ts';
+
+/** What another worker needs to attach to a VM; it travels by postMessage. */
+export interface VmHandle {
+  readonly memory: WebAssembly.Memory;
+  readonly module: WebAssembly.Module;
+}
+
+/** How large a VM may become. */
+export interface VmOptions {
+  /** vCPU areas to reserve, 1 to 32. */
+  readonly maxVcpus?: number;
+  /** Bytes that the VM's memory may grow to, guest RAM and all; the host reserves address space for them. */
+  readonly memoryLimit?: number;
+}
+
+const DEFAULT_LIMIT = 2 ** 31;
+
+/** A virtual machine. */
+export class Vm {
+  /** The machine: every state of it lies here. */
+  readonly memory: MachineMemory;
+  readonly #module: WebAssembly.Module;
+  #instance: Core | undefined;
+
+  private constructor(memory: MachineMemory, module: WebAssembly.Module) {
+    this.memory = memory;
+    this.#module = module;
+  }
+
+  /** KVM_CREATE_VM; use Kvm.createVm. ENOMEM when the host refuses the memory. */
+  static create(module: WebAssembly.Module, options: VmOptions = {}): Vm {
+    const { maxVcpus = 1, memoryLimit = DEFAULT_LIMIT } = options;
+    return new Vm(layMachine(maxVcpus, memoryLimit), module);
+  }
+
+  /** The same VM from another worker. EINVAL when the memory holds no VM. */
+  static attach(handle: VmHandle): Vm {
+    return new Vm(findMachine(handle.memory), handle.module);
+  }
+
+  /** What Vm.attach takes; give it to workers with postMessage. */
+  get handle(): VmHandle {
+    return { memory: this.memory.wasm, module: this.#module };
+  }
+
+  /** This thread's instance of the core, made when it is first needed. */
+  get core(): Core {
+    this.#instance ??= instantiateCore(this.#module, this.memory);
+    return this.#instance;
+  }
+
+  /**
+   * Takes zeroed memory for guest RAM, as mmap does for a VMM on Linux: the offset returned is a userspace_addr.
+   * `bytes` is rounded up to whole pages. ENOMEM when the VM's limit or the host refuses.
+   */
+  allocate(bytes: number): number {
+    if (!(Number.isSafeInteger(bytes) && bytes > 0)) {
+      throw new KvmError('EINVAL', `${bytes} bytes cannot be allocated; give a positive whole number.`);
+    }
+    return heapAllocate(this.memory, roundUp(bytes, PAGE_SIZE));
+  }
+
+  /** KVM_SET_USER_MEMORY_REGION; see setUserMemoryRegion in slots.ts for its rules and errors. */
+  setUserMemoryRegion(region: Input<KvmUserspaceMemoryRegion>): void {
+    setUserMemoryRegion(this.memory, region);
+  }
+
+  /** The slot with this id, if it exists. */
+  slot(id: number): Slot | undefined {
+    return slot(this.memory, id);
+  }
+
+  /** Every slot, by id. */
+  slots(): Slot[] {
+    return slots(this.memory);
+  }
+
+  /** KVM_GET_DIRTY_LOG: the pages of a slot written since the last call, a bit a page; clears them. */
+  getDirtyLog(slotId: number): Uint8Array {
+    return getDirtyLog(this.memory, slotId);
+  }
+
+  /** The dirty bitmap as it stands, not cleared. */
+  peekDirtyLog(slotId: number): Uint8Array {
+    return peekDirtyLog(this.memory, slotId);
+  }
+
+  /** Copies `data` to guest-physical `gpa`. EFAULT when not all of it lies in slots. */
+  write(gpa: bigint | number, data: Uint8Array): void {
+    const left = copyToGuest(this.memory, BigInt(gpa), data);
+    if (left > 0) throw outside(gpa, data.length, left);
+  }
+
+  /** A copy of `length` bytes at guest-physical `gpa`. EFAULT when not all of them lie in slots. */
+  read(gpa: bigint | number, length: number): Uint8Array {
+    const data = new Uint8Array(length);
+    const left = copyFromGuest(this.memory, BigInt(gpa), data);
+    if (left > 0) throw outside(gpa, length, left);
+    return data;
+  }
+
+  /** The memory behind `length` bytes at `gpa`, shared, when one slot holds all of it. Call `written` after stores. */
+  guest(gpa: bigint | number, length: number): Uint8Array | undefined {
+    const hva = hvaOf(this.memory, BigInt(gpa), length);
+    return hva === undefined ? undefined : this.memory.bytes(hva, length);
+  }
+
+  /** Marks the dirty log, and code that is now stale, after stores that went past `write`. */
+  written(gpa: bigint | number, length: number): void {
+    hostWritten(this.memory, BigInt(gpa), length);
+  }
+
+  /** How many vCPUs this VM may have. */
+  get maxVcpus(): number {
+    return this.memory.u32(VM_PAGE + VM_MAX_VCPUS);
+  }
+
+  /** Ids of the vCPUs that exist, in order. */
+  vcpuIds(): number[] {
+    return vcpuIds(this.memory);
+  }
+
+  /** KVM_CREATE_VCPU: the id is its APIC id. EINVAL beyond maxVcpus, EEXIST when it exists. */
+  createVcpu(id: number): Vcpu {
+    if (!(Number.isInteger(id) && id >= 0 && id < Math.min(this.maxVcpus, MAX_VCPUS))) {
+      throw new KvmError(
+        'EINVAL',
+        `vCPU ${id} is beyond this VM's ${this.maxVcpus}; raise maxVcpus of createVm.`,
+      );
+    }
+    if (this.vcpuIds().includes(id))
+      throw new KvmError('EEXIST', `vCPU ${id} exists already; use vcpu(${id}).`);
+    const boot = this.memory.u32(VM_PAGE + VM_BOOT_CPU) === id;
+    powerUp(this.memory, id, boot, this.hasIrqchip && !boot);
+    this.memory.or(VM_PAGE + VM_VCPUS, 1 << id);
+    return this.vcpu(id);
+  }
+
+  /** A view of a vCPU that exists. ENOENT when it does not. */
+  vcpu(id: number): Vcpu {
+    if (!this.vcpuIds().includes(id))
+      throw new KvmError('ENOENT', `vCPU ${id} does not exist; call createVcpu first.`);
+    return new Vcpu(this.memory, id, () => this.core);
+  }
+
+  /** KVM_SET_BOOT_CPU_ID: which vCPU starts running. EBUSY when vCPUs exist already. */
+  setBootCpuId(id: number): void {
+    if (this.vcpuIds().length > 0) {
+      throw new KvmError('EBUSY', 'vCPUs exist already; choose the boot CPU before the first createVcpu.');
+    }
+    this.memory.setU32(VM_PAGE + VM_BOOT_CPU, id);
+  }
+
+  /** True after createIrqchip. */
+  get hasIrqchip(): boolean {
+    return this.memory.load(VM_PAGE + VM_HAS_IRQCHIP) !== 0;
+  }
+}
+
+function outside(gpa: bigint | number, length: number, left: number): KvmError {
+  const from = BigInt(gpa) + BigInt(length - left);
+  return new KvmError(
+    'EFAULT',
+    `guest-physical 0x${from.toString(16)} lies in no slot; ${left} of ${length} bytes are left.`,
+  );
+}

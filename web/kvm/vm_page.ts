@@ -1,0 +1,87 @@
+// The VM page: laying an empty machine into a memory, recognising one, and its heap. It knows no slots and no vCPUs.
+
+import {
+  IOAPIC_PAGE,
+  MAX_VCPUS,
+  VCPU_BASE,
+  VCPU_PAGE,
+  VCPU_STRIDE,
+  VM_HEAP_LOCK,
+  VM_HEAP_TOP,
+  VM_LAYOUT_VERSION,
+  VM_MAGIC,
+  VM_MAGIC_VALUE,
+  VM_MAX_VCPUS,
+  VM_PAGE,
+  VM_TSC_KHZ,
+  VM_VCPUS,
+  VM_VERSION,
+  WASM_PAGE,
+} from '../../assembly/abi/map.ts';
+import { KvmError } from './abi/index.ts';
+import { MachineMemory, roundUp } from './memory.ts';
+
+/** Frequency of the guest's time-stamp counter in kHz: 1 GHz, so that a tick is a nanosecond. */
+export const TSC_KHZ = 1_000_000n;
+
+/** Bytes of a machine with `vcpus` vCPU areas and nothing on its heap. */
+export function emptySize(vcpus: number): number {
+  return VCPU_BASE + vcpus * VCPU_STRIDE;
+}
+
+/** Lays an empty machine for up to `vcpus` vCPUs into a fresh memory of at most `limit` bytes. */
+export function layMachine(vcpus: number, limit: number): MachineMemory {
+  if (!(Number.isInteger(vcpus) && vcpus >= 1 && vcpus <= MAX_VCPUS)) {
+    throw new KvmError('EINVAL', `a VM has 1 to ${MAX_VCPUS} vCPUs; ${vcpus} were asked for.`);
+  }
+  const memory = MachineMemory.create(emptySize(vcpus), limit);
+  memory.setU32(VM_PAGE + VM_VERSION, VM_LAYOUT_VERSION);
+  memory.setU32(VM_PAGE + VM_MAX_VCPUS, vcpus);
+  memory.setU32(VM_PAGE + VM_HEAP_TOP, emptySize(vcpus));
+  memory.setU64(VM_PAGE + VM_TSC_KHZ, TSC_KHZ);
+  // Last, so that whoever sees the magic sees the rest.
+  memory.store(VM_PAGE + VM_MAGIC, VM_MAGIC_VALUE);
+  return memory;
+}
+
+/** The machine that lies in `wasm` already. EINVAL when none does, or one of another layout. */
+export function findMachine(wasm: WebAssembly.Memory): MachineMemory {
+  const memory = new MachineMemory(wasm);
+  if (memory.size <= IOAPIC_PAGE || memory.load(VM_PAGE + VM_MAGIC) !== VM_MAGIC_VALUE) {
+    throw new KvmError('EINVAL', 'this memory holds no VM; give the memory of one made by createVm.');
+  }
+  const version = memory.u32(VM_PAGE + VM_VERSION);
+  if (version !== VM_LAYOUT_VERSION) {
+    throw new KvmError(
+      'EINVAL',
+      `this VM has memory layout ${version} and this program reads ${VM_LAYOUT_VERSION}; use the version that made it.`,
+    );
+  }
+  return memory;
+}
+
+/** Takes `bytes` zeroed bytes from the heap at a multiple of `align`; returns their offset. ENOMEM when there is no room. */
+export function heapAllocate(memory: MachineMemory, bytes: number, align: number = WASM_PAGE): number {
+  return memory.locked(VM_PAGE + VM_HEAP_LOCK, () => {
+    const offset = roundUp(memory.u32(VM_PAGE + VM_HEAP_TOP), align);
+    memory.growTo(offset + bytes);
+    memory.setU32(VM_PAGE + VM_HEAP_TOP, offset + bytes);
+    return offset;
+  });
+}
+
+/** Offset of a vCPU's area. */
+export function vcpuArea(id: number): number {
+  return VCPU_BASE + id * VCPU_STRIDE;
+}
+
+/** Offset of a vCPU's page of live state. */
+export function vcpuPage(id: number): number {
+  return vcpuArea(id) + VCPU_PAGE;
+}
+
+/** Ids of the vCPUs that exist, in order. */
+export function vcpuIds(memory: MachineMemory): number[] {
+  const made = memory.load(VM_PAGE + VM_VCPUS);
+  return Array.from({ length: MAX_VCPUS }, (_, id) => id).filter((id) => (made >>> id) & 1);
+}
