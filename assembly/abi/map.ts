@@ -111,6 +111,8 @@ export const VM_TSC_KHZ: u32 = 0x040;
 /** u64: seed of the deterministic schedule. */
 export const VM_SEED: u32 = 0x048;
 export const VM_BOOT_CPU: u32 = 0x050;
+/** f64: host time in ms since the Unix epoch at which machine time was 0 (parallel engine). */
+export const VM_TIME_ORIGIN: u32 = 0x058;
 /** Words that the VMM floor may use (event wake-up, machine state): 0x080..0x0ff. */
 export const VM_VMM_WORDS: u32 = 0x080;
 

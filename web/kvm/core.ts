@@ -1,9 +1,9 @@
 // The core's Wasm module: what it exports, what it asks of its host, and how an instance is made over a memory.
 // One instance a thread; all of them share the machine, none of them owns it.
 
-import { ENGINE_DETERMINISTIC, VM_ENGINE, VM_PAGE, VM_VIRTUAL_NS } from '../../assembly/abi/map.ts';
 import { KvmError } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
+import { machineNanoseconds } from './vm_page.ts';
 
 /** The exported functions of the core. `v` is the offset of a vCPU page. */
 export interface Core {
@@ -11,28 +11,13 @@ export interface Core {
   run(v: number, budget: number): number;
 }
 
-/** Nanoseconds since the Unix epoch, the same for every thread of the machine, never going back. */
-export function hostNanoseconds(): bigint {
-  const micros = Math.round((performance.timeOrigin + performance.now()) * 1000);
-  return BigInt(micros) * 1000n;
-}
-
-/** The machine's time in ns: virtual in the deterministic engine, the host's otherwise. */
-export function machineNanoseconds(memory: MachineMemory): bigint {
-  const virtual = memory.u32(VM_PAGE + VM_ENGINE) === ENGINE_DETERMINISTIC;
-  return virtual ? memory.u64(VM_PAGE + VM_VIRTUAL_NS) : hostNanoseconds();
-}
-
 /** Makes an instance of the core over `memory`. EINVAL when the module is not a core of this version. */
 export function instantiateCore(module: WebAssembly.Module, memory: MachineMemory): Core {
   const imports = {
     env: {
       memory: memory.wasm,
-      abort: () => {
-        throw new Error('The core has met a state that it does not expect.');
-      },
+      now: () => machineNanoseconds(memory),
     },
-    host: { now: () => hostNanoseconds() },
   };
   try {
     return new WebAssembly.Instance(module, imports).exports as unknown as Core;

@@ -1,7 +1,7 @@
 // The door of web/kvm: Kvm > Vm > Vcpu, the tables of <linux/kvm.h>, and what other floors read from the memory.
 
 export * from './abi/index.ts';
-export { type Core, hostNanoseconds, machineNanoseconds } from './core.ts';
+export type { Core } from './core.ts';
 export { FEATURES, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, MAX_CPUID_ENTRIES } from './cpuid.ts';
 export { dirtyPages, hostWritten } from './dirty_log.ts';
 export { readRflags } from './flags.ts';
@@ -22,4 +22,4 @@ export {
 export { type Translation, translate } from './translate.ts';
 export { Vcpu } from './vcpu.ts';
 export { Vm, type VmHandle, type VmOptions } from './vm.ts';
-export { vcpuArea, vcpuPage } from './vm_page.ts';
+export { hostMilliseconds, machineNanoseconds, vcpuArea, vcpuPage } from './vm_page.ts';

@@ -48,8 +48,8 @@ import {
   MSR_TSC_DEADLINE,
 } from '../../assembly/abi/x86.ts';
 import type { Input, KvmMsrEntry } from './abi/index.ts';
-import { machineNanoseconds } from './core.ts';
 import type { MachineMemory } from './memory.ts';
+import { machineNanoseconds } from './vm_page.ts';
 
 type Check = (value: bigint) => boolean;
 

@@ -42,7 +42,7 @@ import {
   type KvmTranslation,
   type KvmVcpuEvents,
 } from './abi/index.ts';
-import { type Core, machineNanoseconds } from './core.ts';
+import type { Core } from './core.ts';
 import { readCpuid, writeCpuid } from './cpuid.ts';
 import type { MachineMemory } from './memory.ts';
 import { readMsrs, writeMsrs } from './msrs.ts';
@@ -59,7 +59,7 @@ import {
 import { request, requestEvents, waitUntilOut } from './requests.ts';
 import { KVM_SYNC_X86, RunPage } from './run_page.ts';
 import { translate } from './translate.ts';
-import { vcpuArea, vcpuPage } from './vm_page.ts';
+import { machineNanoseconds, vcpuArea, vcpuPage } from './vm_page.ts';
 
 const DEBUG_KNOWN =
   KVM_GUESTDBG_ENABLE |

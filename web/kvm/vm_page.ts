@@ -1,11 +1,13 @@
-// The VM page: laying an empty machine into a memory, recognising one, and its heap. It knows no slots and no vCPUs.
+// The VM page: laying an empty machine into a memory, recognising one, and its heap and its clock. It knows no slots.
 
 import {
+  ENGINE_DETERMINISTIC,
   IOAPIC_PAGE,
   MAX_VCPUS,
   VCPU_BASE,
   VCPU_PAGE,
   VCPU_STRIDE,
+  VM_ENGINE,
   VM_HEAP_LOCK,
   VM_HEAP_TOP,
   VM_LAYOUT_VERSION,
@@ -13,9 +15,11 @@ import {
   VM_MAGIC_VALUE,
   VM_MAX_VCPUS,
   VM_PAGE,
+  VM_TIME_ORIGIN,
   VM_TSC_KHZ,
   VM_VCPUS,
   VM_VERSION,
+  VM_VIRTUAL_NS,
   WASM_PAGE,
 } from '../../assembly/abi/map.ts';
 import { KvmError } from './abi/index.ts';
@@ -23,6 +27,18 @@ import { MachineMemory, roundUp } from './memory.ts';
 
 /** Frequency of the guest's time-stamp counter in kHz: 1 GHz, so that a tick is a nanosecond. */
 export const TSC_KHZ = 1_000_000n;
+
+/** Milliseconds since the Unix epoch with all the digits the host gives; the same clock in every thread. */
+export function hostMilliseconds(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** The machine's time in ns since it was made: virtual in the deterministic engine, from the host's clock otherwise. */
+export function machineNanoseconds(memory: MachineMemory): bigint {
+  if (memory.u32(VM_PAGE + VM_ENGINE) === ENGINE_DETERMINISTIC) return memory.u64(VM_PAGE + VM_VIRTUAL_NS);
+  const origin = memory.view().getFloat64(VM_PAGE + VM_TIME_ORIGIN, true);
+  return BigInt(Math.max(0, Math.round((hostMilliseconds() - origin) * 1e6)));
+}
 
 /** Bytes of a machine with `vcpus` vCPU areas and nothing on its heap. */
 export function emptySize(vcpus: number): number {
@@ -39,6 +55,7 @@ export function layMachine(vcpus: number, limit: number): MachineMemory {
   memory.setU32(VM_PAGE + VM_MAX_VCPUS, vcpus);
   memory.setU32(VM_PAGE + VM_HEAP_TOP, emptySize(vcpus));
   memory.setU64(VM_PAGE + VM_TSC_KHZ, TSC_KHZ);
+  memory.view().setFloat64(VM_PAGE + VM_TIME_ORIGIN, hostMilliseconds(), true);
   // Last, so that whoever sees the magic sees the rest.
   memory.store(VM_PAGE + VM_MAGIC, VM_MAGIC_VALUE);
   return memory;
