@@ -62,17 +62,22 @@ export const TLB_SMAP: u32 = 2;
 /** Never filled: every access takes the slow path (alignment check, data breakpoints). */
 export const TLB_NONE: u32 = 3;
 export const TLB_MODES: u32 = 4;
+/** Execute entries have arrays of their own (supervisor, user): tag u64, addend i32, flags u32. */
+export const VCPU_TLB_EXEC: u32 = 0x58000;
+export const TLB_EXEC_ENTRY_SIZE: u32 = 16;
+export const TLB_EXEC_STRIDE: u32 = 0x4000;
 /** Decode cache: a hash of block addresses, a scratch block, and the records; derived state. */
 export const VCPU_BLOCK_HASH: u32 = 0x40000;
 export const BLOCK_HASH_ENTRIES: u32 = 16384;
 export const VCPU_SCRATCH_BLOCK: u32 = 0x50000;
+/** The decoder's cursor (decode/cursor.ts); meaningless between instructions. */
+export const VCPU_CURSOR: u32 = 0x57000;
 export const VCPU_BLOCKS: u32 = 0x60000;
 export const VCPU_BLOCKS_END: u32 = 0x400000;
 
 // TLB entry: linear page tags (bit 0 set = empty), and hva - la.
 export const TLB_READ: u32 = 0;
 export const TLB_WRITE: u32 = 8;
-export const TLB_EXEC: u32 = 16;
 /** i32: hva = wrap(la) + addend. */
 export const TLB_ADDEND: u32 = 24;
 export const TLB_FLAGS: u32 = 28;

@@ -33,6 +33,8 @@ export const V_ICOUNT: u32 = 0x0d0;
 export const V_FAULT: u32 = 0x0d8;
 export const V_FAULT_HAS_CODE: u32 = 0x0dc;
 export const V_FAULT_CODE: u32 = 0x0e0;
+/** V_FAULT value (not a vector + 1): the instruction waits for an exit and starts again on re-entry. */
+export const FAULT_EXIT: u32 = 0x1000;
 /** What a #DB brings for DR6 (u32). */
 export const V_FAULT_DR6: u32 = 0x0e4;
 export const V_FAULT_ADDRESS: u32 = 0x0e8; // u64
@@ -151,8 +153,16 @@ export const V_COMMIT_GPA2: u32 = 0x458;
 export const V_FETCH: u32 = 0x460; // 32 bytes
 /** Decode cache: next free byte (offset address), end of what is in use. */
 export const V_BLOCKS_TOP: u32 = 0x480;
-/** Set by a store to a page with code: the current block may be stale. */
-export const V_CODE_CHANGED: u32 = 0x484;
+/** Why the current block must end after this instruction: LEAVE_*; 0 = it need not. */
+export const V_LEAVE: u32 = 0x484;
+/** The scratch buffer holds a write that waits to be committed. */
+export const LEAVE_COMMIT: u32 = 1;
+/** A page with decoded instructions was written. */
+export const LEAVE_CODE: u32 = 2;
+/** MMIO writes wait in the queue: the instruction ends with an exit. */
+export const LEAVE_MMIO: u32 = 4;
+/** A data breakpoint matched. */
+export const LEAVE_DEBUG: u32 = 8;
 /** Queue of hva pages whose code changed: lock, count, then CODE_QUEUE_MAX page numbers (u32). */
 export const V_CODE_QUEUE_COUNT: u32 = 0x488;
 export const V_CODE_QUEUE: u32 = 0x500;
@@ -173,6 +183,11 @@ export const V_WAKE: u32 = 0x4d0;
 /** Instruction length of the software interrupt or trap that is being delivered. */
 export const V_NEXT_RIP: u32 = 0x4d8; // u64
 export const V_CURRENT_RECORD: u32 = 0x4e0;
+/** MMIO writes of the current instruction: count, next to exit with, then MMIO_QUEUE_MAX (gpa u64, size u32, pad, data u64). */
+export const V_MMIO_COUNT: u32 = 0x4e8;
+export const V_MMIO_NEXT: u32 = 0x4ec;
+export const V_MMIO_QUEUE: u32 = 0x780;
+export const MMIO_QUEUE_MAX: u32 = 5;
 /** KVM_INTERRUPT / PIC / LAPIC: last injected vector, for KVM_GET_VCPU_EVENTS. */
 export const V_INJECTED: u32 = 0x4e4;
 /** 0x800..0xfff of the vCPU page belong to the VMM floor (paused word, event word, thread state). */
