@@ -1,0 +1,59 @@
+// What follows from control registers, segments and EFLAGS: the decode mode and the TLB array in force.
+import {
+  TLB_NONE, TLB_SMAP, TLB_SUPERVISOR, TLB_USER,
+} from '../abi/map';
+import {
+  ATTR_CODE, ATTR_DB, ATTR_DC, ATTR_L, ATTR_RW, ATTR_UNUSABLE, CS, DS, ES, MODE_32, MODE_64, MODE_FLAT, MODE_REAL, MODE_STACK32,
+  SEG_ATTR, SEG_BASE, SEG_LIMIT, SS, V_CPL, V_CR0, V_CR4, V_DEBUG_CONTROL, V_DEBUG_DR, V_DR, V_MODE, V_RFLAGS, V_TLB,
+} from '../abi/vcpu_page';
+import { KVM_GUESTDBG_USE_HW_BP } from '../abi/kvm_run';
+import { CR0_AM, CR4_SMAP, FLAG_AC } from '../abi/x86';
+import { is_long, is_real, seg } from '../state/vcpu';
+import { tlb_array } from '../memory/tlb';
+
+function flat_data(s: u32): bool {
+  const attr = load<u32>(s + SEG_ATTR);
+  return (attr & (ATTR_UNUSABLE | ATTR_CODE | ATTR_DC | ATTR_RW)) == ATTR_RW && load<u64>(s + SEG_BASE) == 0 && load<u32>(s + SEG_LIMIT) == 0xffffffff;
+}
+
+/** Chooses the TLB array for data: after CPL, EFLAGS.AC, CR0.AM, CR4.SMAP or the debug registers changed. */
+export function update_tlb_mode(v: u32): void {
+  let mode = TLB_SUPERVISOR;
+  const ac = (load<u32>(v + V_RFLAGS) & FLAG_AC) != 0;
+  if (load<u32>(v + V_CPL) == 3) {
+    mode = ac && load<u32>(v + V_CR0) & CR0_AM ? TLB_NONE : TLB_USER;
+  } else if (!ac && load<u32>(v + V_CR4) & CR4_SMAP) {
+    mode = TLB_SMAP;
+  }
+  const dr7 = load<u32>((load<u32>(v + V_DEBUG_CONTROL) & KVM_GUESTDBG_USE_HW_BP ? v + V_DEBUG_DR : v + V_DR) + 56);
+  if (dr7 & 0xff && data_breakpoint(dr7)) mode = TLB_NONE;
+  store<u32>(v + V_TLB, tlb_array(v, mode));
+}
+
+function data_breakpoint(dr7: u32): bool {
+  for (let i: u32 = 0; i < 4; i++) {
+    if (dr7 & (3 << (i * 2)) && dr7 & (1 << (16 + i * 4))) return true;
+  }
+  return false;
+}
+
+/** Recomputes V_MODE and V_TLB. */
+export function update_mode(v: u32): void {
+  const code = seg(v, CS);
+  const attr = load<u32>(code + SEG_ATTR);
+  let mode: u32 = 0;
+  if (is_long(v) && attr & ATTR_L) {
+    mode = MODE_64;
+  } else {
+    if (attr & ATTR_DB) mode |= MODE_32;
+    if (is_real(v)) mode |= MODE_REAL;
+    const stack = seg(v, SS);
+    if (load<u32>(stack + SEG_ATTR) & ATTR_DB) {
+      mode |= MODE_STACK32;
+      if (mode & MODE_32 && load<u64>(code + SEG_BASE) == 0 && load<u32>(code + SEG_LIMIT) == 0xffffffff
+        && flat_data(stack) && flat_data(seg(v, DS)) && flat_data(seg(v, ES))) mode |= MODE_FLAT;
+    }
+  }
+  store<u32>(v + V_MODE, mode);
+  update_tlb_mode(v);
+}

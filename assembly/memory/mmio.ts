@@ -1,0 +1,85 @@
+// Accesses to guest-physical addresses without RAM: in-core chips first, then KVM_EXIT_MMIO. Knows no paging.
+import { VCPU_PAGE } from '../abi/map';
+import {
+  KVM_EXIT_MMIO, RUN_EXIT_REASON, RUN_MMIO_DATA, RUN_MMIO_IS_WRITE, RUN_MMIO_LEN, RUN_MMIO_PHYS_ADDR,
+} from '../abi/kvm_run';
+import {
+  LEAVE_MMIO, MMIO_QUEUE_MAX, PENDING_DONE, PENDING_MMIO_READ, PENDING_MMIO_WRITE, REPLAY_ENTRY, V_APIC_BASE, V_LEAVE,
+  V_MMIO_COUNT, V_MMIO_NEXT, V_MMIO_QUEUE, V_PENDING, V_REPLAY, V_REPLAY_COUNT, V_REPLAY_NEXT,
+} from '../abi/vcpu_page';
+import { ioapic_read, ioapic_write } from '../irqchip/ioapic';
+import { lapic_read, lapic_write } from '../irqchip/lapic';
+import { raise_exit } from '../state/fault';
+import { has_irqchip } from '../state/vcpu';
+
+const IOAPIC_GPA: u64 = 0xfec00000;
+const APIC_ENABLED: u64 = 0x800;
+
+function on_lapic(v: u32, gpa: u64): bool {
+  const base = load<u64>(v + V_APIC_BASE);
+  return (base & 0xc00) == APIC_ENABLED && (gpa & ~0xfff) == (base & 0xffffff000);
+}
+
+/** Reads `size` (1..8) bytes; a read that nobody answers yet raises the exit (check faulted). */
+export function mmio_read(v: u32, gpa: u64, size: u32): u64 {
+  if (has_irqchip()) {
+    if (on_lapic(v, gpa)) return lapic_read(v, (gpa as u32) & 0xfff) as u64;
+    if ((gpa & ~0xfff) == IOAPIC_GPA) return ioapic_read((gpa as u32) & 0xfff) as u64;
+  }
+  const next = load<u32>(v + V_REPLAY_NEXT);
+  if (next < load<u32>(v + V_REPLAY_COUNT)) {
+    store<u32>(v + V_REPLAY_NEXT, next + 1);
+    return load<u64>(v + V_REPLAY + next * REPLAY_ENTRY + 16);
+  }
+  const run = v - VCPU_PAGE;
+  store<u32>(run + RUN_EXIT_REASON, KVM_EXIT_MMIO);
+  store<u64>(run + RUN_MMIO_PHYS_ADDR, gpa);
+  store<u64>(run + RUN_MMIO_DATA, 0);
+  store<u32>(run + RUN_MMIO_LEN, size);
+  store<u8>(run + RUN_MMIO_IS_WRITE, 0);
+  store<u32>(v + V_PENDING, PENDING_MMIO_READ);
+  raise_exit(v);
+  return 0;
+}
+
+/** Writes `size` (1..8) bytes: at once to an in-core chip, else queued for the exit that ends the instruction. */
+export function mmio_write(v: u32, gpa: u64, size: u32, value: u64): void {
+  if (has_irqchip()) {
+    if (on_lapic(v, gpa)) return lapic_write(v, (gpa as u32) & 0xfff, value as u32);
+    if ((gpa & ~0xfff) == IOAPIC_GPA) return ioapic_write((gpa as u32) & 0xfff, value as u32);
+  }
+  const n = load<u32>(v + V_MMIO_COUNT);
+  if (n >= MMIO_QUEUE_MAX) return;
+  const q = v + V_MMIO_QUEUE + n * REPLAY_ENTRY;
+  store<u64>(q, gpa);
+  store<u32>(q + 8, size);
+  store<u64>(q + 16, value);
+  store<u32>(v + V_MMIO_COUNT, n + 1);
+  store<u32>(v + V_LEAVE, load<u32>(v + V_LEAVE) | LEAVE_MMIO);
+}
+
+/** Puts the next queued MMIO write into the run page; false when the queue is empty. */
+export function mmio_exit(v: u32): bool {
+  const next = load<u32>(v + V_MMIO_NEXT);
+  const count = load<u32>(v + V_MMIO_COUNT);
+  if (next >= count) {
+    store<u32>(v + V_MMIO_NEXT, 0);
+    store<u32>(v + V_MMIO_COUNT, 0);
+    return false;
+  }
+  const q = v + V_MMIO_QUEUE + next * REPLAY_ENTRY;
+  const run = v - VCPU_PAGE;
+  store<u32>(run + RUN_EXIT_REASON, KVM_EXIT_MMIO);
+  store<u64>(run + RUN_MMIO_PHYS_ADDR, load<u64>(q));
+  store<u64>(run + RUN_MMIO_DATA, load<u64>(q + 16));
+  store<u32>(run + RUN_MMIO_LEN, load<u32>(q + 8));
+  store<u8>(run + RUN_MMIO_IS_WRITE, 1);
+  store<u32>(v + V_MMIO_NEXT, next + 1);
+  store<u32>(v + V_PENDING, next + 1 < count ? PENDING_MMIO_WRITE : PENDING_DONE);
+  return true;
+}
+
+/** The current instruction has touched MMIO: a string instruction ends its turn after this element. */
+export function mmio_queued(v: u32): bool {
+  return (load<u32>(v + V_MMIO_COUNT) | load<u32>(v + V_REPLAY_COUNT)) != 0;
+}
