@@ -39,11 +39,14 @@ import {
   V_IDT_BASE,
   V_IDT_LIMIT,
   V_IRQ_QUEUED,
+  V_MMIO_COUNT,
+  V_MMIO_NEXT,
   V_NMI_MASKED,
   V_NMI_PENDING,
   V_PDPTR,
   V_PENDING,
   V_REPLAY_COUNT,
+  V_REPLAY_NEXT,
   V_RIP,
   V_SEGS,
   V_SHADOW,
@@ -117,6 +120,9 @@ export function writeRegs(memory: MachineMemory, v: number, given: Input<KvmRegs
 function dropPending(memory: MachineMemory, v: number): void {
   memory.setU32(v + V_PENDING, PENDING_NONE);
   memory.setU32(v + V_REPLAY_COUNT, 0);
+  memory.setU32(v + V_REPLAY_NEXT, 0);
+  memory.setU32(v + V_MMIO_COUNT, 0);
+  memory.setU32(v + V_MMIO_NEXT, 0);
 }
 
 /** CPL as KVM derives it: 0 in real mode, 3 in virtual-8086 mode, else SS.DPL (SDM vol. 3, 25.4.1). */
