@@ -45,7 +45,7 @@ export const OP_SAR_R32: u32 = 0x9e;
 export const OP_SHL_R64: u32 = 0x9f;
 export const OP_SHR_R64: u32 = 0xa0;
 export const OP_SAR_R64: u32 = 0xa1;
-export const OP_SETCC: u32 = 0xa2; // condition in R_DISP when a register... see decode
+export const OP_SETCC: u32 = 0xa2; // condition in R_IMM; r/m8
 export const OP_CMOV: u32 = 0xa3; // + size (1..3 -> a3, a4, a5); condition in R_IMM
 export const OP_NOP: u32 = 0xa6;
 export const OP_XCHG_R: u32 = 0xa7; // + size (0..3), register with register
@@ -71,7 +71,7 @@ export const OP_DIV: u32 = 0x112;
 export const OP_IDIV: u32 = 0x113;
 export const OP_IMUL2: u32 = 0x114; // reg <- reg * r/m
 export const OP_IMUL3: u32 = 0x115; // reg <- r/m * imm
-export const OP_MULX: u32 = 0x116; // VEX: R_DISP? see exec/muldiv.ts; vvvv in R_SCALE
+export const OP_MULX: u32 = 0x116; // VEX.vvvv register number (0..15) in R_IMM
 /** exec/bit.ts. Bit index operand: register in R_REG or imm. BT m,reg addresses memory beyond the operand: RF_ADDRESS_ONLY. */
 export const OP_BT_I: u32 = 0x120; // BT BTS BTR BTC r/m, imm8: + 0..3
 export const OP_BT_R: u32 = 0x124; // BT BTS BTR BTC r/m, reg: + 0..3 (memory form: RF_ADDRESS_ONLY)
@@ -86,7 +86,7 @@ export const OP_MOVBE_STORE: u32 = 0x12f;
 export const OP_CRC32: u32 = 0x130; // R_SPAN + 1 = source size
 export const OP_ADCX: u32 = 0x131;
 export const OP_ADOX: u32 = 0x132;
-export const OP_ANDN: u32 = 0x133; // VEX.vvvv register number in R_SCALE for this and the following
+export const OP_ANDN: u32 = 0x133; // VEX.vvvv register number (0..15) in R_IMM for this and the following (RORX: the count)
 export const OP_BLSR: u32 = 0x134;
 export const OP_BLSMSK: u32 = 0x135;
 export const OP_BLSI: u32 = 0x136;
@@ -158,7 +158,7 @@ export const OP_JCXZ: u32 = 0x1a7;
 export const OP_JMP_NEAR: u32 = 0x1a8; // relative with 16-bit operand size or limit checks
 export const OP_JCC_NEAR: u32 = 0x1a9; // condition in R_SEG
 /** exec/far.ts: segment loads, far transfers, interrupts, fast system calls. */
-export const OP_MOV_FROM_SEG: u32 = 0x1c0; // r/m <- sreg R_SEG... number in RF_REGNO
+export const OP_MOV_FROM_SEG: u32 = 0x1c0; // r/m <- sreg RF_REGNO (memory: 16 bits)
 export const OP_MOV_TO_SEG: u32 = 0x1c1; // sreg RF_REGNO <- r/m16
 export const OP_LOAD_FAR: u32 = 0x1c2; // LES LDS LSS LFS LGS: segment number in R_IMM, reg in R_REG, RF_ADDRESS_ONLY
 export const OP_JMP_FAR: u32 = 0x1c3; // immediate: offset in low 32 bits of R_IMM, selector in bits 32..47

@@ -1,0 +1,228 @@
+// Blocks: straight runs of decoded instructions, found by their place in memory and the mode they were decoded for.
+// An instruction that crosses a page, and every block cut short by a budget, is decoded into the scratch block each time.
+import {
+  BLOCK_HEADER, BLOCK_MAX, B_BYTES, B_COUNT, B_HVA, B_MODE, INSN_MAX, RECORD_SIZE, R_AM, R_LEN, R_OFF, R_OP,
+} from '../abi/insn';
+import {
+  BLOCK_HASH_ENTRIES, PAGE_HOLDS_CODE, TLB_EXEC_ENTRY_SIZE, VCPU_BLOCKS, VCPU_BLOCKS_END, VCPU_BLOCK_HASH, VCPU_PAGE, VCPU_SCRATCH_BLOCK,
+} from '../abi/map';
+import { OP_END, OP_UD } from '../abi/ops';
+import {
+  CODE_QUEUE_MAX, CS, MODE_64, MODE_FLAT, MODE_SIZE, SEG_BASE, SEG_LIMIT, V_BLOCKS_TOP, V_CODE_QUEUE, V_CODE_QUEUE_COUNT, V_CPL, V_FETCH, V_MODE, V_RIP,
+  V_SEGS, V_STAT_BLOCKS, V_WALK_FLAGS, V_WALK_GPA, SEG_STRIDE,
+} from '../abi/vcpu_page';
+import { GP } from '../abi/x86';
+import { raise, raise_code } from '../state/fault';
+import { canonical, cs, is_64 } from '../state/vcpu';
+import { find_slot, mark_code, page_flags, slot_hva } from '../memory/slots';
+import { exec_entry, fill_exec, flush_tlb_writes } from '../memory/tlb';
+import { ACCESS_FETCH, ACCESS_USER, WALK_GLOBAL, walk } from '../memory/walk';
+import { emulation_failure } from '../run/fail';
+import { flush_other_writes } from '../run/requests';
+import { CURSOR_SHORT, C_CODE, C_END, C_ENDS, C_MODE, C_PC, C_STATUS, cursor } from './cursor';
+import { decode_insn } from './insn';
+
+/** hva of the code byte at linear address `la`, or 0 with a fault raised. */
+export function fetch_hva(v: u32, la: u64): u32 {
+  const user: u32 = load<u32>(v + V_CPL) == 3 ? 1 : 0;
+  const e = exec_entry(v, la, user);
+  if (load<u64>(e) == (la & ~0xfff)) return (la as u32) + load<u32>(e + 8);
+  if (is_64(v) && !canonical(la)) {
+    raise_code(v, GP, 0);
+    return 0;
+  }
+  if (!walk(v, la, ACCESS_FETCH | (user ? ACCESS_USER : 0))) return 0;
+  const gpa = load<u64>(v + V_WALK_GPA);
+  const s = find_slot(gpa);
+  if (s == 0) {
+    emulation_failure(v);
+    return 0;
+  }
+  const hva = slot_hva(s, gpa);
+  fill_exec(v, la, user, hva, (load<u32>(v + V_WALK_FLAGS) & WALK_GLOBAL) != 0);
+  return hva;
+}
+
+function hash_slot(v: u32, hva: u32, mode: u32): u32 {
+  return v - VCPU_PAGE + VCPU_BLOCK_HASH + ((hva ^ (hva >> 14) ^ (mode << 7)) & (BLOCK_HASH_ENTRIES - 1)) * 4;
+}
+
+/** Forgets every block. */
+export function flush_blocks(v: u32): void {
+  memory.fill(v - VCPU_PAGE + VCPU_BLOCK_HASH, 0, BLOCK_HASH_ENTRIES * 4);
+  store<u32>(v + V_BLOCKS_TOP, v - VCPU_PAGE + VCPU_BLOCKS);
+}
+
+/** Drops the blocks of the pages in the code queue. */
+export function drop_changed_blocks(v: u32): void {
+  const n = atomic.xchg<u32>(v + V_CODE_QUEUE_COUNT, 0);
+  if (n > CODE_QUEUE_MAX) return flush_blocks(v);
+  for (let i: u32 = 0; i < n; i++) {
+    // A writer that has counted but not yet stored its page leaves 0: then everything goes.
+    const page = atomic.xchg<u32>(v + V_CODE_QUEUE + i * 4, 0);
+    if (page == 0) return flush_blocks(v);
+    const first = (page - 1) << 12;
+    for (let b = v - VCPU_PAGE + VCPU_BLOCKS; b < load<u32>(v + V_BLOCKS_TOP); b += BLOCK_HEADER + load<u32>(b + 16) * RECORD_SIZE) {
+      if (((load<u32>(b + B_HVA) ^ first) & ~0xfff) == 0) store<u32>(b + B_HVA, u32.MAX_VALUE);
+    }
+  }
+}
+
+/** The block at V_RIP of at most `limit` instructions, or 0 with a fault raised. `scratch` keeps it out of the cache. */
+export function find_block(v: u32, limit: u32): u32 {
+  const mode = load<u32>(v + V_MODE);
+  const rip = load<u64>(v + V_RIP);
+  let la = rip;
+  if ((mode & MODE_SIZE) != MODE_64) {
+    const code = cs(v);
+    la = (rip + load<u64>(code + SEG_BASE)) & 0xffffffff;
+    if (rip > (load<u32>(code + SEG_LIMIT) as u64)) {
+      raise_code(v, GP, 0);
+      return 0;
+    }
+  }
+  const hva = fetch_hva(v, la);
+  if (hva == 0) return 0;
+  if (limit == 0) {
+    const at = hash_slot(v, hva, mode);
+    const b = load<u32>(at);
+    if (b && load<u32>(b + B_HVA) == hva && load<u32>(b + B_MODE) == mode) {
+      if ((mode & MODE_SIZE) == MODE_64 || mode & MODE_FLAT || rip + load<u32>(b + B_BYTES) - 1 <= (load<u32>(cs(v) + SEG_LIMIT) as u64)) return b;
+    } else {
+      return decode_block(v, hva, la, mode, rip, at);
+    }
+  }
+  return decode_scratch(v, hva, la, mode, limit ? limit : 1, rip);
+}
+
+/** Bytes of code that may be read from `hva` on: to the end of the page, and to the code limit. */
+function readable(v: u32, hva: u32, mode: u32, rip: u64): u32 {
+  let n = 0x1000 - (hva & 0xfff);
+  if ((mode & MODE_SIZE) != MODE_64) {
+    const left = (load<u32>(cs(v) + SEG_LIMIT) as u64) - rip + 1;
+    if (left < (n as u64)) n = left as u32;
+  }
+  return n;
+}
+
+function start_cursor(v: u32, at: u32, bytes: u32, mode: u32): u32 {
+  const c = cursor(v);
+  store<u32>(c + C_PC, at);
+  store<u32>(c + C_END, at + bytes);
+  store<u32>(c + C_MODE, mode);
+  store<u32>(c + C_CODE, mode & MODE_SIZE);
+  return c;
+}
+
+function finish(v: u32, b: u32, r: u32, hva: u32, mode: u32, count: u32, bytes: u32): void {
+  memory.fill(r, 0, RECORD_SIZE);
+  store<u16>(r + R_OP, OP_END as u16);
+  store<u16>(r + R_OFF, bytes as u16);
+  store<u32>(b + B_HVA, hva);
+  store<u32>(b + B_MODE, mode);
+  store<u32>(b + B_COUNT, count);
+  store<u32>(b + B_BYTES, bytes);
+  store<u32>(b + 16, count + 1);
+  store<u64>(v + V_STAT_BLOCKS, load<u64>(v + V_STAT_BLOCKS) + 1);
+}
+
+/** Decodes a block into the cache; when even its first instruction leaves the page or the limit, into the scratch block. */
+function decode_block(v: u32, hva: u32, la: u64, mode: u32, rip: u64, at: u32): u32 {
+  if ((page_flags(hva) & PAGE_HOLDS_CODE) == 0 && mark_code(hva)) {
+    // From here on stores to the page take the slow path, on every vCPU, before its bytes are read.
+    flush_tlb_writes(v);
+    flush_other_writes(v);
+  }
+  let b = load<u32>(v + V_BLOCKS_TOP);
+  if (b + BLOCK_HEADER + (BLOCK_MAX + 1) * RECORD_SIZE > v - VCPU_PAGE + VCPU_BLOCKS_END) {
+    flush_blocks(v);
+    b = load<u32>(v + V_BLOCKS_TOP);
+  }
+  const c = start_cursor(v, hva, readable(v, hva, mode, rip), mode);
+  let r = b + BLOCK_HEADER;
+  let count: u32 = 0;
+  let bytes: u32 = 0;
+  while (count < BLOCK_MAX) {
+    const end = load<u32>(c + C_END);
+    const pc = load<u32>(c + C_PC);
+    if (pc >= end) break;
+    // No instruction is longer than 15 bytes: what would be is #GP, told by the scratch way.
+    if (end - pc > INSN_MAX) store<u32>(c + C_END, pc + INSN_MAX);
+    decode_insn(c, v, r, bytes);
+    store<u32>(c + C_END, end);
+    if (load<u32>(c + C_STATUS) == CURSOR_SHORT) break;
+    bytes = load<u32>(c + C_PC) - hva;
+    r += RECORD_SIZE;
+    count++;
+    if (load<u32>(c + C_ENDS)) break;
+  }
+  if (count == 0) return decode_scratch(v, hva, la, mode, 1, rip);
+  finish(v, b, r, hva, mode, count, bytes);
+  store<u32>(v + V_BLOCKS_TOP, r + RECORD_SIZE);
+  store<u32>(at, b);
+  return b;
+}
+
+/** Decodes up to `limit` instructions into the scratch block; the first may cross a page. */
+function decode_scratch(v: u32, hva: u32, la: u64, mode: u32, limit: u32, rip: u64): u32 {
+  const b = v - VCPU_PAGE + VCPU_SCRATCH_BLOCK;
+  const wanted = limit < BLOCK_MAX ? limit : BLOCK_MAX;
+  const c = start_cursor(v, hva, readable(v, hva, mode, rip), mode);
+  let r = b + BLOCK_HEADER;
+  let count: u32 = 0;
+  let bytes: u32 = 0;
+  while (count < wanted) {
+    const end = load<u32>(c + C_END);
+    const pc = load<u32>(c + C_PC);
+    if (pc >= end && count) break;
+    if (end - pc > INSN_MAX) store<u32>(c + C_END, pc + INSN_MAX);
+    decode_insn(c, v, r, bytes);
+    store<u32>(c + C_END, end);
+    if (load<u32>(c + C_STATUS) == CURSOR_SHORT) {
+      if (count) break;
+      if (!decode_crossing(v, hva, la, mode, rip, r)) return 0;
+      bytes = load<u8>(r + R_LEN);
+      r += RECORD_SIZE;
+      count = 1;
+      break;
+    }
+    bytes = load<u32>(c + C_PC) - hva;
+    r += RECORD_SIZE;
+    count++;
+    if (load<u32>(c + C_ENDS)) break;
+  }
+  finish(v, b, r, hva, mode, count, bytes);
+  // Links are for blocks that stay.
+  store<u32>(b + B_HVA, u32.MAX_VALUE);
+  return b;
+}
+
+/** One instruction whose bytes lie in two pages, or that is too long or beyond the limit; false with a fault raised. */
+function decode_crossing(v: u32, hva: u32, la: u64, mode: u32, rip: u64, r: u32): bool {
+  const buffer = v + V_FETCH;
+  const first = 0x1000 - (hva & 0xfff);
+  let bytes = first < INSN_MAX ? first : INSN_MAX;
+  memory.copy(buffer, hva, bytes);
+  let allowed: u32 = INSN_MAX;
+  if ((mode & MODE_SIZE) != MODE_64) {
+    const left = (load<u32>(cs(v) + SEG_LIMIT) as u64) - rip + 1;
+    if (left < (INSN_MAX as u64)) allowed = left as u32;
+  }
+  if (bytes > allowed) bytes = allowed;
+  let c = start_cursor(v, buffer, bytes, mode);
+  decode_insn(c, v, r, 0);
+  if (load<u32>(c + C_STATUS) != CURSOR_SHORT) return true;
+  if (bytes < allowed) {
+    let next = (la & ~0xfff) + 0x1000;
+    if ((mode & MODE_SIZE) != MODE_64) next &= 0xffffffff;
+    const more = fetch_hva(v, next);
+    if (more == 0) return false;
+    memory.copy(buffer + bytes, more, allowed - bytes);
+    c = start_cursor(v, buffer, allowed, mode);
+    decode_insn(c, v, r, 0);
+    if (load<u32>(c + C_STATUS) != CURSOR_SHORT) return true;
+  }
+  // Longer than 15 bytes, or beyond the code limit.
+  raise_code(v, GP, 0);
+  return false;
+}

@@ -1,0 +1,655 @@
+// The one-byte opcode map (SDM vol. 2, table A-2), rows in the manual's order. Writes the operation and operands of a record.
+import {
+  AM_MOFFS, AM_NONE, R_AM, R_BASE, R_DISP, R_FLAGS, R_IMM, R_INDEX, R_OP, R_REG, R_RM, R_SCALE, R_SEG, R_SPAN, R_TAG, RF_ADDRESS_ONLY, RF_LOCK,
+  RF_MEMORY, RF_REP, RF_REPNE,
+} from '../abi/insn';
+import { TLB_READ, TLB_WRITE } from '../abi/map';
+import {
+  OP_ALU, OP_ALU_LOAD, OP_AAA, OP_AAD, OP_AAM, OP_AAS, OP_ARPL, OP_BOUND, OP_CALL, OP_CALL_FAR, OP_CALL_FAR_M, OP_CALL_NEAR, OP_CALL_NEAR_RM,
+  OP_CALL_RM, OP_CBW, OP_CDQ, OP_CLC, OP_CLD, OP_CLI, OP_CMC, OP_CMPS, OP_DAA, OP_DAS, OP_DEC, OP_DIV, OP_ENTER, OP_FPU, OP_HLT, OP_IDIV,
+  OP_IMUL, OP_IMUL3, OP_IN_DX, OP_IN_I, OP_INC, OP_INS, OP_INT, OP_INT1, OP_INT3, OP_INTO, OP_IRET, OP_JCC, OP_JCC_NEAR, OP_JCXZ, OP_JMP,
+  OP_JMP_FAR, OP_JMP_FAR_M, OP_JMP_NEAR, OP_JMP_NEAR_RM, OP_JMP_RM, OP_LAHF, OP_LEA_32, OP_LEA_64, OP_LEA_GENERIC, OP_LEAVE, OP_LOAD_FAR,
+  OP_LOCK_ALU, OP_LOCK_DEC, OP_LOCK_INC, OP_LOCK_NEG, OP_LOCK_NOT, OP_LODS, OP_LOOP, OP_LOOPE, OP_LOOPNE, OP_MOV_FROM_SEG, OP_MOV_LOAD, OP_MOV_STORE,
+  OP_MOV_TO_REG, OP_MOV_TO_SEG, OP_MOVS, OP_MOVSXD, OP_MUL, OP_NEG, OP_NOP, OP_NOT, OP_OUT_DX, OP_OUT_I, OP_OUTS, OP_PAUSE, OP_POP, OP_POP_M,
+  OP_POP_R, OP_POP_SEG, OP_POPA, OP_POPF, OP_PUSH, OP_PUSH_R, OP_PUSH_SEG, OP_PUSHA, OP_PUSHF, OP_RET, OP_RET_FAR, OP_RET_NEAR, OP_SAHF, OP_SALC,
+  OP_SAR_R32, OP_SAR_R64, OP_SCAS, OP_SHIFT, OP_SHL_R32, OP_SHL_R64, OP_SHR_R32, OP_SHR_R64, OP_STC, OP_STD, OP_STI, OP_STOS, OP_TEST, OP_UD,
+  OP_XCHG_M, OP_XCHG_R, OP_XLAT, ALU_CMP,
+} from '../abi/ops';
+import { DS, ES, MODE_64, MODE_FLAT, MODE_REAL, V_GPR, V_ZERO } from '../abi/vcpu_page';
+import {
+  C_ASIZE, C_CODE, C_ENDS, C_FLAGS, C_LOCKABLE, C_MODE, C_MODRM, C_OSIZE, C_REX, C_SEG, NO_SEGMENT, imm8, imm_size, next16, next32, next64, next8,
+} from './cursor';
+import {
+  ADDRESS, MODIFY, READ, WRITE, fetch_modrm, modrm_is_register, modrm_op, modrm_reg, reg_operand, register, rm_operand, rm_operand_bytes, set_size,
+} from './modrm';
+import { decode_two_byte } from './two_byte';
+
+export function set_op(r: u32, op: u32): void {
+  store<u16>(r + R_OP, op as u16);
+}
+
+/** The block ends behind this instruction. */
+export function ends(c: u32): void {
+  store<u32>(c + C_ENDS, 1);
+}
+
+export function set_imm(r: u32, value: i64): void {
+  store<i64>(r + R_IMM, value);
+}
+
+function in_64(c: u32): bool {
+  return load<u32>(c + C_CODE) == MODE_64;
+}
+
+/** The operand size of stack and near-branch instructions, which is 64 bits in 64-bit code (or 16 with 66). */
+function stack_size(c: u32): u32 {
+  const size = load<u32>(c + C_OSIZE);
+  return in_64(c) && size == 2 ? 3 : size;
+}
+
+/** PUSH, POP, CALL and RET may use the short way: 64-bit stack, or flat 32-bit code and stack. */
+function hot_stack(c: u32): bool {
+  if (in_64(c)) return stack_size(c) == 3;
+  return (load<u32>(c + C_MODE) & MODE_FLAT) != 0 && load<u32>(c + C_OSIZE) == 2;
+}
+
+/** Near branches without wrap at 16 bits or a code limit. */
+export function hot_branch(c: u32): bool {
+  return in_64(c) || ((load<u32>(c + C_MODE) & MODE_FLAT) != 0 && load<u32>(c + C_OSIZE) == 2);
+}
+
+function locked(c: u32): bool {
+  return (load<u32>(c + C_FLAGS) & RF_LOCK) != 0;
+}
+
+/** ALU operation with the r/m operand as destination and R_REG (register or immediate) as source. */
+function alu_rm(c: u32, r: u32, operation: u32, size: u32): void {
+  const mem = modrm_is_register(c) ? 0 : 1;
+  if (mem && operation != ALU_CMP && locked(c)) {
+    store<u32>(c + C_LOCKABLE, 1);
+    set_op(r, OP_LOCK_ALU + operation);
+    return;
+  }
+  set_op(r, OP_ALU + operation * 8 + size * 2 + mem);
+}
+
+function operand_size(c: u32, opcode: u32): u32 {
+  return opcode & 1 ? load<u32>(c + C_OSIZE) : 0;
+}
+
+/** Immediate as the source. */
+function source_imm(r: u32, value: i64): void {
+  set_imm(r, value);
+  store<u32>(r + R_REG, r + R_IMM);
+}
+
+export function undefined_opcode(c: u32, r: u32): void {
+  set_op(r, OP_UD);
+  store<u8>(r + R_AM, AM_NONE as u8);
+  ends(c);
+}
+
+/** A branch with a relative distance of the operand size. */
+export function relative(c: u32, r: u32, short: bool): void {
+  const size = load<u32>(c + C_OSIZE);
+  let distance: i32;
+  if (short) distance = next8(c) as i8 as i32;
+  else if (size == 1 && !in_64(c)) distance = next16(c) as i16 as i32;
+  else distance = next32(c) as i32;
+  store<i32>(r + R_DISP, distance);
+  if (in_64(c)) set_size(r, 3);
+}
+
+export function jcc(c: u32, r: u32, cc: u32, short: bool): void {
+  relative(c, r, short);
+  store<u8>(r + R_SEG, cc as u8);
+  set_imm(r, 0);
+  if (hot_branch(c)) {
+    set_op(r, OP_JCC);
+  } else {
+    set_op(r, OP_JCC_NEAR);
+    ends(c);
+  }
+}
+
+function moffs(c: u32, v: u32, r: u32, opcode: u32): void {
+  const size = operand_size(c, opcode);
+  const asize = load<u32>(c + C_ASIZE);
+  const offset: u64 = asize == 3 ? next64(c) : asize == 2 ? next32(c) : next16(c);
+  const override = load<u32>(c + C_SEG);
+  const is_store = (opcode & 2) != 0;
+  set_size(r, size);
+  store<u16>(r + R_FLAGS, load<u16>(r + R_FLAGS) | (RF_MEMORY as u16));
+  store<u8>(r + R_SEG, (override == NO_SEGMENT ? DS : override) as u8);
+  store<u8>(r + R_TAG, (is_store ? TLB_WRITE : TLB_READ) as u8);
+  store<u8>(r + R_SPAN, ((1 << size) - 1) as u8);
+  store<u8>(r + R_AM, AM_MOFFS as u8);
+  set_imm(r, offset as i64);
+  store<u32>(r + R_REG, v + V_GPR);
+  set_op(r, (is_store ? OP_MOV_STORE : OP_MOV_LOAD) + size);
+}
+
+function shift_group(c: u32, v: u32, r: u32, opcode: u32): void {
+  fetch_modrm(c);
+  const size = operand_size(c, opcode);
+  const operation = modrm_op(c);
+  rm_operand(c, v, r, size, MODIFY);
+  set_op(r, OP_SHIFT + operation);
+  if (opcode >= 0xd2) {
+    store<u32>(r + R_REG, v + V_GPR + 8);
+    return;
+  }
+  const count: u32 = opcode >= 0xd0 ? 1 : next8(c);
+  source_imm(r, count as i64);
+  if (!modrm_is_register(c) || size < 2 || operation < 4) return;
+  const masked = count & (size == 3 ? 63 : 31);
+  if (masked == 0) return;
+  const kind: u32 = operation == 7 ? 2 : operation == 5 ? 1 : 0;
+  set_op(r, (size == 3 ? OP_SHL_R64 : OP_SHL_R32) + kind);
+  set_imm(r, masked as i64);
+}
+
+/** String instructions: R_SEG is the source segment; the handler does its own addressing. */
+function string(c: u32, r: u32, op: u32, opcode: u32): void {
+  const override = load<u32>(c + C_SEG);
+  let size = operand_size(c, opcode);
+  if (size == 3 && (op == OP_INS || op == OP_OUTS)) size = 2;
+  set_size(r, size);
+  store<u8>(r + R_SEG, (override == NO_SEGMENT ? DS : override) as u8);
+  store<u16>(r + R_FLAGS, load<u16>(r + R_FLAGS) | (RF_MEMORY as u16));
+  set_op(r, op);
+}
+
+function plain(r: u32, op: u32, size: u32): void {
+  set_size(r, size);
+  set_op(r, op);
+}
+
+function end_with(c: u32, r: u32, op: u32, size: u32): void {
+  plain(r, op, size);
+  ends(c);
+}
+
+function not_in_64(c: u32, r: u32): bool {
+  if (!in_64(c)) return false;
+  undefined_opcode(c, r);
+  return true;
+}
+
+/** PUSH of the value at R_REG. */
+function push_from(c: u32, r: u32, address: u32): void {
+  store<u32>(r + R_REG, address);
+  store<u32>(r + R_RM, address);
+  plain(r, hot_stack(c) ? OP_PUSH_R : OP_PUSH, stack_size(c));
+}
+
+function push_seg(c: u32, r: u32, n: u32): void {
+  store<u8>(r + R_SEG, n as u8);
+  plain(r, OP_PUSH_SEG, stack_size(c));
+}
+
+function pop_seg(c: u32, r: u32, n: u32): void {
+  store<u8>(r + R_SEG, n as u8);
+  end_with(c, r, OP_POP_SEG, stack_size(c));
+}
+
+export function decode_push_seg(c: u32, r: u32, n: u32): void {
+  push_seg(c, r, n);
+}
+
+export function decode_pop_seg(c: u32, r: u32, n: u32): void {
+  pop_seg(c, r, n);
+}
+
+export function load_far(c: u32, v: u32, r: u32, n: u32): void {
+  if (modrm_is_register(c)) return undefined_opcode(c, r);
+  reg_operand(c, v, r, load<u32>(c + C_OSIZE));
+  rm_operand(c, v, r, load<u32>(c + C_OSIZE), ADDRESS);
+  set_imm(r, n);
+  set_op(r, OP_LOAD_FAR);
+  ends(c);
+}
+
+function alu_row(c: u32, v: u32, r: u32, opcode: u32): void {
+  const operation = opcode >> 3;
+  const size = operand_size(c, opcode);
+  switch (opcode & 7) {
+    case 0:
+    case 1:
+      fetch_modrm(c);
+      reg_operand(c, v, r, size);
+      rm_operand(c, v, r, size, operation == ALU_CMP ? READ : MODIFY);
+      alu_rm(c, r, operation, size);
+      break;
+    case 2:
+    case 3:
+      fetch_modrm(c);
+      reg_operand(c, v, r, size);
+      rm_operand(c, v, r, size, READ);
+      set_op(r, OP_ALU_LOAD + operation * 4 + size);
+      break;
+    default:
+      set_size(r, size);
+      store<u32>(r + R_RM, v + V_GPR);
+      source_imm(r, imm_size(c, size));
+      set_op(r, OP_ALU + operation * 8 + size * 2);
+      break;
+  }
+}
+
+function group3(c: u32, v: u32, r: u32, opcode: u32): void {
+  fetch_modrm(c);
+  const size = operand_size(c, opcode);
+  const operation = modrm_op(c);
+  rm_operand(c, v, r, size, operation == 2 || operation == 3 ? MODIFY : READ);
+  const lock = locked(c) && !modrm_is_register(c);
+  switch (operation) {
+    case 0:
+    case 1:
+      source_imm(r, imm_size(c, size));
+      set_op(r, OP_TEST + size);
+      break;
+    case 2:
+    case 3:
+      if (lock) store<u32>(c + C_LOCKABLE, 1);
+      set_op(r, lock ? (operation == 2 ? OP_LOCK_NOT : OP_LOCK_NEG) : (operation == 2 ? OP_NOT : OP_NEG) + size);
+      break;
+    case 4: set_op(r, OP_MUL); break;
+    case 5: set_op(r, OP_IMUL); break;
+    case 6: set_op(r, OP_DIV); break;
+    default: set_op(r, OP_IDIV); break;
+  }
+}
+
+function group5(c: u32, v: u32, r: u32, opcode: u32): void {
+  fetch_modrm(c);
+  const size = operand_size(c, opcode);
+  const operation = modrm_op(c);
+  if (opcode == 0xfe && operation > 1) return undefined_opcode(c, r);
+  const mem: u32 = modrm_is_register(c) ? 0 : 1;
+  switch (operation) {
+    case 0:
+    case 1:
+      rm_operand(c, v, r, size, MODIFY);
+      if (mem && locked(c)) {
+        store<u32>(c + C_LOCKABLE, 1);
+        set_op(r, operation ? OP_LOCK_DEC : OP_LOCK_INC);
+      } else {
+        set_op(r, (operation ? OP_DEC : OP_INC) + size * 2 + mem);
+      }
+      break;
+    case 2:
+    case 4: {
+      const branch = in_64(c) ? 3 : size;
+      rm_operand(c, v, r, branch, READ);
+      const hot = in_64(c) || hot_branch(c);
+      if (operation == 2) set_op(r, hot ? OP_CALL_RM : OP_CALL_NEAR_RM);
+      else set_op(r, hot ? OP_JMP_RM : OP_JMP_NEAR_RM);
+      ends(c);
+      break;
+    }
+    case 3:
+    case 5:
+      if (!mem) return undefined_opcode(c, r);
+      rm_operand(c, v, r, size, ADDRESS);
+      set_op(r, operation == 3 ? OP_CALL_FAR_M : OP_JMP_FAR_M);
+      ends(c);
+      break;
+    case 6:
+      rm_operand(c, v, r, stack_size(c), READ);
+      set_op(r, OP_PUSH);
+      break;
+    default:
+      undefined_opcode(c, r);
+  }
+}
+
+/** Decodes the opcode `op` behind the prefixes. */
+export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
+  const osize = load<u32>(c + C_OSIZE);
+  const rex = load<u32>(c + C_REX);
+  if (op < 0x40) {
+    if ((op & 7) < 6) return alu_row(c, v, r, op);
+    switch (op) {
+      case 0x0f: return decode_two_byte(c, v, r);
+      case 0x27: if (!not_in_64(c, r)) set_op(r, OP_DAA); return;
+      case 0x2f: if (!not_in_64(c, r)) set_op(r, OP_DAS); return;
+      case 0x37: if (!not_in_64(c, r)) set_op(r, OP_AAA); return;
+      case 0x3f: if (!not_in_64(c, r)) set_op(r, OP_AAS); return;
+      default:
+        if (not_in_64(c, r)) return;
+        if (op & 1) pop_seg(c, r, op >> 3);
+        else push_seg(c, r, op >> 3);
+        return;
+    }
+  }
+  if (op < 0x50) {
+    // INC and DEC of a register; 64-bit code has REX here and never comes.
+    store<u32>(r + R_RM, v + V_GPR + (op & 7) * 8);
+    set_size(r, osize);
+    set_op(r, (op & 8 ? OP_DEC : OP_INC) + osize * 2);
+    return;
+  }
+  if (op < 0x58) return push_from(c, r, v + V_GPR + ((op & 7) | ((rex & 1) << 3)) * 8);
+  if (op < 0x60) {
+    store<u32>(r + R_REG, v + V_GPR + ((op & 7) | ((rex & 1) << 3)) * 8);
+    return plain(r, hot_stack(c) ? OP_POP_R : OP_POP, stack_size(c));
+  }
+  if (op >= 0x70 && op < 0x80) return jcc(c, r, op & 15, true);
+  if (op >= 0x91 && op < 0x98) {
+    store<u32>(r + R_RM, v + V_GPR);
+    store<u32>(r + R_REG, v + V_GPR + ((op & 7) | ((rex & 1) << 3)) * 8);
+    return plain(r, OP_XCHG_R + osize, osize);
+  }
+  if (op >= 0xb0 && op < 0xb8) {
+    store<u32>(r + R_RM, register(c, v, (op & 7) | ((rex & 1) << 3), 0));
+    source_imm(r, imm8(c));
+    return plain(r, OP_MOV_TO_REG, 0);
+  }
+  if (op >= 0xb8 && op < 0xc0) {
+    store<u32>(r + R_RM, v + V_GPR + ((op & 7) | ((rex & 1) << 3)) * 8);
+    source_imm(r, osize == 3 ? (next64(c) as i64) : imm_size(c, osize));
+    return plain(r, OP_MOV_TO_REG + osize, osize);
+  }
+  if (op >= 0xd8 && op < 0xe0) {
+    fetch_modrm(c);
+    rm_operand(c, v, r, 2, ADDRESS);
+    set_imm(r, (op << 8) | load<u32>(c + C_MODRM));
+    set_op(r, OP_FPU);
+    return;
+  }
+  switch (op) {
+    case 0x60: if (!not_in_64(c, r)) plain(r, OP_PUSHA, osize); return;
+    case 0x61: if (!not_in_64(c, r)) plain(r, OP_POPA, osize); return;
+    case 0x62:
+      if (not_in_64(c, r)) return;
+      fetch_modrm(c);
+      if (modrm_is_register(c)) return undefined_opcode(c, r);
+      reg_operand(c, v, r, osize);
+      rm_operand(c, v, r, osize, ADDRESS);
+      set_op(r, OP_BOUND);
+      return;
+    case 0x63:
+      fetch_modrm(c);
+      if (in_64(c)) {
+        reg_operand(c, v, r, osize);
+        rm_operand(c, v, r, osize == 3 ? 2 : osize, READ);
+        set_size(r, osize);
+        set_op(r, osize == 3 ? OP_MOVSXD : OP_MOV_LOAD + osize);
+        if (osize < 3 && modrm_is_register(c)) {
+          const from = load<u32>(r + R_RM);
+          store<u32>(r + R_RM, load<u32>(r + R_REG));
+          store<u32>(r + R_REG, from);
+          set_op(r, OP_MOV_TO_REG + osize);
+        }
+        return;
+      }
+      if (load<u32>(c + C_MODE) & MODE_REAL) return undefined_opcode(c, r);
+      reg_operand(c, v, r, 1);
+      rm_operand(c, v, r, 1, MODIFY);
+      set_op(r, OP_ARPL);
+      return;
+    case 0x68: source_imm(r, imm_size(c, osize)); return push_from(c, r, r + R_IMM);
+    case 0x69:
+    case 0x6b:
+      fetch_modrm(c);
+      reg_operand(c, v, r, osize);
+      rm_operand(c, v, r, osize, READ);
+      set_imm(r, op == 0x6b ? imm8(c) : imm_size(c, osize));
+      set_op(r, OP_IMUL3);
+      return;
+    case 0x6a: source_imm(r, imm8(c)); return push_from(c, r, r + R_IMM);
+    case 0x6c:
+    case 0x6d: string(c, r, OP_INS, op); return;
+    case 0x6e:
+    case 0x6f: string(c, r, OP_OUTS, op); return;
+    case 0x82:
+      if (not_in_64(c, r)) return;
+      return group1(c, v, r, 0x80);
+    case 0x80:
+    case 0x81:
+    case 0x83: return group1(c, v, r, op);
+    case 0x84:
+    case 0x85: {
+      fetch_modrm(c);
+      const size = operand_size(c, op);
+      reg_operand(c, v, r, size);
+      rm_operand(c, v, r, size, READ);
+      set_op(r, OP_TEST + size);
+      return;
+    }
+    case 0x86:
+    case 0x87: {
+      fetch_modrm(c);
+      const size = operand_size(c, op);
+      reg_operand(c, v, r, size);
+      rm_operand(c, v, r, size, MODIFY);
+      if (modrm_is_register(c)) {
+        set_op(r, OP_XCHG_R + size);
+      } else {
+        store<u32>(c + C_LOCKABLE, 1);
+        set_op(r, OP_XCHG_M);
+      }
+      return;
+    }
+    case 0x88:
+    case 0x89: {
+      fetch_modrm(c);
+      const size = operand_size(c, op);
+      reg_operand(c, v, r, size);
+      rm_operand(c, v, r, size, WRITE);
+      set_op(r, (modrm_is_register(c) ? OP_MOV_TO_REG : OP_MOV_STORE) + size);
+      return;
+    }
+    case 0x8a:
+    case 0x8b: {
+      fetch_modrm(c);
+      const size = operand_size(c, op);
+      reg_operand(c, v, r, size);
+      rm_operand(c, v, r, size, READ);
+      if (modrm_is_register(c)) {
+        const from = load<u32>(r + R_RM);
+        store<u32>(r + R_RM, load<u32>(r + R_REG));
+        store<u32>(r + R_REG, from);
+        set_op(r, OP_MOV_TO_REG + size);
+      } else {
+        set_op(r, OP_MOV_LOAD + size);
+      }
+      return;
+    }
+    case 0x8c: {
+      fetch_modrm(c);
+      if (modrm_op(c) > 5) return undefined_opcode(c, r);
+      reg_operand(c, v, r, osize);
+      rm_operand(c, v, r, modrm_is_register(c) ? osize : 1, WRITE);
+      set_op(r, OP_MOV_FROM_SEG);
+      return;
+    }
+    case 0x8d:
+      fetch_modrm(c);
+      if (modrm_is_register(c)) return undefined_opcode(c, r);
+      reg_operand(c, v, r, osize);
+      rm_operand(c, v, r, osize, ADDRESS);
+      if (osize == 3 && load<u32>(c + C_ASIZE) == 3) set_op(r, OP_LEA_64);
+      else if (osize == 2 && load<u32>(c + C_ASIZE) == 2) set_op(r, OP_LEA_32);
+      else set_op(r, OP_LEA_GENERIC);
+      return;
+    case 0x8e:
+      fetch_modrm(c);
+      if (modrm_op(c) > 5 || modrm_op(c) == 1) return undefined_opcode(c, r);
+      reg_operand(c, v, r, 1);
+      rm_operand(c, v, r, 1, READ);
+      set_op(r, OP_MOV_TO_SEG);
+      ends(c);
+      return;
+    case 0x8f:
+      fetch_modrm(c);
+      if (modrm_op(c) != 0) return undefined_opcode(c, r);
+      rm_operand(c, v, r, stack_size(c), ADDRESS);
+      if (modrm_is_register(c)) {
+        store<u32>(r + R_REG, load<u32>(r + R_RM));
+        set_op(r, OP_POP);
+      } else {
+        set_op(r, OP_POP_M);
+      }
+      return;
+    case 0x90:
+      if (rex & 1) {
+        store<u32>(r + R_RM, v + V_GPR);
+        store<u32>(r + R_REG, v + V_GPR + 64);
+        return plain(r, OP_XCHG_R + osize, osize);
+      }
+      if (load<u32>(c + C_FLAGS) & RF_REP) {
+        set_op(r, OP_PAUSE);
+        return;
+      }
+      set_op(r, OP_NOP);
+      return;
+    case 0x98: return plain(r, OP_CBW - 1 + osize, osize);
+    case 0x99: return plain(r, OP_CDQ - 1 + osize, osize);
+    case 0x9a:
+    case 0xea: {
+      if (not_in_64(c, r)) return;
+      const offset: u64 = osize == 1 ? next16(c) : next32(c);
+      set_imm(r, (offset | ((next16(c) as u64) << 32)) as i64);
+      return end_with(c, r, op == 0x9a ? OP_CALL_FAR : OP_JMP_FAR, osize);
+    }
+    case 0x9b: set_imm(r, 0x9b); set_op(r, OP_FPU); return;
+    case 0x9c: return plain(r, OP_PUSHF, stack_size(c));
+    case 0x9d: return end_with(c, r, OP_POPF, stack_size(c));
+    case 0x9e: set_op(r, OP_SAHF); return;
+    case 0x9f: set_op(r, OP_LAHF); return;
+    case 0xa0:
+    case 0xa1:
+    case 0xa2:
+    case 0xa3: return moffs(c, v, r, op);
+    case 0xa4:
+    case 0xa5: return string(c, r, OP_MOVS, op);
+    case 0xa6:
+    case 0xa7: return string(c, r, OP_CMPS, op);
+    case 0xa8:
+    case 0xa9: {
+      const size = operand_size(c, op);
+      store<u32>(r + R_RM, v + V_GPR);
+      source_imm(r, imm_size(c, size));
+      return plain(r, OP_TEST + size, size);
+    }
+    case 0xaa:
+    case 0xab: return string(c, r, OP_STOS, op);
+    case 0xac:
+    case 0xad: return string(c, r, OP_LODS, op);
+    case 0xae:
+    case 0xaf: return string(c, r, OP_SCAS, op);
+    case 0xc0:
+    case 0xc1:
+    case 0xd0:
+    case 0xd1:
+    case 0xd2:
+    case 0xd3: return shift_group(c, v, r, op);
+    case 0xc2:
+    case 0xc3:
+      set_imm(r, op == 0xc2 ? (next16(c) as i64) : 0);
+      return end_with(c, r, hot_stack(c) ? OP_RET : OP_RET_NEAR, stack_size(c));
+    case 0xc4:
+    case 0xc5:
+      fetch_modrm(c);
+      load_far(c, v, r, op == 0xc4 ? ES : DS);
+      return;
+    case 0xc6:
+    case 0xc7: {
+      fetch_modrm(c);
+      if (modrm_op(c) != 0) return undefined_opcode(c, r);
+      const size = operand_size(c, op);
+      rm_operand(c, v, r, size, WRITE);
+      source_imm(r, imm_size(c, size));
+      set_op(r, (modrm_is_register(c) ? OP_MOV_TO_REG : OP_MOV_STORE) + size);
+      return;
+    }
+    case 0xc8: {
+      const bytes = next16(c);
+      set_imm(r, (bytes | (next8(c) << 16)) as i64);
+      return plain(r, OP_ENTER, stack_size(c));
+    }
+    case 0xc9: return plain(r, OP_LEAVE, stack_size(c));
+    case 0xca:
+    case 0xcb:
+      set_imm(r, op == 0xca ? (next16(c) as i64) : 0);
+      return end_with(c, r, OP_RET_FAR, osize);
+    case 0xcc: return end_with(c, r, OP_INT3, osize);
+    case 0xcd: set_imm(r, next8(c) as i64); return end_with(c, r, OP_INT, osize);
+    case 0xce: if (!not_in_64(c, r)) end_with(c, r, OP_INTO, osize); return;
+    case 0xcf: return end_with(c, r, OP_IRET, osize);
+    case 0xd4:
+    case 0xd5:
+      if (not_in_64(c, r)) return;
+      set_imm(r, next8(c) as i64);
+      set_op(r, op == 0xd4 ? OP_AAM : OP_AAD);
+      return;
+    case 0xd6: if (!not_in_64(c, r)) set_op(r, OP_SALC); return;
+    case 0xd7: {
+      const override = load<u32>(c + C_SEG);
+      store<u8>(r + R_SEG, (override == NO_SEGMENT ? DS : override) as u8);
+      set_op(r, OP_XLAT);
+      return;
+    }
+    case 0xe0:
+    case 0xe1:
+    case 0xe2:
+    case 0xe3:
+      relative(c, r, true);
+      set_op(r, OP_LOOPNE + (op - 0xe0));
+      ends(c);
+      return;
+    case 0xe4:
+    case 0xe5:
+    case 0xe6:
+    case 0xe7:
+      set_imm(r, next8(c) as i64);
+      return plain(r, op < 0xe6 ? OP_IN_I : OP_OUT_I, io_size(c, op));
+    case 0xe8:
+      relative(c, r, false);
+      set_imm(r, 0);
+      set_op(r, hot_branch(c) ? OP_CALL : OP_CALL_NEAR);
+      ends(c);
+      return;
+    case 0xe9:
+    case 0xeb:
+      relative(c, r, op == 0xeb);
+      set_imm(r, 0);
+      set_op(r, hot_branch(c) ? OP_JMP : OP_JMP_NEAR);
+      ends(c);
+      return;
+    case 0xec:
+    case 0xed:
+    case 0xee:
+    case 0xef: return plain(r, op < 0xee ? OP_IN_DX : OP_OUT_DX, io_size(c, op));
+    case 0xf1: return end_with(c, r, OP_INT1, osize);
+    case 0xf4: return end_with(c, r, OP_HLT, osize);
+    case 0xf5: set_op(r, OP_CMC); return;
+    case 0xf6:
+    case 0xf7: return group3(c, v, r, op);
+    case 0xf8: set_op(r, OP_CLC); return;
+    case 0xf9: set_op(r, OP_STC); return;
+    case 0xfa: set_op(r, OP_CLI); ends(c); return;
+    case 0xfb: set_op(r, OP_STI); ends(c); return;
+    case 0xfc: set_op(r, OP_CLD); return;
+    case 0xfd: set_op(r, OP_STD); return;
+    case 0xfe:
+    case 0xff: return group5(c, v, r, op);
+    default: undefined_opcode(c, r);
+  }
+}
+
+function group1(c: u32, v: u32, r: u32, opcode: u32): void {
+  fetch_modrm(c);
+  const size = operand_size(c, opcode);
+  const operation = modrm_op(c);
+  rm_operand(c, v, r, size, operation == ALU_CMP ? READ : MODIFY);
+  source_imm(r, opcode == 0x81 ? imm_size(c, size) : imm8(c));
+  alu_rm(c, r, operation, size);
+}
+
+function io_size(c: u32, opcode: u32): u32 {
+  const size = operand_size(c, opcode);
+  return size == 3 ? 2 : size;
+}
