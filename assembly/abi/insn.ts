@@ -76,7 +76,7 @@ export const B_HVA: u32 = 0; // u32 hva of the first byte; 0xffffffff = dead
 export const B_MODE: u32 = 4; // u32 V_MODE it was decoded for
 export const B_COUNT: u32 = 8; // u32 instructions
 export const B_BYTES: u32 = 12; // u32 bytes of code
-export const B_NEXT_IN_PAGE: u32 = 16; // u32 next block of the same page, 0 = none
+export const B_RECORDS: u32 = 16; // u32 records, OP_END included
 
 /** What a handler returns to the dispatcher. */
 export const FLOW_NEXT: u32 = 0;

@@ -1,7 +1,7 @@
 // Blocks: straight runs of decoded instructions, found by their place in memory and the mode they were decoded for.
 // An instruction that crosses a page, and every block cut short by a budget, is decoded into the scratch block each time.
 import {
-  BLOCK_HEADER, BLOCK_MAX, B_BYTES, B_COUNT, B_HVA, B_MODE, INSN_MAX, RECORD_SIZE, R_AM, R_LEN, R_OFF, R_OP,
+  BLOCK_HEADER, BLOCK_MAX, B_BYTES, B_COUNT, B_HVA, B_MODE, B_RECORDS, INSN_MAX, RECORD_SIZE, R_AM, R_LEN, R_OFF, R_OP,
 } from '../abi/insn';
 import {
   BLOCK_HASH_ENTRIES, PAGE_HOLDS_CODE, TLB_EXEC_ENTRY_SIZE, VCPU_BLOCKS, VCPU_BLOCKS_END, VCPU_BLOCK_HASH, VCPU_PAGE, VCPU_SCRATCH_BLOCK,
@@ -17,8 +17,8 @@ import { canonical, cs, is_64 } from '../state/vcpu';
 import { find_slot, mark_code, page_flags, slot_hva } from '../memory/slots';
 import { exec_entry, fill_exec, flush_tlb_writes } from '../memory/tlb';
 import { ACCESS_FETCH, ACCESS_USER, WALK_GLOBAL, walk } from '../memory/walk';
-import { emulation_failure } from '../run/fail';
-import { flush_other_writes } from '../run/requests';
+import { emulation_failure } from '../state/exit';
+import { flush_other_writes } from '../memory/requests';
 import { CURSOR_SHORT, C_CODE, C_END, C_ENDS, C_MODE, C_PC, C_STATUS, cursor } from './cursor';
 import { decode_insn } from './insn';
 
@@ -62,7 +62,7 @@ export function drop_changed_blocks(v: u32): void {
     const page = atomic.xchg<u32>(v + V_CODE_QUEUE + i * 4, 0);
     if (page == 0) return flush_blocks(v);
     const first = (page - 1) << 12;
-    for (let b = v - VCPU_PAGE + VCPU_BLOCKS; b < load<u32>(v + V_BLOCKS_TOP); b += BLOCK_HEADER + load<u32>(b + 16) * RECORD_SIZE) {
+    for (let b = v - VCPU_PAGE + VCPU_BLOCKS; b < load<u32>(v + V_BLOCKS_TOP); b += BLOCK_HEADER + load<u32>(b + B_RECORDS) * RECORD_SIZE) {
       if (((load<u32>(b + B_HVA) ^ first) & ~0xfff) == 0) store<u32>(b + B_HVA, u32.MAX_VALUE);
     }
   }
@@ -122,17 +122,20 @@ function finish(v: u32, b: u32, r: u32, hva: u32, mode: u32, count: u32, bytes: 
   store<u32>(b + B_MODE, mode);
   store<u32>(b + B_COUNT, count);
   store<u32>(b + B_BYTES, bytes);
-  store<u32>(b + 16, count + 1);
+  store<u32>(b + B_RECORDS, count + 1);
   store<u64>(v + V_STAT_BLOCKS, load<u64>(v + V_STAT_BLOCKS) + 1);
+}
+
+/** From here on stores to the page take the slow path, on every vCPU, before its bytes are read. */
+function watch_page(v: u32, hva: u32): void {
+  if ((page_flags(hva) & PAGE_HOLDS_CODE) || !mark_code(hva)) return;
+  flush_tlb_writes(v);
+  flush_other_writes(v);
 }
 
 /** Decodes a block into the cache; when even its first instruction leaves the page or the limit, into the scratch block. */
 function decode_block(v: u32, hva: u32, la: u64, mode: u32, rip: u64, at: u32): u32 {
-  if ((page_flags(hva) & PAGE_HOLDS_CODE) == 0 && mark_code(hva)) {
-    // From here on stores to the page take the slow path, on every vCPU, before its bytes are read.
-    flush_tlb_writes(v);
-    flush_other_writes(v);
-  }
+  watch_page(v, hva);
   let b = load<u32>(v + V_BLOCKS_TOP);
   if (b + BLOCK_HEADER + (BLOCK_MAX + 1) * RECORD_SIZE > v - VCPU_PAGE + VCPU_BLOCKS_END) {
     flush_blocks(v);
@@ -167,6 +170,7 @@ function decode_block(v: u32, hva: u32, la: u64, mode: u32, rip: u64, at: u32): 
 function decode_scratch(v: u32, hva: u32, la: u64, mode: u32, limit: u32, rip: u64): u32 {
   const b = v - VCPU_PAGE + VCPU_SCRATCH_BLOCK;
   const wanted = limit < BLOCK_MAX ? limit : BLOCK_MAX;
+  if (wanted > 1) watch_page(v, hva);
   const c = start_cursor(v, hva, readable(v, hva, mode, rip), mode);
   let r = b + BLOCK_HEADER;
   let count: u32 = 0;

@@ -1,0 +1,38 @@
+// Which family executes an operation that the dispatcher does not execute itself. One arrow to each file of exec/.
+import { exec_bcd } from './bcd';
+import { exec_bit } from './bit';
+import { exec_branch } from './branch';
+import { exec_control } from './control';
+import { exec_far } from './far';
+import { exec_fpu } from './fpu';
+import { exec_io } from './io';
+import { exec_locked } from './locked';
+import { exec_msr } from './msr';
+import { exec_muldiv } from './muldiv';
+import { exec_shift } from './shift';
+import { exec_stack } from './stack';
+import { exec_string } from './string';
+
+/** Executes a record of a family; returns FLOW_*. */
+export function exec_cold(v: u32, r: u32, op: u32, rm: u32): u32 {
+  switch ((op >> 4) - 0x10) {
+    case 0: return exec_shift(v, r, op, rm);
+    case 1: return exec_muldiv(v, r, op, rm);
+    case 2:
+    case 3: return exec_bit(v, r, op, rm);
+    case 4: return exec_bcd(v, r, op, rm);
+    case 6: return exec_string(v, r, op, rm);
+    case 7:
+    case 8: return exec_locked(v, r, op, rm);
+    case 9: return exec_stack(v, r, op, rm);
+    case 10: return exec_branch(v, r, op, rm);
+    case 12:
+    case 13: return exec_far(v, r, op, rm);
+    case 16:
+    case 17:
+    case 18: return exec_control(v, r, op, rm);
+    case 19: return exec_msr(v, r, op, rm);
+    case 20: return exec_io(v, r, op, rm);
+    default: return exec_fpu(v, r, op, rm);
+  }
+}
