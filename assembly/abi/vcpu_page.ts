@@ -188,6 +188,8 @@ export const V_MMIO_COUNT: u32 = 0x4e8;
 export const V_MMIO_NEXT: u32 = 0x4ec;
 export const V_MMIO_QUEUE: u32 = 0x780;
 export const MMIO_QUEUE_MAX: u32 = 5;
+/** Bumped whenever the decode cache is emptied: a link noted before is void. */
+export const V_BLOCK_EPOCH: u32 = 0x4f0;
 /** KVM_INTERRUPT / PIC / LAPIC: last injected vector, for KVM_GET_VCPU_EVENTS. */
 export const V_INJECTED: u32 = 0x4e4;
 /** 0x800..0xfff of the vCPU page belong to the VMM floor (paused word, event word, thread state). */

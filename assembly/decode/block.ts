@@ -8,7 +8,7 @@ import {
 } from '../abi/map';
 import { OP_END, OP_UD } from '../abi/ops';
 import {
-  CODE_QUEUE_MAX, CS, MODE_64, MODE_FLAT, MODE_SIZE, SEG_BASE, SEG_LIMIT, V_BLOCKS_TOP, V_CODE_QUEUE, V_CODE_QUEUE_COUNT, V_CPL, V_FETCH, V_MODE, V_RIP,
+  CODE_QUEUE_MAX, CS, MODE_64, MODE_FLAT, MODE_SIZE, SEG_BASE, SEG_LIMIT, V_BLOCK_EPOCH, V_BLOCKS_TOP, V_CODE_QUEUE, V_CODE_QUEUE_COUNT, V_CPL, V_FETCH, V_MODE, V_RIP,
   V_SEGS, V_STAT_BLOCKS, V_WALK_FLAGS, V_WALK_GPA, SEG_STRIDE,
 } from '../abi/vcpu_page';
 import { GP } from '../abi/x86';
@@ -51,6 +51,7 @@ function hash_slot(v: u32, hva: u32, mode: u32): u32 {
 export function flush_blocks(v: u32): void {
   memory.fill(v - VCPU_PAGE + VCPU_BLOCK_HASH, 0, BLOCK_HASH_ENTRIES * 4);
   store<u32>(v + V_BLOCKS_TOP, v - VCPU_PAGE + VCPU_BLOCKS);
+  store<u32>(v + V_BLOCK_EPOCH, load<u32>(v + V_BLOCK_EPOCH) + 1);
 }
 
 /** Drops the blocks of the pages in the code queue. */

@@ -33,10 +33,14 @@ function retire(v: u32, r: u32, first: u32, extra: u32): void {
   store<i32>(v + V_BUDGET, load<i32>(v + V_BUDGET) - (n as i32));
 }
 
-/** Ends the run of blocks at `r`: RIP and the instruction count become exact. */
+/**
+ * Ends the run of blocks at `r`: RIP and the instruction count become exact. A family's branch may have changed what
+ * events may come in (IRET), so it ends the run as FLOW_STOP does.
+ */
 function leave(v: u32, r: u32, first: u32, flow: u32): u32 {
   if (flow == FLOW_BRANCH || flow == FLOW_EXIT_BRANCH) {
     retire(v, r, first, 1);
+    return flow == FLOW_BRANCH ? FLOW_STOP : flow;
   } else if (flow == FLOW_STOP || flow == FLOW_EXIT) {
     store<u64>(v + V_RIP, next_rip(v, r));
     retire(v, r, first, 1);

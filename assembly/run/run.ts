@@ -1,0 +1,205 @@
+// KVM_RUN: requests, pending operations, events, then blocks of instructions until something must leave the core.
+import { BLOCK_HEADER, B_COUNT, B_HVA, FLOW_BRANCH, FLOW_EXIT, FLOW_EXIT_BRANCH, FLOW_EXIT_RESTART, FLOW_FAULT, FLOW_NEXT, FLOW_RESTART, FLOW_STOP, R_OP } from '../abi/insn';
+import {
+  KVM_MP_STATE_RUNNABLE, RUN_APIC_BASE, RUN_CR8, RUN_IF_FLAG, RUN_IMMEDIATE_EXIT, RUN_MMIO_DATA, RUN_MMIO_LEN, RUN_MMIO_PHYS_ADDR,
+  RUN_READY_FOR_INTERRUPT_INJECTION,
+} from '../abi/kvm_run';
+import { VCPU_PAGE } from '../abi/map';
+import { OP_INT, OP_INT1, OP_INT3, OP_INTO } from '../abi/ops';
+import {
+  FAULT_EXIT, LEAVE_MMIO, MODE_64, MODE_SIZE, PENDING_DONE, PENDING_MMIO_READ, PENDING_MMIO_WRITE, PENDING_NONE, PENDING_PIO_IN, REPLAY_ENTRY,
+  REPLAY_MAX, REQ_CODE, REQ_EVENTS, REQ_EXCLUSIVE, REQ_EXIT, REQ_FLUSH_TLB, REQ_FLUSH_WRITE_TLB, REQ_PAUSE, RUN_BUDGET, RUN_EXIT, RUN_HALTED,
+  RUN_INTERRUPTED, RUN_REQUEST, SEG_BASE, V_APIC_BASE, V_BLOCK_EPOCH, V_BUDGET, V_CR8, V_CURRENT_RECORD, V_DB_PENDING, V_FAULT, V_IRQ_QUEUED, V_LEAVE,
+  V_MMIO_COUNT, V_MMIO_NEXT, V_MODE, V_MP_STATE, V_PENDING, V_REPLAY, V_REPLAY_COUNT, V_REPLAY_NEXT, V_REQUESTS, V_RFLAGS, V_RIP, V_SHADOW,
+  V_STATE, V_STAT_EXITS, V_STAT_FAULTS, VCPU_IN, VCPU_OUT,
+} from '../abi/vcpu_page';
+import { FLAG_IF, FLAG_RF, FLAG_TF } from '../abi/x86';
+import { DR6_BS, debugger_steps, has_breakpoints, match_instruction } from '../cpu/debug';
+import { deliver_fault } from '../cpu/deliver';
+import { drop_changed_blocks, find_block } from '../decode/block';
+import { exec_block } from '../exec/dispatch';
+import { mmio_exit } from '../memory/mmio';
+import { park_for_exclusive, serve_flushes } from '../memory/requests';
+import { clear_fault, raise_debug } from '../state/fault';
+import { cs, is_64 } from '../state/vcpu';
+import { inject_events } from './inject';
+
+const REQ_SERVED_HERE: u32 = REQ_FLUSH_TLB | REQ_FLUSH_WRITE_TLB | REQ_CODE | REQ_EVENTS | REQ_EXCLUSIVE;
+
+/**
+ * Runs a vCPU until an exit, or until `budget` instructions have retired. Returns RUN_*; RUN_EXIT says that the run
+ * page holds the exit. May be called again at once: nothing is kept outside the vCPU's area.
+ */
+export function run(v: u32, budget: i32): u32 {
+  store<i32>(v + V_BUDGET, budget);
+  atomic.store<u32>(v + V_STATE, VCPU_IN);
+  const result = enter(v);
+  atomic.store<u32>(v + V_STATE, VCPU_OUT);
+  atomic.notify(v + V_STATE, -1);
+  if (result == RUN_EXIT) store<u64>(v + V_STAT_EXITS, load<u64>(v + V_STAT_EXITS) + 1);
+  publish(v);
+  return result;
+}
+
+/** The fields of kvm_run that describe the vCPU on every exit. */
+function publish(v: u32): void {
+  const page = v - VCPU_PAGE;
+  const open = (load<u32>(v + V_RFLAGS) & FLAG_IF) != 0;
+  store<u8>(page + RUN_IF_FLAG, open as u8);
+  store<u8>(page + RUN_READY_FOR_INTERRUPT_INJECTION, (open && load<u32>(v + V_SHADOW) == 0 && load<u32>(v + V_IRQ_QUEUED) == 0) as u8);
+  store<u64>(page + RUN_CR8, load<u64>(v + V_CR8));
+  store<u64>(page + RUN_APIC_BASE, load<u64>(v + V_APIC_BASE));
+}
+
+/** Completes what the last exit left open; true when an instruction must be finished before anything else happens. */
+function complete(v: u32): bool {
+  const pending = load<u32>(v + V_PENDING);
+  if (pending == PENDING_PIO_IN) return true;
+  store<u32>(v + V_PENDING, PENDING_NONE);
+  if (pending != PENDING_MMIO_READ) return false;
+  const page = v - VCPU_PAGE;
+  const n = load<u32>(v + V_REPLAY_COUNT);
+  if (n < REPLAY_MAX) {
+    const at = v + V_REPLAY + n * REPLAY_ENTRY;
+    const length = load<u32>(page + RUN_MMIO_LEN);
+    const data = load<u64>(page + RUN_MMIO_DATA);
+    store<u64>(at, load<u64>(page + RUN_MMIO_PHYS_ADDR));
+    store<u32>(at + 8, length);
+    store<u64>(at + 16, length >= 8 ? data : data & (((1 as u64) << (length * 8)) - 1));
+    store<u32>(v + V_REPLAY_COUNT, n + 1);
+  }
+  store<u32>(v + V_REPLAY_NEXT, 0);
+  return true;
+}
+
+/** Serves the requests; true when the vCPU must leave the core. */
+function serve(v: u32): bool {
+  for (;;) {
+    const requests = atomic.load<u32>(v + V_REQUESTS);
+    if (requests == 0) return false;
+    if (requests & (REQ_FLUSH_TLB | REQ_FLUSH_WRITE_TLB)) serve_flushes(v);
+    if (requests & REQ_CODE) {
+      atomic.and<u32>(v + V_REQUESTS, ~REQ_CODE);
+      drop_changed_blocks(v);
+    }
+    if (requests & REQ_EVENTS) atomic.and<u32>(v + V_REQUESTS, ~REQ_EVENTS);
+    if (requests & REQ_EXCLUSIVE) park_for_exclusive(v);
+    if (requests & REQ_EXIT) {
+      atomic.and<u32>(v + V_REQUESTS, ~REQ_EXIT);
+      return true;
+    }
+    if (requests & REQ_PAUSE) return true;
+    if ((requests & ~REQ_SERVED_HERE) == 0) continue;
+  }
+}
+
+/** The next instruction must be executed alone. */
+function must_step(v: u32): bool {
+  return (load<u32>(v + V_RFLAGS) & (FLAG_TF | FLAG_RF)) != 0 || load<u32>(v + V_SHADOW) != 0 || debugger_steps(v) || has_breakpoints(v, true);
+}
+
+function enter(v: u32): u32 {
+  const page = v - VCPU_PAGE;
+  if (load<u32>(v + V_PENDING) == PENDING_MMIO_WRITE) {
+    if (mmio_exit(v)) return RUN_EXIT;
+    store<u32>(v + V_PENDING, PENDING_NONE);
+  }
+  let finishing = complete(v);
+  for (;;) {
+    if (load<u32>(v + V_REQUESTS) && serve(v) && !finishing) return RUN_REQUEST;
+    if (!finishing) {
+      const flow = inject_events(v);
+      if (flow == FLOW_EXIT) return RUN_EXIT;
+      if (atomic.load<u32>(v + V_MP_STATE) != KVM_MP_STATE_RUNNABLE) return RUN_HALTED;
+      if (load<u8>(page + RUN_IMMEDIATE_EXIT)) return RUN_INTERRUPTED;
+      if (load<i32>(v + V_BUDGET) <= 0) return RUN_BUDGET;
+    }
+    const flow = finishing || must_step(v) ? step(v, finishing) : run_blocks(v);
+    if (flow == FLOW_EXIT || flow == FLOW_EXIT_RESTART) return RUN_EXIT;
+    finishing = finishing && flow == FLOW_RESTART;
+  }
+}
+
+/** What follows an instruction or a run of blocks: deliveries, queued MMIO writes, replayed reads. */
+function settle(v: u32, flow: u32): u32 {
+  const why = load<u32>(v + V_LEAVE);
+  store<u32>(v + V_LEAVE, 0);
+  if (flow == FLOW_FAULT) {
+    store<u32>(v + V_MMIO_COUNT, 0);
+    if (load<u32>(v + V_FAULT) == FAULT_EXIT) {
+      clear_fault(v);
+      return FLOW_EXIT_RESTART;
+    }
+    store<u32>(v + V_REPLAY_COUNT, 0);
+    store<u64>(v + V_STAT_FAULTS, load<u64>(v + V_STAT_FAULTS) + 1);
+    return deliver_fault(v);
+  }
+  if (flow == FLOW_EXIT_RESTART) return flow;
+  store<u32>(v + V_REPLAY_COUNT, 0);
+  store<u32>(v + V_REPLAY_NEXT, 0);
+  if (flow == FLOW_EXIT || flow == FLOW_EXIT_BRANCH) return FLOW_EXIT;
+  if (why & LEAVE_MMIO || load<u32>(v + V_MMIO_COUNT)) {
+    store<u32>(v + V_MMIO_NEXT, 0);
+    if (mmio_exit(v)) return FLOW_EXIT;
+  }
+  return flow;
+}
+
+/** Runs blocks until something but a plain branch happens. */
+function run_blocks(v: u32): u32 {
+  for (;;) {
+    const site = load<u32>(v + V_CURRENT_RECORD);
+    const epoch = load<u32>(v + V_BLOCK_EPOCH);
+    store<u32>(v + V_CURRENT_RECORD, 0);
+    let b = find_block(v, 0);
+    if (b == 0) return settle(v, FLOW_FAULT);
+    if (site && epoch == load<u32>(v + V_BLOCK_EPOCH) && load<u32>(b + B_HVA) != u32.MAX_VALUE) store<u32>(site, b);
+    const left = load<i32>(v + V_BUDGET);
+    if (load<i32>(b + B_COUNT) > left) {
+      if (left <= 0) return FLOW_STOP;
+      b = find_block(v, left);
+      if (b == 0) return settle(v, FLOW_FAULT);
+    }
+    const flow = exec_block(v, b);
+    if (flow != FLOW_BRANCH) {
+      store<u32>(v + V_CURRENT_RECORD, 0);
+      return settle(v, flow);
+    }
+    if (load<u32>(v + V_LEAVE) | load<u32>(v + V_REQUESTS)) {
+      store<u32>(v + V_CURRENT_RECORD, 0);
+      return settle(v, flow);
+    }
+  }
+}
+
+/** Executes one instruction with everything that may follow it: shadow, RF, single-step trap, instruction breakpoints. */
+function step(v: u32, finishing: bool): u32 {
+  store<u32>(v + V_CURRENT_RECORD, 0);
+  const flags = load<u32>(v + V_RFLAGS);
+  const shadow = load<u32>(v + V_SHADOW);
+  if (!finishing && (flags & FLAG_RF) == 0 && has_breakpoints(v, true)) {
+    const la = is_64(v) ? load<u64>(v + V_RIP) : (load<u64>(v + V_RIP) + load<u64>(cs(v) + SEG_BASE)) & 0xffffffff;
+    const hits = match_instruction(v, la);
+    if (hits) {
+      raise_debug(v, hits);
+      return settle(v, FLOW_FAULT);
+    }
+  }
+  const b = find_block(v, 1);
+  if (b == 0) return settle(v, FLOW_FAULT);
+  store<u32>(v + V_SHADOW, 0);
+  const op: u32 = load<u16>(b + BLOCK_HEADER + R_OP);
+  const raw = exec_block(v, b);
+  store<u32>(v + V_CURRENT_RECORD, 0);
+  const restarts = raw == FLOW_EXIT_RESTART || raw == FLOW_RESTART || (raw == FLOW_FAULT && load<u32>(v + V_FAULT) == FAULT_EXIT);
+  if (restarts) {
+    store<u32>(v + V_SHADOW, shadow);
+  } else if (raw != FLOW_FAULT) {
+    // RF was there for this instruction; IRET and POPF may have written a new one.
+    if (flags & FLAG_RF && raw != FLOW_BRANCH && raw != FLOW_STOP) store<u32>(v + V_RFLAGS, load<u32>(v + V_RFLAGS) & ~FLAG_RF);
+    else if (flags & FLAG_RF && op < 0x190) store<u32>(v + V_RFLAGS, load<u32>(v + V_RFLAGS) & ~FLAG_RF);
+    const software = op == OP_INT || op == OP_INT3 || op == OP_INTO || op == OP_INT1;
+    if ((flags & FLAG_TF || debugger_steps(v)) && !(software && !debugger_steps(v))) store<u32>(v + V_DB_PENDING, load<u32>(v + V_DB_PENDING) | DR6_BS);
+  }
+  return settle(v, raw);
+}
