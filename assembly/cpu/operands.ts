@@ -103,7 +103,7 @@ export function next_rip(v: u32, r: u32): u64 {
 /** Offset that the address fields of a record give, before the segment base, wrapped to the address size. */
 export function effective_address(v: u32, r: u32): u64 {
   const ea = load<u64>(v + load<u16>(r + R_BASE)) + (load<u64>(v + load<u16>(r + R_INDEX)) << load<u8>(r + R_SCALE)) + (load<i32>(r + R_DISP) as i64 as u64);
-  const asize = (load<u16>(r + R_FLAGS) >> RF_ASIZE_SHIFT) & 3;
+  const asize = ((load<u16>(r + R_FLAGS) as u32) >> RF_ASIZE_SHIFT) & 3;
   return asize == 3 ? ea : asize == 2 ? ea & 0xffffffff : ea & 0xffff;
 }
 

@@ -98,7 +98,7 @@ export function find_block(v: u32, limit: u32): u32 {
 
 /** Bytes of code that may be read from `hva` on: to the end of the page, and to the code limit. */
 function readable(v: u32, hva: u32, mode: u32, rip: u64): u32 {
-  let n = 0x1000 - (hva & 0xfff);
+  let n: u32 = 0x1000 - (hva & 0xfff);
   if ((mode & MODE_SIZE) != MODE_64) {
     const left = (load<u32>(cs(v) + SEG_LIMIT) as u64) - rip + 1;
     if (left < (n as u64)) n = left as u32;
@@ -205,8 +205,8 @@ function decode_scratch(v: u32, hva: u32, la: u64, mode: u32, limit: u32, rip: u
 /** One instruction whose bytes lie in two pages, or that is too long or beyond the limit; false with a fault raised. */
 function decode_crossing(v: u32, hva: u32, la: u64, mode: u32, rip: u64, r: u32): bool {
   const buffer = v + V_FETCH;
-  const first = 0x1000 - (hva & 0xfff);
-  let bytes = first < INSN_MAX ? first : INSN_MAX;
+  const first: u32 = 0x1000 - (hva & 0xfff);
+  let bytes: u32 = first < INSN_MAX ? first : INSN_MAX;
   memory.copy(buffer, hva, bytes);
   let allowed: u32 = INSN_MAX;
   if ((mode & MODE_SIZE) != MODE_64) {

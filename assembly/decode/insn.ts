@@ -70,10 +70,10 @@ export function decode_insn(c: u32, v: u32, r: u32, offset: u32): void {
   memory.fill(r, 0, 32);
   store<u16>(r + R_OFF, offset as u16);
   let a67 = false;
-  for (;;) {
+  let prefix = true;
+  while (prefix) {
     op = next8(c);
     if (load<u32>(c + C_STATUS)) return;
-    let prefix = true;
     switch (op) {
       case 0x26: if (code != 2) segment = ES; break;
       case 0x2e: if (code != 2) segment = CS; break;
@@ -90,13 +90,10 @@ export function decode_insn(c: u32, v: u32, r: u32, offset: u32): void {
     }
     if (prefix) {
       rex = 0;
-      continue;
-    }
-    if (code == MODE_64 && (op & 0xf0) == 0x40) {
+    } else if (code == MODE_64 && (op & 0xf0) == 0x40) {
       rex = op;
-      continue;
+      prefix = true;
     }
-    break;
   }
   if (rex & 8) osize = 3;
   else if (prefixes & RF_66) osize = osize == 2 ? 1 : 2;

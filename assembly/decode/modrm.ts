@@ -78,8 +78,8 @@ export function rm_operand_bytes(c: u32, v: u32, r: u32, size: u32, use: u32, by
 }
 
 function set_segment(c: u32, r: u32, natural: u32): u32 {
-  const override = load<u32>(c + C_SEG);
-  const n = override == NO_SEGMENT ? natural : override;
+  const chosen = load<u32>(c + C_SEG);
+  const n = chosen == NO_SEGMENT ? natural : chosen;
   store<u8>(r + R_SEG, n as u8);
   return n;
 }

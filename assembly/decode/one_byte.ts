@@ -116,13 +116,14 @@ function moffs(c: u32, v: u32, r: u32, opcode: u32): void {
   const size = operand_size(c, opcode);
   const asize = load<u32>(c + C_ASIZE);
   const offset: u64 = asize == 3 ? next64(c) : asize == 2 ? next32(c) : next16(c);
-  const override = load<u32>(c + C_SEG);
+  const chosen = load<u32>(c + C_SEG);
   const is_store = (opcode & 2) != 0;
   set_size(r, size);
   store<u16>(r + R_FLAGS, load<u16>(r + R_FLAGS) | (RF_MEMORY as u16));
-  store<u8>(r + R_SEG, (override == NO_SEGMENT ? DS : override) as u8);
+  store<u8>(r + R_SEG, (chosen == NO_SEGMENT ? DS : chosen) as u8);
   store<u8>(r + R_TAG, (is_store ? TLB_WRITE : TLB_READ) as u8);
-  store<u8>(r + R_SPAN, ((1 << size) - 1) as u8);
+  const bytes: u32 = 1 << size;
+  store<u8>(r + R_SPAN, (bytes - 1) as u8);
   store<u8>(r + R_AM, AM_MOFFS as u8);
   set_imm(r, offset as i64);
   store<u32>(r + R_REG, v + V_GPR);
@@ -151,11 +152,11 @@ function shift_group(c: u32, v: u32, r: u32, opcode: u32): void {
 
 /** String instructions: R_SEG is the source segment; the handler does its own addressing. */
 function string(c: u32, r: u32, op: u32, opcode: u32): void {
-  const override = load<u32>(c + C_SEG);
+  const chosen = load<u32>(c + C_SEG);
   let size = operand_size(c, opcode);
   if (size == 3 && (op == OP_INS || op == OP_OUTS)) size = 2;
   set_size(r, size);
-  store<u8>(r + R_SEG, (override == NO_SEGMENT ? DS : override) as u8);
+  store<u8>(r + R_SEG, (chosen == NO_SEGMENT ? DS : chosen) as u8);
   store<u16>(r + R_FLAGS, load<u16>(r + R_FLAGS) | (RF_MEMORY as u16));
   set_op(r, op);
 }
@@ -587,8 +588,8 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
       return;
     case 0xd6: if (!not_in_64(c, r)) set_op(r, OP_SALC); return;
     case 0xd7: {
-      const override = load<u32>(c + C_SEG);
-      store<u8>(r + R_SEG, (override == NO_SEGMENT ? DS : override) as u8);
+      const chosen = load<u32>(c + C_SEG);
+      store<u8>(r + R_SEG, (chosen == NO_SEGMENT ? DS : chosen) as u8);
       set_op(r, OP_XLAT);
       return;
     }

@@ -29,7 +29,8 @@ export function decode_0f38(c: u32, v: u32, r: u32): void {
       const size: u32 = osize == 3 ? 3 : 2;
       reg_operand(c, v, r, size);
       rm_operand(c, v, r, source, READ);
-      store<u8>(r + R_SPAN, ((1 << source) - 1) as u8);
+      const bytes: u32 = 1 << source;
+      store<u8>(r + R_SPAN, (bytes - 1) as u8);
       set_size(r, size);
       return set_op(r, OP_CRC32);
     }

@@ -109,10 +109,10 @@ export function exec_block(v: u32, b: u32): u32 {
   let first = b + BLOCK_HEADER;
   let r = first;
   let flow: u32 = 0;
-  for (;;) {
+  while (true) {
     const op: u32 = load<u16>(r + R_OP);
     const am: u32 = load<u8>(r + R_AM);
-    let rm: u32;
+    let rm: u32 = 0;
     if (am == AM_NONE) {
       rm = load<u32>(r + R_RM);
     } else {

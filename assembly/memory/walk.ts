@@ -155,6 +155,7 @@ export function walk(v: u32, la: u64, access: u32): bool {
       store<u32>(v + V_WALK_FLAGS, flags);
       return true;
     }
-    if (!retry) return false;
+    if (!retry) break;
   }
+  return false;
 }

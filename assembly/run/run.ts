@@ -24,8 +24,6 @@ import { clear_fault, raise_debug } from '../state/fault';
 import { cs, is_64 } from '../state/vcpu';
 import { inject_events } from './inject';
 
-const REQ_SERVED_HERE: u32 = REQ_FLUSH_TLB | REQ_FLUSH_WRITE_TLB | REQ_CODE | REQ_EVENTS | REQ_EXCLUSIVE;
-
 /**
  * Runs a vCPU until an exit, or until `budget` instructions have retired. Returns RUN_*; RUN_EXIT says that the run
  * page holds the exit. May be called again at once: nothing is kept outside the vCPU's area.
@@ -74,9 +72,8 @@ function complete(v: u32): bool {
 
 /** Serves the requests; true when the vCPU must leave the core. */
 function serve(v: u32): bool {
-  for (;;) {
-    const requests = atomic.load<u32>(v + V_REQUESTS);
-    if (requests == 0) return false;
+  let requests = atomic.load<u32>(v + V_REQUESTS);
+  while (requests) {
     if (requests & (REQ_FLUSH_TLB | REQ_FLUSH_WRITE_TLB)) serve_flushes(v);
     if (requests & REQ_CODE) {
       atomic.and<u32>(v + V_REQUESTS, ~REQ_CODE);
@@ -89,8 +86,9 @@ function serve(v: u32): bool {
       return true;
     }
     if (requests & REQ_PAUSE) return true;
-    if ((requests & ~REQ_SERVED_HERE) == 0) continue;
+    requests = atomic.load<u32>(v + V_REQUESTS);
   }
+  return false;
 }
 
 /** The next instruction must be executed alone. */
@@ -105,7 +103,7 @@ function enter(v: u32): u32 {
     store<u32>(v + V_PENDING, PENDING_NONE);
   }
   let finishing = complete(v);
-  for (;;) {
+  while (true) {
     if (load<u32>(v + V_REQUESTS) && serve(v) && !finishing) return RUN_REQUEST;
     if (!finishing) {
       const flow = inject_events(v);
@@ -147,7 +145,7 @@ function settle(v: u32, flow: u32): u32 {
 
 /** Runs blocks until something but a plain branch happens. */
 function run_blocks(v: u32): u32 {
-  for (;;) {
+  while (true) {
     const site = load<u32>(v + V_CURRENT_RECORD);
     const epoch = load<u32>(v + V_BLOCK_EPOCH);
     store<u32>(v + V_CURRENT_RECORD, 0);
