@@ -100,6 +100,12 @@ export const V_TSC_AUX: u32 = 0x310;
 export const V_TSC_DEADLINE: u32 = 0x318;
 export const V_MISC_ENABLE: u32 = 0x320;
 
+/** A stack pointer (u64) and selector (u32) read from a TSS or far pointer, between two steps of one instruction. */
+export const V_STAGED_SP: u32 = 0x328;
+export const V_STAGED_SS: u32 = 0x330;
+/** What the last RDMSR (or read_msr for the host) found; u64. */
+export const V_MSR_VALUE: u32 = 0x338;
+
 /** Interrupt shadow: SHADOW_* bits, gone after the next instruction. */
 export const V_SHADOW: u32 = 0x340;
 export const SHADOW_MOV_SS: u32 = 1;

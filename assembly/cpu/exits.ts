@@ -1,0 +1,88 @@
+// Filling the run page (struct kvm_run) for the exits that the processor itself raises. Does not end the block: the
+// caller returns FLOW_EXIT or one of its kin.
+import {
+  KVM_EXIT_DEBUG,
+  KVM_EXIT_HLT,
+  KVM_EXIT_INTERNAL_ERROR,
+  KVM_EXIT_IO,
+  KVM_EXIT_IRQ_WINDOW_OPEN,
+  KVM_EXIT_SHUTDOWN,
+  KVM_INTERNAL_ERROR_DELIVERY_EV,
+  RUN_DEBUG_DR6,
+  RUN_DEBUG_DR7,
+  RUN_DEBUG_EXCEPTION,
+  RUN_DEBUG_PC,
+  RUN_EXIT_REASON,
+  RUN_INTERNAL_DATA,
+  RUN_INTERNAL_NDATA,
+  RUN_INTERNAL_SUBERROR,
+  RUN_IO_COUNT,
+  RUN_IO_DATA_OFFSET,
+  RUN_IO_DIRECTION,
+  RUN_IO_PORT,
+  RUN_IO_SIZE,
+} from '../abi/kvm_run';
+import { VCPU_PAGE, VCPU_PIO, VCPU_RUN } from '../abi/map';
+import { SEG_BASE, V_DEBUG_DR, V_DR, V_RIP } from '../abi/vcpu_page';
+import { cs, is_64 } from '../state/vcpu';
+import { uses_debugger_registers } from './debug';
+
+/** Address of a vCPU's run page. */
+export function run_page(v: u32): u32 {
+  return v - VCPU_PAGE + VCPU_RUN;
+}
+
+/** Address of a vCPU's port-data page. */
+export function pio_page(v: u32): u32 {
+  return v - VCPU_PAGE + VCPU_PIO;
+}
+
+function set_reason(v: u32, reason: u32): u32 {
+  const run = run_page(v);
+  store<u32>(run + RUN_EXIT_REASON, reason);
+  return run;
+}
+
+/** A triple fault. */
+export function exit_shutdown(v: u32): void {
+  set_reason(v, KVM_EXIT_SHUTDOWN);
+}
+
+/** HLT without an in-core irqchip. */
+export function exit_hlt(v: u32): void {
+  set_reason(v, KVM_EXIT_HLT);
+}
+
+/** The guest can take an interrupt, as request_interrupt_window asked. */
+export function exit_window(v: u32): void {
+  set_reason(v, KVM_EXIT_IRQ_WINDOW_OPEN);
+}
+
+/** #DB or #BP (`vector`) that belongs to the debugger; V_RIP is where it happened, `dr6` what DR6 would hold. */
+export function exit_debug(v: u32, vector: u32, dr6: u32): void {
+  const run = set_reason(v, KVM_EXIT_DEBUG);
+  store<u32>(run + RUN_DEBUG_EXCEPTION, vector);
+  store<u32>(run + RUN_DEBUG_EXCEPTION + 4, 0);
+  const base = is_64(v) ? 0 : load<u64>(cs(v) + SEG_BASE);
+  store<u64>(run + RUN_DEBUG_PC, base + load<u64>(v + V_RIP));
+  store<u64>(run + RUN_DEBUG_DR6, dr6 as u64);
+  store<u64>(run + RUN_DEBUG_DR7, load<u64>(v + (uses_debugger_registers(v) ? V_DEBUG_DR : V_DR) + 7 * 8));
+}
+
+/** An event whose delivery touched memory that no slot holds. */
+export function exit_delivery_error(v: u32, vector: u32): void {
+  const run = set_reason(v, KVM_EXIT_INTERNAL_ERROR);
+  store<u32>(run + RUN_INTERNAL_SUBERROR, KVM_INTERNAL_ERROR_DELIVERY_EV);
+  store<u32>(run + RUN_INTERNAL_NDATA, 1);
+  store<u64>(run + RUN_INTERNAL_DATA, vector as u64);
+}
+
+/** Port I/O of `count` elements of `bytes` bytes; data in the port-data page. */
+export function exit_io(v: u32, direction: u32, bytes: u32, port: u32, count: u32): void {
+  const run = set_reason(v, KVM_EXIT_IO);
+  store<u8>(run + RUN_IO_DIRECTION, direction as u8);
+  store<u8>(run + RUN_IO_SIZE, bytes as u8);
+  store<u16>(run + RUN_IO_PORT, port as u16);
+  store<u32>(run + RUN_IO_COUNT, count);
+  store<u64>(run + RUN_IO_DATA_OFFSET, VCPU_PIO as u64);
+}

@@ -1,0 +1,143 @@
+// RDMSR, WRMSR, the time-stamp and performance counters, CPUID. Which MSRs exist is in cpu/msr_table.ts.
+import { FLOW_NEXT, FLOW_STOP } from '../abi/insn';
+import { OP_CPUID, OP_RDMSR, OP_RDPID, OP_RDPMC, OP_RDTSC, OP_RDTSCP, OP_WRMSR } from '../abi/ops';
+import { V_APIC_BASE, V_CR4, V_GPR, V_MSR_VALUE, V_TSC_AUX, V_XCR0 } from '../abi/vcpu_page';
+import { CR4_OSXSAVE, CR4_PKE, CR4_TSD, GP, RAX, RBX, RCX, RDX, UD } from '../abi/x86';
+import {
+  amd_edx,
+  cpuid_answer,
+  cpuid_entry,
+  entry_eax,
+  entry_ebx,
+  entry_ecx,
+  entry_edx,
+  extended_ecx,
+} from '../cpu/cpuid';
+import { update_mode } from '../cpu/mode';
+import { read_msr, write_msr } from '../cpu/msr_table';
+import { write_rm } from '../cpu/operands';
+import { raise, raise_code } from '../state/fault';
+import { read_tsc } from '../state/tsc';
+import { cpl } from '../state/vcpu';
+
+const OSXSAVE: u32 = 1 << 27;
+const OSPKE: u32 = 1 << 4;
+const APIC: u32 = 1 << 9;
+const APIC_ENABLED: u64 = 0x800;
+/** Legacy region and header of the XSAVE area. */
+const XSAVE_LEGACY: u32 = 576;
+
+function gpr32(v: u32, n: u32): u32 {
+  return load<u32>(v + V_GPR + n * 8);
+}
+
+function set_gpr32(v: u32, n: u32, value: u32): void {
+  store<u64>(v + V_GPR + n * 8, value as u64);
+}
+
+function set_pair(v: u32, value: u64): void {
+  set_gpr32(v, RAX, value as u32);
+  set_gpr32(v, RDX, (value >> 32) as u32);
+}
+
+function rdmsr(v: u32): u32 {
+  if (cpl(v) != 0 || !read_msr(v, gpr32(v, RCX))) return raise_code(v, GP, 0);
+  set_pair(v, load<u64>(v + V_MSR_VALUE));
+  return FLOW_NEXT;
+}
+
+function wrmsr(v: u32): u32 {
+  const value = (gpr32(v, RAX) as u64) | ((gpr32(v, RDX) as u64) << 32);
+  if (cpl(v) != 0 || !write_msr(v, gpr32(v, RCX), value)) return raise_code(v, GP, 0);
+  update_mode(v);
+  return FLOW_STOP;
+}
+
+/** CR4.TSD keeps the counter from user code. */
+function may_read_tsc(v: u32): bool {
+  return (load<u32>(v + V_CR4) & CR4_TSD) == 0 || cpl(v) == 0;
+}
+
+function rdtsc(v: u32): u32 {
+  if (!may_read_tsc(v)) return raise_code(v, GP, 0);
+  set_pair(v, read_tsc(v));
+  return FLOW_NEXT;
+}
+
+function rdtscp(v: u32): u32 {
+  if ((amd_edx(v) & 0x8000000) == 0) return raise(v, UD);
+  if (!may_read_tsc(v)) return raise_code(v, GP, 0);
+  set_pair(v, read_tsc(v));
+  set_gpr32(v, RCX, load<u32>(v + V_TSC_AUX));
+  return FLOW_NEXT;
+}
+
+/** There are no counters: whoever may read one names one that does not exist. */
+function rdpmc(v: u32): u32 {
+  return raise_code(v, GP, 0);
+}
+
+/** Bytes that XSAVE needs for the components of `mask`. */
+function xsave_size(v: u32, mask: u64): u32 {
+  let size = XSAVE_LEGACY;
+  for (let i: u32 = 2; i < 63; i++) {
+    if (((mask >> i) & 1) == 0) continue;
+    const e = cpuid_entry(v, 13, i);
+    const end = entry_ebx(e) + entry_eax(e);
+    if (end > size) size = end;
+  }
+  return size;
+}
+
+function cpuid(v: u32): u32 {
+  const leaf = gpr32(v, RAX);
+  const index = gpr32(v, RCX);
+  const e = cpuid_answer(v, leaf, index);
+  let eax = entry_eax(e);
+  let ebx = entry_ebx(e);
+  let ecx = entry_ecx(e);
+  let edx = entry_edx(e);
+  if (e == 0) {
+    // Topology leaves: beyond the last level ECX keeps the level and EDX the x2APIC id.
+    const first = leaf == 0xb || leaf == 0x1f ? cpuid_entry(v, leaf, 1) : 0;
+    if (first) {
+      ecx = index & 0xff;
+      edx = entry_edx(first);
+    }
+  } else if (leaf == 1) {
+    // Bits that mirror the machine's state.
+    ecx = load<u32>(v + V_CR4) & CR4_OSXSAVE ? ecx | OSXSAVE : ecx & ~OSXSAVE;
+    edx = load<u64>(v + V_APIC_BASE) & APIC_ENABLED ? edx : edx & ~APIC;
+  } else if (leaf == 7 && index == 0) {
+    ecx = load<u32>(v + V_CR4) & CR4_PKE ? ecx | OSPKE : ecx & ~OSPKE;
+  } else if (leaf == 13 && index == 0) {
+    ebx = xsave_size(v, load<u64>(v + V_XCR0));
+  }
+  set_gpr32(v, RAX, eax);
+  set_gpr32(v, RBX, ebx);
+  set_gpr32(v, RCX, ecx);
+  set_gpr32(v, RDX, edx);
+  return FLOW_NEXT;
+}
+
+/** Executes the family OP_RDMSR .. OP_RDPID. */
+export function exec_msr(v: u32, r: u32, op: u32, rm: u32): u32 {
+  switch (op) {
+    case OP_RDMSR:
+      return rdmsr(v);
+    case OP_WRMSR:
+      return wrmsr(v);
+    case OP_RDTSC:
+      return rdtsc(v);
+    case OP_RDTSCP:
+      return rdtscp(v);
+    case OP_RDPMC:
+      return rdpmc(v);
+    case OP_CPUID:
+      return cpuid(v);
+    case OP_RDPID:
+      return extended_ecx(v) & 0x400000 ? write_rm(v, r, rm, load<u64>(v + V_TSC_AUX)) : raise(v, UD);
+    default:
+      return raise(v, UD);
+  }
+}

@@ -1,0 +1,142 @@
+// At a block edge: which event comes next, in the order of SDM vol. 3, table 6-2. How it is delivered is cpu/deliver.ts.
+import { FLOW_EXIT, FLOW_NEXT } from '../abi/insn';
+import { LAPIC_EVENT_INIT, LAPIC_EVENT_SIPI } from '../abi/irqchip';
+import {
+  KVM_GUESTDBG_BLOCKIRQ,
+  KVM_GUESTDBG_ENABLE,
+  KVM_MP_STATE_HALTED,
+  KVM_MP_STATE_INIT_RECEIVED,
+  KVM_MP_STATE_RUNNABLE,
+  RUN_REQUEST_INTERRUPT_WINDOW,
+} from '../abi/kvm_run';
+import {
+  CS,
+  SHADOW_MOV_SS,
+  V_APIC_BASE,
+  V_DB_PENDING,
+  V_DEBUG_CONTROL,
+  V_FAULT,
+  V_INJECTED,
+  V_IRQ_QUEUED,
+  V_MP_STATE,
+  V_NMI_MASKED,
+  V_NMI_PENDING,
+  V_RFLAGS,
+  V_RIP,
+  V_SHADOW,
+  V_SIPI_VECTOR,
+} from '../abi/vcpu_page';
+import { FLAG_IF, NMI } from '../abi/x86';
+import { DR6_BS } from '../cpu/debug';
+import { deliver_fault, deliver_interrupt, KIND_EXTERNAL } from '../cpu/deliver';
+import { exit_window, run_page } from '../cpu/exits';
+import { update_mode } from '../cpu/mode';
+import { set_segment_real } from '../cpu/segment';
+import { has_interrupt, take_interrupt } from '../irqchip/interrupts';
+import { lapic_init, lapic_take_events } from '../irqchip/lapic';
+import { raise_debug } from '../state/fault';
+import { has_irqchip } from '../state/vcpu';
+import { init_vcpu } from './reset';
+
+const APIC_BSP: u64 = 0x100;
+
+/** INIT and SIPI that other processors have sent. */
+function take_startup(v: u32): void {
+  const events = lapic_take_events(v);
+  if (events & LAPIC_EVENT_INIT) {
+    init_vcpu(v);
+    lapic_init(v);
+    const boot = (load<u64>(v + V_APIC_BASE) & APIC_BSP) != 0;
+    atomic.store<u32>(v + V_MP_STATE, boot ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_INIT_RECEIVED);
+  }
+  if (events & LAPIC_EVENT_SIPI && atomic.load<u32>(v + V_MP_STATE) == KVM_MP_STATE_INIT_RECEIVED) {
+    const vector = atomic.load<u32>(v + V_SIPI_VECTOR) & 0xff;
+    set_segment_real(v, CS, vector << 8);
+    store<u64>(v + V_RIP, 0);
+    update_mode(v);
+    atomic.store<u32>(v + V_MP_STATE, KVM_MP_STATE_RUNNABLE);
+  }
+}
+
+/** Interrupts are open: IF is set, no shadow, and the debugger does not hold them back. */
+function is_open(v: u32): bool {
+  if ((load<u32>(v + V_RFLAGS) & FLAG_IF) == 0 || load<u32>(v + V_SHADOW) != 0) return false;
+  const control = load<u32>(v + V_DEBUG_CONTROL);
+  return (control & KVM_GUESTDBG_ENABLE) == 0 || (control & KVM_GUESTDBG_BLOCKIRQ) == 0;
+}
+
+function has_nmi(v: u32): bool {
+  return (
+    atomic.load<u32>(v + V_NMI_PENDING) != 0 &&
+    load<u32>(v + V_NMI_MASKED) == 0 &&
+    load<u32>(v + V_SHADOW) == 0
+  );
+}
+
+/** An interrupt waits that could be delivered if interrupts are open. */
+function has_vector(v: u32): bool {
+  return load<u32>(v + V_IRQ_QUEUED) != 0 || (has_irqchip() && has_interrupt(v));
+}
+
+/** Delivers the trap of the instruction before: single step, data breakpoint, task switch. */
+function take_trap(v: u32): u32 {
+  const bits = load<u32>(v + V_DB_PENDING);
+  if (load<u32>(v + V_SHADOW) & SHADOW_MOV_SS) {
+    // Held until the instruction behind has ended; the single step is lost, as on the processor.
+    store<u32>(v + V_DB_PENDING, bits & ~DR6_BS);
+    return FLOW_NEXT;
+  }
+  store<u32>(v + V_DB_PENDING, 0);
+  raise_debug(v, bits);
+  return deliver_fault(v);
+}
+
+function take_nmi(v: u32): u32 {
+  atomic.sub<u32>(v + V_NMI_PENDING, 1);
+  store<u32>(v + V_NMI_MASKED, 1);
+  return deliver_interrupt(v, NMI, KIND_EXTERNAL);
+}
+
+function take_vector(v: u32): u32 {
+  let vector = load<u32>(v + V_IRQ_QUEUED);
+  if (vector != 0) {
+    store<u32>(v + V_IRQ_QUEUED, 0);
+    vector--;
+  } else {
+    const taken = take_interrupt(v);
+    if (taken < 0) return FLOW_NEXT;
+    vector = taken as u32;
+  }
+  store<u32>(v + V_INJECTED, vector);
+  return deliver_interrupt(v, vector, KIND_EXTERNAL);
+}
+
+/**
+ * Takes at most one event. FLOW_NEXT: none, or the vCPU still waits (V_MP_STATE says so). FLOW_BRANCH: a handler is
+ * next. FLOW_EXIT: the run page holds an exit.
+ */
+export function inject_events(v: u32): u32 {
+  const in_core = has_irqchip();
+  if (in_core) take_startup(v);
+  const state = atomic.load<u32>(v + V_MP_STATE);
+  if (state == KVM_MP_STATE_HALTED) {
+    if (!has_nmi(v) && load<u32>(v + V_DB_PENDING) == 0 && !(is_open(v) && has_vector(v))) return FLOW_NEXT;
+    atomic.store<u32>(v + V_MP_STATE, KVM_MP_STATE_RUNNABLE);
+  } else if (state != KVM_MP_STATE_RUNNABLE) {
+    return FLOW_NEXT;
+  }
+  // An exception that the host has put in (KVM_SET_VCPU_EVENTS).
+  if (load<u32>(v + V_FAULT)) return deliver_fault(v);
+  if (load<u32>(v + V_DB_PENDING)) {
+    const flow = take_trap(v);
+    if (flow != FLOW_NEXT) return flow;
+  }
+  if (has_nmi(v)) return take_nmi(v);
+  if (!is_open(v)) return FLOW_NEXT;
+  if (has_vector(v)) return take_vector(v);
+  if (!in_core && load<u8>(run_page(v) + RUN_REQUEST_INTERRUPT_WINDOW)) {
+    exit_window(v);
+    return FLOW_EXIT;
+  }
+  return FLOW_NEXT;
+}
