@@ -1,24 +1,39 @@
 // The page's build, its development server and the tests. The command line's build is vite.node.config.ts.
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
-
-/** What makes a page cross-origin isolated, so that it may share memory between workers. */
-const isolation = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-};
+import { icedForBrowsers } from './vite.iced.ts';
+import { ISOLATION_HEADERS } from './web/cli/serve.mjs';
 
 export default defineConfig({
   base: './',
-  plugins: [react()],
-  worker: { format: 'es' },
-  build: { target: 'es2022', outDir: 'dist', assetsInlineLimit: 0 },
-  server: { headers: isolation },
-  preview: { headers: isolation },
+  plugins: [icedForBrowsers(), react()],
+  worker: { format: 'es', plugins: () => [icedForBrowsers()] },
+  build: { target: 'es2022', outDir: 'dist', assetsInlineLimit: 0, chunkSizeWarningLimit: 2000 },
+  server: { headers: ISOLATION_HEADERS },
+  preview: { headers: ISOLATION_HEADERS },
   test: {
-    include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/e2e/**'],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

@@ -3,19 +3,22 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
+  cpSync,
   existsSync,
   lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { serve } from './serve.mjs';
 
 /** The checkout's root folder. */
-export const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** Ends the launcher with one sentence on stderr. */
 function fail(sentence, status = 1) {
@@ -163,9 +166,145 @@ function become(program, args, env = {}) {
   child.on('exit', (code, signal) => process.exit(signal ? 130 : (code ?? 1)));
 }
 
+/** `--name value` and `--flag` of the launcher's own commands; anything else ends it with a sentence. */
+function readOptions(args, known) {
+  const options = {};
+  for (let at = 0; at < args.length; at += 1) {
+    const [name, inline] = (args[at] ?? '').replace(/^--/, '').split('=');
+    if (!(name in known)) {
+      const names = Object.keys(known).map((each) => `--${each}`);
+      fail(`unknown option ${args[at]}: this command takes ${names.join(', ')}.`, 2);
+    }
+    options[name] = known[name] ? (inline ?? args[++at]) : true;
+  }
+  return options;
+}
+
+const STEPS = [CORE, PAGE, CLI];
+const CHROMIUMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+/** Chromium for the browser tests: Debian's package where we may install it, else a sentence that says so. */
+function provideChromium() {
+  if (process.env.CHROME_PATH ? existsSync(process.env.CHROME_PATH) : CHROMIUMS.some(existsSync)) return;
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot && existsSync('/usr/bin/apt-get')) {
+    say('Installing Chromium from the Debian package "chromium" ...');
+    const quiet = (...args) => runQuietly('apt-get', ['-qq', '-o=Dpkg::Use-Pty=0', ...args]);
+    process.env.DEBIAN_FRONTEND = 'noninteractive';
+    if (quiet('update') === 0 && quiet('install', '-y', '--no-install-recommends', 'chromium') === 0) return;
+  }
+  say(
+    'No Chromium was found, so the browser tests are skipped: install the package "chromium" or set CHROME_PATH.',
+  );
+}
+
+/** Sums up vitest's report; a file that could not be loaded counts as one failure. */
+function countTests(reportFile) {
+  if (!existsSync(reportFile)) return undefined;
+  const report = JSON.parse(readFileSync(reportFile, 'utf8'));
+  const broken = report.testResults.filter(
+    (file) => file.status === 'failed' && !file.assertionResults.some((one) => one.status === 'failed'),
+  ).length;
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + broken,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+function test(args) {
+  provideChromium();
+  buildOrFail(STEPS);
+  const report = join(ROOT, 'build', 'tests.json');
+  rmSync(report, { force: true });
+  const [program, vitest] = node('vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=json');
+  const run = spawn(program, [...vitest, `--outputFile.json=${report}`, ...args], {
+    cwd: ROOT,
+    stdio: 'inherit',
+  });
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => run.kill(signal));
+  run.on('exit', (code) => {
+    const sum = countTests(report);
+    if (!sum) fail('the tests did not run to their end (the message is above).');
+    const skipped = sum.skipped > 0 ? `, ${sum.skipped} skipped` : '';
+    process.stdout.write(`${sum.passed} passed, ${sum.failed} failed${skipped}\n`);
+    process.exit(sum.failed > 0 ? 1 : (code ?? 1));
+  });
+}
+
+/** Runs every kind of check even when one fails, so that one run tells everything. */
+function check() {
+  const groups = [
+    '.',
+    'assembly/abi',
+    'test',
+    ...readdirSync(join(ROOT, 'web')).map((name) => `web/${name}`),
+  ];
+  const typed = groups.filter((group) => existsSync(join(ROOT, group, 'tsconfig.json')));
+  const checks = [
+    ...typed.map((group) => [`types of ${group}`, node('typescript/bin/tsc', '-p', group)]),
+    ['lint and format', node('@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.')],
+    ['floors', node('vitest/vitest.mjs', 'run', 'test/floors.test.ts', '--reporter=dot')],
+    ['unused code', node('knip/bin/knip.js', '--no-progress')],
+  ];
+  if (!build([CORE])) fail('the core does not compile (the message is above).');
+  const failed = checks.filter(([title, [program, args]]) => {
+    const done = spawnSync(program, args, { cwd: ROOT, encoding: 'utf8' });
+    const isGood = done.status === 0;
+    process.stdout.write(`${isGood ? 'good' : 'BAD '}  ${title}\n`);
+    if (!isGood) process.stdout.write(`${done.stdout}${done.stderr}\n`);
+    return !isGood;
+  });
+  process.stdout.write(`${checks.length - failed.length} checks good, ${failed.length} bad\n`);
+  process.exit(failed.length > 0 ? 1 : 0);
+}
+
+/** Shows the address in the user's browser; without one the printed address has to do. */
+function openBrowser(url) {
+  const [program, args] =
+    process.platform === 'darwin'
+      ? ['open', [url]]
+      : process.platform === 'win32'
+        ? ['cmd', ['/c', 'start', '', url]]
+        : ['xdg-open', [url]];
+  spawn(program, args, { stdio: 'ignore', detached: true })
+    .on('error', () => say('No browser could be opened: please open the address yourself.'))
+    .unref();
+}
+
+/** Puts the fetched guests beside the page, where it can load them. */
+function copyGuests() {
+  const guests = join(ROOT, '.guests');
+  if (!existsSync(guests)) fail('there are no fetched guests: run "npm run guests" first.');
+  cpSync(guests, join(ROOT, 'dist', 'guests'), { recursive: true });
+}
+
+const DEFAULT_PORT = 8080;
+
+async function start(args) {
+  const options = readOptions(args, { open: false, port: true, host: true, guests: false });
+  const port = Number(options.port ?? DEFAULT_PORT);
+  if (!Number.isInteger(port) || port < 0 || port > 65535) fail('--port takes a number from 0 to 65535.', 2);
+  buildOrFail([CORE, PAGE]);
+  if (options.guests) copyGuests();
+  const page = { root: join(ROOT, 'dist'), host: options.host, port };
+  const listening = await serve(page).catch((error) => {
+    if (error.code === 'EADDRINUSE' && options.port === undefined) return serve({ ...page, port: 0 });
+    return fail(`cannot listen on port ${port} (${error.code}): choose another with --port N.`);
+  });
+  process.stdout.write(`Vitrine is at ${listening.url} (Ctrl-C stops it)\n`);
+  if (options.open) openBrowser(listening.url);
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(0));
+}
+
 const COMMANDS = {
-  build() {
-    buildOrFail([CORE, PAGE, CLI]);
+  start,
+  test,
+  check,
+  build(args) {
+    const options = readOptions(args, { guests: false });
+    buildOrFail(STEPS);
+    if (options.guests) copyGuests();
   },
   core() {
     buildOrFail([CORE]);
@@ -174,15 +313,18 @@ const COMMANDS = {
     buildOrFail([CORE, CLI]);
     become(process.execPath, [join(ROOT, CLI.output), ...args]);
   },
-  test(args) {
-    buildOrFail([CORE, PAGE, CLI]);
-    become(...node('vitest/vitest.mjs', 'run', ...args));
+  bench(args) {
+    buildOrFail([CORE, CLI]);
+    become(process.execPath, [join(ROOT, 'test', 'bench', 'main.mjs'), ...args]);
+  },
+  guests(args) {
+    become(process.execPath, [join(ROOT, 'web', 'cli', 'guests.mjs'), ...args]);
   },
 };
 
 const [name = '', ...args] = process.argv.slice(2);
-const command = COMMANDS[name];
+const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
 checkNode();
 if (!command) fail(`there is no command "${name}": use one of ${Object.keys(COMMANDS).join(', ')}.`, 2);
-install();
-command(args);
+if (name !== 'guests') install();
+await command(args);
