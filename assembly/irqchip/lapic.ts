@@ -1,0 +1,487 @@
+// A local APIC as its own vCPU sees it: registers by MMIO and by x2APIC MSRs, priorities, EOI, IPIs, reset, INIT and SIPI.
+// Only the vCPU's own thread comes here (or another while the vCPU is out); what others send is lapic_bus.ts.
+import {
+  APIC_ARBPRI,
+  APIC_BASE_BSP,
+  APIC_BASE_ENABLE,
+  APIC_BASE_X2APIC,
+  APIC_DEFAULT_ADDRESS,
+  APIC_DEST_LOGICAL,
+  APIC_DFR,
+  APIC_DM_EXTINT,
+  APIC_DM_FIXED,
+  APIC_DM_INIT,
+  APIC_DM_LOWEST,
+  APIC_EOI,
+  APIC_ESR,
+  APIC_ESR_ILLEGAL_REG,
+  APIC_ESR_SEND_ILLEGAL,
+  APIC_ICR,
+  APIC_ICR_BUSY,
+  APIC_ICR2,
+  APIC_ID,
+  APIC_INT_ASSERT,
+  APIC_IRR,
+  APIC_ISR,
+  APIC_LDR,
+  APIC_LEVEL_TRIG,
+  APIC_LVR,
+  APIC_LVT0,
+  APIC_LVT1,
+  APIC_LVTERR,
+  APIC_LVTPC,
+  APIC_LVTT,
+  APIC_LVTTHMR,
+  APIC_MASKED,
+  APIC_PROCPRI,
+  APIC_RRR,
+  APIC_SELF_IPI,
+  APIC_SPIV,
+  APIC_SPIV_ENABLED,
+  APIC_TASKPRI,
+  APIC_TDCR,
+  APIC_TIMER_PERIODIC,
+  APIC_TIMER_TSCDEADLINE,
+  APIC_TMCCT,
+  APIC_TMICT,
+  APIC_TMR,
+  LAPIC_DEADLINE,
+  LAPIC_ERRORS,
+  LAPIC_EVENT_NONE,
+  LAPIC_EVENTS,
+  LAPIC_EXTINT,
+} from '../abi/irqchip';
+import {
+  REQ_EVENTS,
+  V_APIC_BASE,
+  V_CR8,
+  V_ID,
+  V_MSR_VALUE,
+  V_REQUESTS,
+  V_SIPI_VECTOR,
+  V_TSC_DEADLINE,
+} from '../abi/vcpu_page';
+import { host_now } from '../host';
+import { ioapic_listens } from './ioapic_chip';
+import {
+  accept,
+  accepts_pic,
+  deliver,
+  deliver_all,
+  highest_vector,
+  kick,
+  lapic_error,
+  lapic_get,
+  lapic_hw_enabled,
+  lapic_is_x2apic,
+  lapic_page,
+  lapic_set,
+  vector_word,
+} from './lapic_bus';
+import {
+  timer_count,
+  timer_mode,
+  timer_set_divider,
+  timer_set_lvt,
+  timer_start,
+  timer_stop,
+} from './lapic_timer';
+import { broadcast_eoi } from './settle';
+
+/** Integrated APIC with six LVT entries, as KVM's. */
+const VERSION: u32 = 0x50014;
+const X2APIC_MSRS: u32 = 0x800;
+/** Bits that LVT entries keep: vector, delivery mode, polarity, trigger, mask. */
+const LVT_PLAIN: u32 = 0x100ff;
+const LVT_MODE: u32 = 0x107ff;
+const LVT_PIN: u32 = 0x1a7ff;
+const LVT_TIMER: u32 = 0x700ff;
+/** Delivery status and remote IRR. */
+const LVT_READ_ONLY: u32 = 0x5000;
+/** ICR bits that exist: vector, mode, destination mode, level, trigger, shorthand. */
+const ICR_BITS: u32 = 0xccfff;
+
+/** Makes the vCPU look at its interrupts at the next block edge; it is this thread's own, so nobody is woken. */
+function look_again(v: u32): void {
+  atomic.or<u32>(v + V_REQUESTS, REQ_EVENTS);
+}
+
+// --- Priorities ---
+
+/** Processor priority: the higher of TPR and the highest vector in service (SDM vol. 3, 11.8.3.1). */
+function processor_priority(v: u32): u32 {
+  const tpr = lapic_get(v, APIC_TASKPRI) & 0xff;
+  const serving = highest_vector(v, APIC_ISR);
+  const class_in_service: u32 = serving < 0 ? 0 : (serving as u32) & 0xf0;
+  return (tpr & 0xf0) >= class_in_service ? tpr : class_in_service;
+}
+
+/** The vector that the APIC would interrupt with now, -1 when there is none above the processor priority. */
+export function lapic_pending(v: u32): i32 {
+  if (!lapic_hw_enabled(v)) return -1;
+  const vector = highest_vector(v, APIC_IRR);
+  if (vector < 0) return -1;
+  return ((vector as u32) & 0xf0) > (processor_priority(v) & 0xf0) ? vector : -1;
+}
+
+/** Takes the pending vector into service and gives it; -1 when there is none (it went away). */
+export function lapic_acknowledge(v: u32): i32 {
+  const vector = lapic_pending(v);
+  if (vector < 0) return -1;
+  const bit: u32 = 1 << (vector & 31);
+  atomic.and<u32>(vector_word(v, APIC_IRR, vector), ~bit);
+  atomic.or<u32>(vector_word(v, APIC_ISR, vector), bit);
+  lapic_set(v, APIC_PROCPRI, processor_priority(v));
+  return vector;
+}
+
+function end_of_interrupt(v: u32): void {
+  const vector = highest_vector(v, APIC_ISR);
+  if (vector < 0) return;
+  const bit: u32 = 1 << (vector & 31);
+  atomic.and<u32>(vector_word(v, APIC_ISR, vector), ~bit);
+  lapic_set(v, APIC_PROCPRI, processor_priority(v));
+  const level = (atomic.load<u32>(vector_word(v, APIC_TMR, vector)) & bit) != 0;
+  if (level || ioapic_listens(vector)) broadcast_eoi(vector);
+  look_again(v);
+}
+
+function set_tpr(v: u32, value: u32): void {
+  lapic_set(v, APIC_TASKPRI, value & 0xff);
+  lapic_set(v, APIC_PROCPRI, processor_priority(v));
+  store<u64>(v + V_CR8, (value >> 4) & 0xf);
+  look_again(v);
+}
+
+// --- Interrupt command ---
+
+/** Sends what ICR says; `wide` = the x2APIC register with its 32-bit destination. */
+function send_ipi(v: u32, icr: u32, destination: u32, wide: bool): void {
+  const mode = (icr >> 8) & 7;
+  const vector = icr & 0xff;
+  const level = (icr & APIC_LEVEL_TRIG) != 0;
+  // INIT level de-assert only synchronised arbitration IDs, and ExtINT cannot be sent.
+  if (mode == APIC_DM_INIT && level && (icr & APIC_INT_ASSERT) == 0) return;
+  if (mode == APIC_DM_EXTINT) return;
+  if ((mode == APIC_DM_FIXED || mode == APIC_DM_LOWEST) && vector < 16) {
+    lapic_error(v, APIC_ESR_SEND_ILLEGAL);
+    return;
+  }
+  // Fixed IPIs are edge triggered whatever the bit says: nobody would hear their EOI.
+  switch ((icr >> 18) & 3) {
+    case 0:
+      deliver((icr & APIC_DEST_LOGICAL) != 0, destination, wide, mode, vector, false);
+      break;
+    case 1:
+      accept(v, mode, vector, false);
+      break;
+    case 2:
+      deliver_all(0, mode, vector, false);
+      break;
+    case 3:
+      deliver_all(v, mode, vector, false);
+      break;
+  }
+}
+
+// --- Local vector table ---
+
+function lvt_bits(register: u32): u32 {
+  switch (register) {
+    case APIC_LVTT:
+      return LVT_TIMER;
+    case APIC_LVTERR:
+      return LVT_PLAIN;
+    case APIC_LVT0:
+    case APIC_LVT1:
+      return LVT_PIN;
+    default:
+      return LVT_MODE;
+  }
+}
+
+function write_lvt(v: u32, register: u32, value: u32): void {
+  value &= lvt_bits(register);
+  if ((lapic_get(v, APIC_SPIV) & APIC_SPIV_ENABLED) == 0) value |= APIC_MASKED;
+  if (register == APIC_LVTT) timer_set_lvt(v, value);
+  else lapic_set(v, register, value);
+  look_again(v);
+}
+
+function mask_lvt(v: u32): void {
+  for (let register = APIC_LVTT; register <= APIC_LVTERR; register += 0x10) {
+    lapic_set(v, register, lapic_get(v, register) | APIC_MASKED);
+  }
+}
+
+/** Raises a local pin, APIC_LVT0 or APIC_LVT1, as its LVT entry says; ExtINT is the PIC's way (accepts_pic). */
+export function lapic_local_interrupt(v: u32, register: u32): void {
+  const lvt = lapic_get(v, register);
+  const mode = (lvt >> 8) & 7;
+  if (lvt & APIC_MASKED || mode == APIC_DM_EXTINT) return;
+  accept(v, mode, lvt & 0xff, false);
+}
+
+/** The vCPU takes the PIC's interrupts. */
+export function lapic_accept_pic(v: u32): bool {
+  return accepts_pic(v);
+}
+
+// --- Registers ---
+
+/** A register is there to be read; by MSR some are not (SDM vol. 3, table 11-6). */
+function is_readable(register: u32, x2apic: bool): bool {
+  if (register >= APIC_ISR && register < APIC_ESR) return true;
+  switch (register) {
+    case APIC_ID:
+    case APIC_LVR:
+    case APIC_TASKPRI:
+    case APIC_PROCPRI:
+    case APIC_LDR:
+    case APIC_SPIV:
+    case APIC_ESR:
+    case APIC_ICR:
+    case APIC_LVTT:
+    case APIC_LVTTHMR:
+    case APIC_LVTPC:
+    case APIC_LVT0:
+    case APIC_LVT1:
+    case APIC_LVTERR:
+    case APIC_TMICT:
+    case APIC_TMCCT:
+    case APIC_TDCR:
+      return true;
+    case APIC_ARBPRI:
+    case APIC_RRR:
+    case APIC_DFR:
+    case APIC_ICR2:
+    case APIC_EOI:
+      return !x2apic;
+    default:
+      return false;
+  }
+}
+
+function read_register(v: u32, register: u32): u32 {
+  switch (register) {
+    case APIC_TMCCT:
+      return timer_count(v);
+    case APIC_PROCPRI:
+      return processor_priority(v);
+    case APIC_EOI:
+    case APIC_ARBPRI:
+    case APIC_RRR:
+      return 0;
+    default:
+      return lapic_get(v, register);
+  }
+}
+
+/** True when the register exists for writing in the mode. */
+function write_register(v: u32, register: u32, value: u32, x2apic: bool): bool {
+  switch (register) {
+    case APIC_ID:
+      if (x2apic) return false;
+      lapic_set(v, APIC_ID, value & 0xff000000);
+      break;
+    case APIC_TASKPRI:
+      set_tpr(v, value);
+      break;
+    case APIC_EOI:
+      end_of_interrupt(v);
+      break;
+    case APIC_LDR:
+      if (x2apic) return false;
+      lapic_set(v, APIC_LDR, value & 0xff000000);
+      break;
+    case APIC_DFR:
+      if (x2apic) return false;
+      lapic_set(v, APIC_DFR, value | 0x0fffffff);
+      break;
+    case APIC_SPIV:
+      lapic_set(v, APIC_SPIV, value & 0x3ff);
+      if ((value & APIC_SPIV_ENABLED) == 0) mask_lvt(v);
+      look_again(v);
+      break;
+    case APIC_ESR: // a write shows the errors since the last one
+      lapic_set(v, APIC_ESR, atomic.xchg<u32>(lapic_page(v) + LAPIC_ERRORS, 0));
+      break;
+    case APIC_ICR:
+      value &= ICR_BITS & ~APIC_ICR_BUSY;
+      lapic_set(v, APIC_ICR, value);
+      send_ipi(v, value, x2apic ? lapic_get(v, APIC_ICR2) : lapic_get(v, APIC_ICR2) >> 24, x2apic);
+      break;
+    case APIC_ICR2:
+      if (x2apic) return false;
+      lapic_set(v, APIC_ICR2, value & 0xff000000);
+      break;
+    case APIC_LVTT:
+    case APIC_LVTTHMR:
+    case APIC_LVTPC:
+    case APIC_LVT0:
+    case APIC_LVT1:
+    case APIC_LVTERR:
+      write_lvt(v, register, value);
+      break;
+    case APIC_TMICT:
+      if (timer_mode(v) == APIC_TIMER_TSCDEADLINE) break;
+      lapic_set(v, APIC_TMICT, value);
+      timer_start(v);
+      break;
+    case APIC_TDCR:
+      timer_set_divider(v, value);
+      break;
+    case APIC_SELF_IPI:
+      if (!x2apic) return false;
+      send_ipi(v, 0x40000 | (value & 0xff), 0, true);
+      break;
+    default:
+      return false;
+  }
+  return true;
+}
+
+/**
+ * A read at an offset in the APIC's page (xAPIC mode). Registers are 32 bits wide at multiples of 16; a read inside one
+ * gives its upper bytes, bytes between them are 0.
+ */
+export function lapic_read(v: u32, offset: u32): u32 {
+  const register = offset & 0xff0;
+  if (!is_readable(register, false)) {
+    lapic_error(v, APIC_ESR_ILLEGAL_REG);
+    return 0;
+  }
+  if ((offset & 15) > 3) return 0;
+  return read_register(v, register) >> ((offset & 15) * 8);
+}
+
+/** A write of 32 bits in the APIC's page; one that is not aligned to 16 bytes has no effect (SDM vol. 3, 11.4.1). */
+export function lapic_write(v: u32, offset: u32, value: u32): void {
+  if (offset & 15) return;
+  if (!write_register(v, offset & 0xff0, value, false)) lapic_error(v, APIC_ESR_ILLEGAL_REG);
+}
+
+/** RDMSR of 0x800..0x8ff into V_MSR_VALUE; false = #GP(0). */
+export function lapic_msr_read(v: u32, msr: u32): bool {
+  const register = (msr - X2APIC_MSRS) << 4;
+  if (!lapic_is_x2apic(v) || register > APIC_SELF_IPI || !is_readable(register, true)) return false;
+  let value: u64;
+  if (register == APIC_ID) value = lapic_get(v, APIC_ID) >> 24;
+  else if (register == APIC_ICR) value = ((lapic_get(v, APIC_ICR2) as u64) << 32) | lapic_get(v, APIC_ICR);
+  else value = read_register(v, register);
+  store<u64>(v + V_MSR_VALUE, value);
+  return true;
+}
+
+/** WRMSR of 0x800..0x8ff; false = #GP(0). */
+export function lapic_msr_write(v: u32, msr: u32, value: u64): bool {
+  const register = (msr - X2APIC_MSRS) << 4;
+  if (!lapic_is_x2apic(v) || register > APIC_SELF_IPI) return false;
+  const low = value as u32;
+  if (register == APIC_ICR) {
+    if (low & ~(ICR_BITS | APIC_ICR_BUSY)) return false;
+    lapic_set(v, APIC_ICR2, (value >> 32) as u32);
+  } else {
+    if (value >> 32 != 0) return false;
+    if ((register == APIC_EOI || register == APIC_ESR) && low != 0) return false;
+    if ((register == APIC_TASKPRI || register == APIC_SELF_IPI) && low > 0xff) return false;
+    if (register == APIC_SPIV && low & ~0x3ff) return false;
+    if (register >= APIC_LVTT && register <= APIC_LVTERR && low & ~(lvt_bits(register) | LVT_READ_ONLY)) {
+      return false;
+    }
+  }
+  return write_register(v, register, low, true);
+}
+
+// --- IA32_APIC_BASE, reset, INIT and SIPI ---
+
+/** In x2APIC mode LDR follows from the ID: cluster of 16, bit in the cluster (SDM vol. 3, 11.12.10.2). */
+function set_x2apic_ldr(v: u32): void {
+  const id = load<u32>(v + V_ID);
+  lapic_set(v, APIC_ID, id << 24);
+  lapic_set(v, APIC_LDR, ((id >> 4) << 16) | (1 << (id & 15)));
+}
+
+/**
+ * Writes IA32_APIC_BASE, a value that the caller has found valid (SDM vol. 3, figure 11-27): entering x2APIC mode sets
+ * the logical ID, disabling resets the registers.
+ */
+export function lapic_set_base(v: u32, value: u64): void {
+  const both = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
+  const before = load<u32>(v + V_APIC_BASE) & both;
+  const after = (value as u32) & both;
+  store<u64>(v + V_APIC_BASE, value);
+  if (before == after) return;
+  if (after == both) set_x2apic_ldr(v);
+  else if (after == 0) reset_registers(v);
+  lapic_set(v, APIC_ID, load<u32>(v + V_ID) << 24);
+  look_again(v);
+}
+
+/** Registers as reset and INIT leave them (SDM vol. 3, 11.4.7.1), and LINT0 of the boot CPU open to the PIC as in KVM. */
+function reset_registers(v: u32): void {
+  const id = lapic_get(v, APIC_ID);
+  timer_stop(v);
+  // Not LAPIC_EVENTS: the SIPI that follows this INIT may be coming in right now.
+  memory.fill(lapic_page(v), 0, LAPIC_EVENTS);
+  lapic_set(v, LAPIC_EXTINT, 0);
+  lapic_set(v, APIC_ID, id);
+  lapic_set(v, APIC_LVR, VERSION);
+  lapic_set(v, APIC_DFR, 0xffffffff);
+  lapic_set(v, APIC_SPIV, 0xff);
+  mask_lvt(v);
+  if (is_boot_cpu(v)) lapic_set(v, APIC_LVT0, APIC_DM_EXTINT << 8);
+  if (lapic_is_x2apic(v)) set_x2apic_ldr(v);
+  store<u64>(v + V_CR8, 0);
+  store<u64>(v + V_TSC_DEADLINE, 0);
+}
+
+function is_boot_cpu(v: u32): bool {
+  return (load<u32>(v + V_APIC_BASE) & APIC_BASE_BSP) != 0;
+}
+
+/** A new vCPU's APIC, or after power on: enabled at 0xfee00000 in xAPIC mode, with ID `id`; the BSP flag stays. */
+export function lapic_reset(v: u32, id: u32): void {
+  store<u32>(v + V_ID, id);
+  const boot = load<u64>(v + V_APIC_BASE) & APIC_BASE_BSP;
+  store<u64>(v + V_APIC_BASE, APIC_DEFAULT_ADDRESS | APIC_BASE_ENABLE | boot);
+  lapic_set(v, LAPIC_EVENTS, LAPIC_EVENT_NONE);
+  store<u32>(v + V_SIPI_VECTOR, -1);
+  lapic_set(v, APIC_ID, id << 24);
+  reset_registers(v);
+}
+
+/** INIT: the APIC's registers are reset, IA32_APIC_BASE and the ID stay. The processor's are the caller's. */
+export function lapic_init(v: u32): void {
+  reset_registers(v);
+}
+
+/** Takes what has come in of INIT and SIPI, LAPIC_EVENT_* bits, INIT to be served first; on the vCPU's own thread. */
+export function lapic_take_events(v: u32): u32 {
+  const word = lapic_page(v) + LAPIC_EVENTS;
+  return atomic.load<u32>(word) == LAPIC_EVENT_NONE
+    ? LAPIC_EVENT_NONE
+    : atomic.xchg<u32>(word, LAPIC_EVENT_NONE);
+}
+
+/** Brings the current count into the page, before KVM_GET_LAPIC copies it. */
+export function lapic_save(v: u32): void {
+  lapic_set(v, APIC_TMCCT, timer_count(v));
+  lapic_set(v, APIC_PROCPRI, processor_priority(v));
+}
+
+/** Makes derived state follow registers that KVM_SET_LAPIC has copied in: CR8, and a timer from its current count. */
+export function lapic_loaded(v: u32): void {
+  lapic_set(v, APIC_LVR, VERSION);
+  store<u64>(v + V_CR8, (lapic_get(v, APIC_TASKPRI) >> 4) & 0xf);
+  const left = lapic_get(v, APIC_TMCCT);
+  if (timer_mode(v) != APIC_TIMER_TSCDEADLINE) {
+    timer_start(v);
+    if (left != 0) {
+      const unit = lapic_get(v, APIC_TDCR);
+      const shift = (((unit & 3) | ((unit & 8) >> 1)) + 1) & 7;
+      atomic.store<u64>(lapic_page(v) + LAPIC_DEADLINE, host_now() + ((left as u64) << (shift as u64)));
+    } else if (timer_mode(v) != APIC_TIMER_PERIODIC) timer_stop(v);
+  }
+  kick(v);
+}

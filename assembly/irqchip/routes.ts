@@ -1,0 +1,81 @@
+// The GSI routing table (KVM_SET_GSI_ROUTING) and the acknowledgements that go back along it. It moves no line itself.
+import {
+  IOAPIC_PINS,
+  IRQ_ACKS,
+  IRQ_GSIS,
+  KVM_IRQ_ROUTING_IRQCHIP,
+  KVM_IRQ_ROUTING_MSI,
+  KVM_IRQCHIP_IOAPIC,
+  KVM_IRQCHIP_PIC_SLAVE,
+  ROUTE_CHIP,
+  ROUTE_COUNT,
+  ROUTE_DATA,
+  ROUTE_GSI,
+  ROUTE_PIN,
+  ROUTE_SIZE,
+  ROUTE_TYPE,
+  ROUTES,
+  ROUTES_MAX,
+} from '../abi/irqchip';
+import { IOAPIC_PAGE } from '../abi/map';
+
+/** First entry's address. */
+export const ROUTES_START: u32 = IOAPIC_PAGE + ROUTES;
+
+/** Address behind the last entry. */
+export function routes_end(): u32 {
+  return ROUTES_START + load<u32>(IOAPIC_PAGE + ROUTE_COUNT) * ROUTE_SIZE;
+}
+
+/** Empties the table. */
+export function routes_clear(): void {
+  store<u32>(IOAPIC_PAGE + ROUTE_COUNT, 0);
+}
+
+/**
+ * Adds an entry: for an irqchip route `a` is the chip (KVM_IRQCHIP_*) and `b` its pin, for an MSI route they are the
+ * halves of the address. False when the entry is not valid or the table is full.
+ */
+export function routes_add(gsi: u32, type: u32, a: u32, b: u32, data: u32): bool {
+  const count = load<u32>(IOAPIC_PAGE + ROUTE_COUNT);
+  if (gsi >= IRQ_GSIS || count == ROUTES_MAX) return false;
+  if (type == KVM_IRQ_ROUTING_IRQCHIP) {
+    if (a > KVM_IRQCHIP_IOAPIC || b >= (a == KVM_IRQCHIP_IOAPIC ? IOAPIC_PINS : 8)) return false;
+  } else if (type != KVM_IRQ_ROUTING_MSI) return false;
+  const entry = ROUTES_START + count * ROUTE_SIZE;
+  store<u16>(entry + ROUTE_GSI, gsi as u16);
+  store<u16>(entry + ROUTE_TYPE, type as u16);
+  store<u32>(entry + ROUTE_CHIP, a);
+  store<u32>(entry + ROUTE_PIN, b);
+  store<u32>(entry + ROUTE_DATA, data);
+  store<u32>(IOAPIC_PAGE + ROUTE_COUNT, count + 1);
+  return true;
+}
+
+/** The table of a new irqchip: a PC's wiring, where the PIT's line (GSI 0) sits on IOAPIC pin 2. */
+export function routes_default(): void {
+  routes_clear();
+  for (let gsi: u32 = 0; gsi < IOAPIC_PINS; gsi++) {
+    if (gsi < 16) routes_add(gsi, KVM_IRQ_ROUTING_IRQCHIP, gsi < 8 ? 0 : KVM_IRQCHIP_PIC_SLAVE, gsi & 7, 0);
+    if (gsi != 2) routes_add(gsi, KVM_IRQ_ROUTING_IRQCHIP, KVM_IRQCHIP_IOAPIC, gsi == 0 ? 2 : gsi, 0);
+  }
+}
+
+/** Bitmap of the GSIs below 32 that lead to a pin. */
+export function gsis_of_pin(chip: u32, pin: u32): u32 {
+  let gsis: u32 = 0;
+  const end = routes_end();
+  for (let entry = ROUTES_START; entry < end; entry += ROUTE_SIZE) {
+    if (load<u16>(entry + ROUTE_TYPE) != (KVM_IRQ_ROUTING_IRQCHIP as u16)) continue;
+    if (load<u32>(entry + ROUTE_CHIP) != chip || load<u32>(entry + ROUTE_PIN) != pin) continue;
+    const gsi: u32 = load<u16>(entry + ROUTE_GSI);
+    if (gsi < 32) gsis |= 1 << gsi;
+  }
+  return gsis;
+}
+
+/** Notes that the guest finished with an interrupt of a pin; settle() acts on it before the lock is released. */
+export function pin_acknowledged(chip: u32, pin: u32): void {
+  const word = IOAPIC_PAGE + IRQ_ACKS;
+  store<u32>(word, load<u32>(word) | gsis_of_pin(chip, pin));
+}
