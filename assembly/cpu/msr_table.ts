@@ -19,7 +19,6 @@ import {
   V_SYSENTER_EIP,
   V_SYSENTER_ESP,
   V_TSC_AUX,
-  V_TSC_DEADLINE,
   V_TSC_OFFSET,
 } from '../abi/vcpu_page';
 import {
@@ -44,7 +43,8 @@ import {
   MSR_TSC_AUX,
   MSR_TSC_DEADLINE,
 } from '../abi/x86';
-import { lapic_msr_read, lapic_msr_write, lapic_set_base, lapic_set_deadline } from '../irqchip/lapic';
+import { lapic_msr_read, lapic_msr_write, lapic_set_base } from '../irqchip/lapic';
+import { lapic_get_deadline, lapic_set_deadline } from '../irqchip/lapic_timer';
 import { PHYS_BITS } from '../memory/walk';
 import { read_tsc, tsc_base } from '../state/tsc';
 import { canonical, has_irqchip, seg } from '../state/vcpu';
@@ -194,7 +194,7 @@ export function read_msr(v: u32, index: u32): bool {
     case MSR_APIC_BASE:
       return answer(v, load<u64>(v + V_APIC_BASE));
     case MSR_TSC_DEADLINE:
-      return answer(v, load<u64>(v + V_TSC_DEADLINE));
+      return answer(v, lapic_get_deadline(v));
     case MSR_TSC_ADJUST:
       return answer(v, load<u64>(v - VCPU_PAGE + VCPU_MSRS + HOME_TSC_ADJUST));
     case MSR_FEATURE_CONTROL:

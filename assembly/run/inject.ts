@@ -25,6 +25,7 @@ import {
   V_RIP,
   V_SHADOW,
   V_SIPI_VECTOR,
+  V_WAKE_AT,
 } from '../abi/vcpu_page';
 import { FLAG_IF, NMI } from '../abi/x86';
 import { DR6_BS } from '../cpu/debug';
@@ -32,8 +33,10 @@ import { deliver_fault, deliver_interrupt, KIND_EXTERNAL } from '../cpu/deliver'
 import { exit_window, run_page } from '../cpu/exits';
 import { update_mode } from '../cpu/mode';
 import { set_segment_real } from '../cpu/segment';
+import { host_now } from '../host';
 import { has_interrupt, take_interrupt } from '../irqchip/interrupts';
 import { lapic_init, lapic_take_events } from '../irqchip/lapic';
+import { timers_next, timers_poll } from '../irqchip/timers';
 import { raise_debug } from '../state/fault';
 import { has_irqchip } from '../state/vcpu';
 import { init_vcpu } from './reset';
@@ -56,6 +59,14 @@ function take_startup(v: u32): void {
     update_mode(v);
     atomic.store<u32>(v + V_MP_STATE, KVM_MP_STATE_RUNNABLE);
   }
+}
+
+/** Lets the timers of all chips fire that are due. */
+function poll_timers(): void {
+  const next = timers_next();
+  if (next == 0) return;
+  const now = host_now();
+  if (now >= next) timers_poll(now);
 }
 
 /** Interrupts are open: IF is set, no shadow, and the debugger does not hold them back. */
@@ -117,10 +128,16 @@ function take_vector(v: u32): u32 {
  */
 export function inject_events(v: u32): u32 {
   const in_core = has_irqchip();
-  if (in_core) take_startup(v);
+  if (in_core) {
+    poll_timers();
+    take_startup(v);
+  }
   const state = atomic.load<u32>(v + V_MP_STATE);
   if (state == KVM_MP_STATE_HALTED) {
-    if (!has_nmi(v) && load<u32>(v + V_DB_PENDING) == 0 && !(is_open(v) && has_vector(v))) return FLOW_NEXT;
+    if (!has_nmi(v) && load<u32>(v + V_DB_PENDING) == 0 && !(is_open(v) && has_vector(v))) {
+      store<u64>(v + V_WAKE_AT, timers_next());
+      return FLOW_NEXT;
+    }
     atomic.store<u32>(v + V_MP_STATE, KVM_MP_STATE_RUNNABLE);
   } else if (state != KVM_MP_STATE_RUNNABLE) {
     return FLOW_NEXT;

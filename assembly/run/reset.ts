@@ -58,6 +58,7 @@ import { CR0_CD, CR0_ET, CR0_NW, FLAG_ONE, RDX } from '../abi/x86';
 import { cpuid_entry, entry_eax } from '../cpu/cpuid';
 import { DR6_FIXED, DR7_FIXED } from '../cpu/debug';
 import { update_mode } from '../cpu/mode';
+import { flush_blocks } from '../decode/block';
 import { flush_tlb } from '../memory/tlb';
 import { seg } from '../state/vcpu';
 
@@ -136,6 +137,7 @@ export function reset_vcpu(v: u32): void {
   store<u64>(v + V_XCR0, 1);
   store<u64>(v + V_APIC_BASE, 0xfee00800 | (load<u64>(v + V_APIC_BASE) & 0x100));
   reset_common(v, CR0_CD | CR0_NW | CR0_ET);
+  flush_blocks(v);
 }
 
 /** INIT: MSRs, XCR0, the FPU and the cache bits of CR0 stay. */
