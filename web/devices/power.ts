@@ -20,8 +20,6 @@ export const POWER_STATUS = DEVICE_STATE;
 export const POWER_ENABLE = DEVICE_STATE + 2;
 export const POWER_CONTROL = DEVICE_STATE + 4;
 
-/** Ports of the block: PM1a_EVT_BLK at offset 0 (status, enable), PM1a_CNT_BLK at offset 4. */
-export const POWER_LENGTH = 8;
 /** SLP_TYP of S5, as QEMU's: so 0x2000 in the control register switches the machine off. */
 export const SLEEP_TYPE_S5 = 0;
 
@@ -29,7 +27,7 @@ const PWRBTN_STS = 0x0100;
 const SCI_EN = 0x0001;
 const SLP_EN = 0x2000;
 
-/** The registers, eight bytes taken two at a time; QEMU's place for them is 0x600, the control register at 0x604. */
+/** PM1a_EVT_BLK at offset 0 (status, enable) and PM1a_CNT_BLK at 4: eight bytes taken two at a time; QEMU's place for them is 0x600, the control register at 0x604. */
 export class Power implements Device {
   readonly #page: DevicePage;
   readonly #host: Host;

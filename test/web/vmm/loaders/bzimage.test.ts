@@ -1,7 +1,8 @@
 // Linux bzImages, by hand and real.
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { identify, loadBzImage, loadKernel, parseBzImage } from '../../../../web/vmm/loaders/index.ts';
+import { loadBzImage, parseBzImage } from '../../../../web/vmm/loaders/bzimage.ts';
+import { identify, loadKernel } from '../../../../web/vmm/loaders/index.ts';
 import { bzImage, Memory, MIB } from './parts.ts';
 
 const ZERO_PAGE = 0x90000;

@@ -1,6 +1,8 @@
 // ELF files and the PVH protocol.
 import { expect, test } from 'vitest';
-import { identify, loadKernel, loadPvh, parseElf } from '../../../../web/vmm/loaders/index.ts';
+import { parseElf } from '../../../../web/vmm/loaders/elf.ts';
+import { identify, loadKernel } from '../../../../web/vmm/loaders/index.ts';
+import { loadPvh } from '../../../../web/vmm/loaders/pvh.ts';
 import { elf, Memory, MIB } from './parts.ts';
 
 const START_INFO = 0x90000;

@@ -1,6 +1,6 @@
 // ACPI and MP tables, found as a kernel finds them.
 import { expect, test } from 'vitest';
-import { writeFirmwareTables } from '../../../../web/vmm/loaders/index.ts';
+import { writeFirmwareTables } from '../../../../web/vmm/loaders/kernel.ts';
 import { Memory, MIB } from './parts.ts';
 
 function firmware(cpus = 2): Memory {

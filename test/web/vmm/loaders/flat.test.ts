@@ -1,6 +1,6 @@
 // Flat images.
 import { expect, test } from 'vitest';
-import { loadFlat } from '../../../../web/vmm/loaders/index.ts';
+import { loadFlat } from '../../../../web/vmm/loaders/flat.ts';
 import { Memory, MIB } from './parts.ts';
 
 const HLT = Uint8Array.of(0xf4);

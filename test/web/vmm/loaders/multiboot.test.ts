@@ -1,7 +1,8 @@
 // Multiboot 1 kernels, by hand and real.
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { findMultiboot, identify, loadKernel, loadMultiboot } from '../../../../web/vmm/loaders/index.ts';
+import { identify, loadKernel } from '../../../../web/vmm/loaders/index.ts';
+import { findMultiboot, loadMultiboot } from '../../../../web/vmm/loaders/multiboot.ts';
 import { elf, Memory, MIB, multibootHeader } from './parts.ts';
 
 const INFO = 0x90000;
