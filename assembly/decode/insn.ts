@@ -9,7 +9,8 @@ import {
   CURSOR_OK, C_ASIZE, C_CODE, C_ENDS, C_FLAGS, C_LOCKABLE, C_MODE, C_OSIZE, C_PC, C_REX, C_SEG, C_START, C_STATUS, C_VEX, C_VVVV, C_END, NO_SEGMENT, next8,
 } from './cursor';
 import { init_flags } from './modrm';
-import { decode_one_byte, undefined_opcode } from './one_byte';
+import { decode_one_byte } from './one_byte';
+import { undefined_opcode } from './record';
 import { decode_vex } from './three_byte';
 
 /** C4 and C5 are VEX prefixes in 64-bit code, and elsewhere (but not in real mode) when the next byte looks like mod = 3. */

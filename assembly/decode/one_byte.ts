@@ -1,62 +1,34 @@
 // The one-byte opcode map (SDM vol. 2, table A-2), rows in the manual's order. Writes the operation and operands of a record.
 import {
-  AM_MOFFS, AM_NONE, R_AM, R_BASE, R_DISP, R_FLAGS, R_IMM, R_INDEX, R_OP, R_REG, R_RM, R_SCALE, R_SEG, R_SPAN, R_TAG, RF_ADDRESS_ONLY, RF_LOCK,
-  RF_MEMORY, RF_REP, RF_REPNE,
+  AM_MOFFS, RF_LOCK, RF_MEMORY, RF_REP, R_AM, R_FLAGS, R_IMM, R_REG, R_RM, R_SEG, R_SPAN, R_TAG,
 } from '../abi/insn';
 import { TLB_READ, TLB_WRITE } from '../abi/map';
 import {
-  OP_ALU, OP_ALU_LOAD, OP_AAA, OP_AAD, OP_AAM, OP_AAS, OP_ARPL, OP_BOUND, OP_CALL, OP_CALL_FAR, OP_CALL_FAR_M, OP_CALL_NEAR, OP_CALL_NEAR_RM,
-  OP_CALL_RM, OP_CBW, OP_CDQ, OP_CLC, OP_CLD, OP_CLI, OP_CMC, OP_CMPS, OP_DAA, OP_DAS, OP_DEC, OP_DIV, OP_ENTER, OP_FPU, OP_HLT, OP_IDIV,
-  OP_IMUL, OP_IMUL3, OP_IN_DX, OP_IN_I, OP_INC, OP_INS, OP_INT, OP_INT1, OP_INT3, OP_INTO, OP_IRET, OP_JCC, OP_JCC_NEAR, OP_JCXZ, OP_JMP,
-  OP_JMP_FAR, OP_JMP_FAR_M, OP_JMP_NEAR, OP_JMP_NEAR_RM, OP_JMP_RM, OP_LAHF, OP_LEA_32, OP_LEA_64, OP_LEA_GENERIC, OP_LEAVE, OP_LOAD_FAR,
-  OP_LOCK_ALU, OP_LOCK_DEC, OP_LOCK_INC, OP_LOCK_NEG, OP_LOCK_NOT, OP_LODS, OP_LOOP, OP_LOOPE, OP_LOOPNE, OP_MOV_FROM_SEG, OP_MOV_LOAD, OP_MOV_STORE,
-  OP_MOV_TO_REG, OP_MOV_TO_SEG, OP_MOVS, OP_MOVSXD, OP_MUL, OP_NEG, OP_NOP, OP_NOT, OP_OUT_DX, OP_OUT_I, OP_OUTS, OP_PAUSE, OP_POP, OP_POP_M,
-  OP_POP_R, OP_POP_SEG, OP_POPA, OP_POPF, OP_PUSH, OP_PUSH_R, OP_PUSH_SEG, OP_PUSHA, OP_PUSHF, OP_RET, OP_RET_FAR, OP_RET_NEAR, OP_SAHF, OP_SALC,
-  OP_SAR_R32, OP_SAR_R64, OP_SCAS, OP_SHIFT, OP_SHL_R32, OP_SHL_R64, OP_SHR_R32, OP_SHR_R64, OP_STC, OP_STD, OP_STI, OP_STOS, OP_TEST, OP_UD,
-  OP_XCHG_M, OP_XCHG_R, OP_XLAT, ALU_CMP,
+  ALU_CMP, OP_AAA, OP_AAD, OP_AAM, OP_AAS, OP_ALU, OP_ALU_LOAD, OP_ARPL, OP_BOUND, OP_CALL, OP_CALL_FAR,
+  OP_CALL_FAR_M, OP_CALL_NEAR, OP_CALL_NEAR_RM, OP_CALL_RM, OP_CBW, OP_CDQ, OP_CLC, OP_CLD, OP_CLI, OP_CMC,
+  OP_CMPS, OP_DAA, OP_DAS, OP_DEC, OP_DIV, OP_ENTER, OP_FPU, OP_HLT, OP_IDIV, OP_IMUL, OP_IMUL3, OP_INC,
+  OP_INS, OP_INT, OP_INT1, OP_INT3, OP_INTO, OP_IN_DX, OP_IN_I, OP_IRET, OP_JMP, OP_JMP_FAR, OP_JMP_FAR_M,
+  OP_JMP_NEAR, OP_JMP_NEAR_RM, OP_JMP_RM, OP_LAHF, OP_LEAVE, OP_LEA_32, OP_LEA_64, OP_LEA_GENERIC,
+  OP_LOCK_ALU, OP_LOCK_DEC, OP_LOCK_INC, OP_LOCK_NEG, OP_LOCK_NOT, OP_LODS, OP_LOOPNE, OP_MOVS, OP_MOVSXD,
+  OP_MOV_FROM_SEG, OP_MOV_LOAD, OP_MOV_STORE, OP_MOV_TO_REG, OP_MOV_TO_SEG, OP_MUL, OP_NEG, OP_NOP, OP_NOT,
+  OP_OUTS, OP_OUT_DX, OP_OUT_I, OP_PAUSE, OP_POP, OP_POPA, OP_POPF, OP_POP_M, OP_POP_R, OP_PUSH, OP_PUSHA,
+  OP_PUSHF, OP_RET, OP_RET_FAR, OP_RET_NEAR, OP_SAHF, OP_SALC, OP_SCAS, OP_SHIFT, OP_SHL_R32, OP_SHL_R64,
+  OP_STC, OP_STD, OP_STI, OP_STOS, OP_TEST, OP_XCHG_M, OP_XCHG_R, OP_XLAT,
 } from '../abi/ops';
-import { DS, ES, MODE_64, MODE_FLAT, MODE_REAL, V_GPR, V_ZERO } from '../abi/vcpu_page';
+import { DS, ES, MODE_REAL, V_GPR } from '../abi/vcpu_page';
 import {
-  C_ASIZE, C_CODE, C_ENDS, C_FLAGS, C_LOCKABLE, C_MODE, C_MODRM, C_OSIZE, C_REX, C_SEG, NO_SEGMENT, imm8, imm_size, next16, next32, next64, next8,
+  C_ASIZE, C_FLAGS, C_LOCKABLE, C_MODE, C_MODRM, C_OSIZE, C_REX, C_SEG, NO_SEGMENT, imm8, imm_size, next16,
+  next32, next64, next8,
 } from './cursor';
 import {
-  ADDRESS, MODIFY, READ, WRITE, fetch_modrm, modrm_is_register, modrm_op, modrm_reg, reg_operand, register, rm_operand, rm_operand_bytes, set_size,
+  ADDRESS, MODIFY, READ, WRITE, fetch_modrm, modrm_is_register, modrm_op, reg_operand, register, rm_operand,
+  set_size,
 } from './modrm';
+import {
+  decode_pop_seg, decode_push_seg, ends, hot_branch, hot_stack, in_64, jcc, load_far, push_from, relative,
+  set_imm, set_op, stack_size, undefined_opcode, plain, end_with,
+} from './record';
 import { decode_two_byte } from './two_byte';
-
-export function set_op(r: u32, op: u32): void {
-  store<u16>(r + R_OP, op as u16);
-}
-
-/** The block ends behind this instruction. */
-export function ends(c: u32): void {
-  store<u32>(c + C_ENDS, 1);
-}
-
-export function set_imm(r: u32, value: i64): void {
-  store<i64>(r + R_IMM, value);
-}
-
-function in_64(c: u32): bool {
-  return load<u32>(c + C_CODE) == MODE_64;
-}
-
-/** The operand size of stack and near-branch instructions, which is 64 bits in 64-bit code (or 16 with 66). */
-function stack_size(c: u32): u32 {
-  const size = load<u32>(c + C_OSIZE);
-  return in_64(c) && size == 2 ? 3 : size;
-}
-
-/** PUSH, POP, CALL and RET may use the short way: 64-bit stack, or flat 32-bit code and stack. */
-function hot_stack(c: u32): bool {
-  if (in_64(c)) return stack_size(c) == 3;
-  return (load<u32>(c + C_MODE) & MODE_FLAT) != 0 && load<u32>(c + C_OSIZE) == 2;
-}
-
-/** Near branches without wrap at 16 bits or a code limit. */
-export function hot_branch(c: u32): bool {
-  return in_64(c) || ((load<u32>(c + C_MODE) & MODE_FLAT) != 0 && load<u32>(c + C_OSIZE) == 2);
-}
 
 function locked(c: u32): bool {
   return (load<u32>(c + C_FLAGS) & RF_LOCK) != 0;
@@ -81,35 +53,6 @@ function operand_size(c: u32, opcode: u32): u32 {
 function source_imm(r: u32, value: i64): void {
   set_imm(r, value);
   store<u32>(r + R_REG, r + R_IMM);
-}
-
-export function undefined_opcode(c: u32, r: u32): void {
-  set_op(r, OP_UD);
-  store<u8>(r + R_AM, AM_NONE as u8);
-  ends(c);
-}
-
-/** A branch with a relative distance of the operand size. */
-export function relative(c: u32, r: u32, short: bool): void {
-  const size = load<u32>(c + C_OSIZE);
-  let distance: i32;
-  if (short) distance = next8(c) as i8 as i32;
-  else if (size == 1 && !in_64(c)) distance = next16(c) as i16 as i32;
-  else distance = next32(c) as i32;
-  store<i32>(r + R_DISP, distance);
-  if (in_64(c)) set_size(r, 3);
-}
-
-export function jcc(c: u32, r: u32, cc: u32, short: bool): void {
-  relative(c, r, short);
-  store<u8>(r + R_SEG, cc as u8);
-  set_imm(r, 0);
-  if (hot_branch(c)) {
-    set_op(r, OP_JCC);
-  } else {
-    set_op(r, OP_JCC_NEAR);
-    ends(c);
-  }
 }
 
 function moffs(c: u32, v: u32, r: u32, opcode: u32): void {
@@ -161,54 +104,10 @@ function string(c: u32, r: u32, op: u32, opcode: u32): void {
   set_op(r, op);
 }
 
-function plain(r: u32, op: u32, size: u32): void {
-  set_size(r, size);
-  set_op(r, op);
-}
-
-function end_with(c: u32, r: u32, op: u32, size: u32): void {
-  plain(r, op, size);
-  ends(c);
-}
-
 function not_in_64(c: u32, r: u32): bool {
   if (!in_64(c)) return false;
   undefined_opcode(c, r);
   return true;
-}
-
-/** PUSH of the value at R_REG. */
-function push_from(c: u32, r: u32, address: u32): void {
-  store<u32>(r + R_REG, address);
-  store<u32>(r + R_RM, address);
-  plain(r, hot_stack(c) ? OP_PUSH_R : OP_PUSH, stack_size(c));
-}
-
-function push_seg(c: u32, r: u32, n: u32): void {
-  store<u8>(r + R_SEG, n as u8);
-  plain(r, OP_PUSH_SEG, stack_size(c));
-}
-
-function pop_seg(c: u32, r: u32, n: u32): void {
-  store<u8>(r + R_SEG, n as u8);
-  end_with(c, r, OP_POP_SEG, stack_size(c));
-}
-
-export function decode_push_seg(c: u32, r: u32, n: u32): void {
-  push_seg(c, r, n);
-}
-
-export function decode_pop_seg(c: u32, r: u32, n: u32): void {
-  pop_seg(c, r, n);
-}
-
-export function load_far(c: u32, v: u32, r: u32, n: u32): void {
-  if (modrm_is_register(c)) return undefined_opcode(c, r);
-  reg_operand(c, v, r, load<u32>(c + C_OSIZE));
-  rm_operand(c, v, r, load<u32>(c + C_OSIZE), ADDRESS);
-  set_imm(r, n);
-  set_op(r, OP_LOAD_FAR);
-  ends(c);
 }
 
 function alu_row(c: u32, v: u32, r: u32, opcode: u32): void {
@@ -319,8 +218,8 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
       case 0x3f: if (!not_in_64(c, r)) set_op(r, OP_AAS); return;
       default:
         if (not_in_64(c, r)) return;
-        if (op & 1) pop_seg(c, r, op >> 3);
-        else push_seg(c, r, op >> 3);
+        if (op & 1) decode_pop_seg(c, r, op >> 3);
+        else decode_push_seg(c, r, op >> 3);
         return;
     }
   }

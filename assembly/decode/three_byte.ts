@@ -7,7 +7,7 @@ import {
 import { MODE_64 } from '../abi/vcpu_page';
 import { C_CODE, C_FLAGS, C_OSIZE, C_REX, C_VEX, C_VVVV, next8 } from './cursor';
 import { ADDRESS, READ, WRITE, fetch_modrm, modrm_is_register, modrm_op, reg_operand, register, rm_operand, rm_operand_bytes, set_size } from './modrm';
-import { ends, set_imm, set_op, undefined_opcode } from './one_byte';
+import { ends, set_imm, set_op, undefined_opcode } from './record';
 
 export function decode_0f38(c: u32, v: u32, r: u32): void {
   const op = next8(c);

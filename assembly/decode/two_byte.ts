@@ -14,7 +14,7 @@ import { C_CODE, C_FLAGS, C_LOCKABLE, C_MODE, C_MODRM, C_OSIZE, C_REX, next8 } f
 import {
   ADDRESS, MODIFY, READ, WRITE, fetch_modrm, modrm_is_register, modrm_op, modrm_reg, reg_operand, register, rm_operand, rm_operand_bytes, set_size,
 } from './modrm';
-import { decode_pop_seg, decode_push_seg, ends, jcc, load_far, set_imm, set_op, undefined_opcode } from './one_byte';
+import { decode_pop_seg, decode_push_seg, ends, jcc, load_far, set_imm, set_op, undefined_opcode } from './record';
 import { decode_0f38, decode_0f3a } from './three_byte';
 
 function system(c: u32, r: u32, op: u32): void {
