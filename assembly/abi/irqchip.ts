@@ -38,8 +38,7 @@ export const IOAPIC_IRR: u32 = 16;
 export const IOAPIC_REDIRTBL: u32 = 24; // u64 each
 export const IOAPIC_PINS: u32 = 24;
 export const IOAPIC_STATE_SIZE: u32 = 216;
-export const IOAPIC_DEFAULT_ADDRESS: u64 = 0xfec00000;
-export const IOAPIC_WINDOW: u64 = 0x100;
+export const IOAPIC_DEFAULT_ADDRESS: u32 = 0xfec00000;
 /** Bitmap of 256 vectors whose EOI the IOAPIC wants to hear of although they are edge triggered. */
 export const IOAPIC_EOI_VECTORS: u32 = 0x400;
 /** Turn of lowest-priority delivery (u32). */
@@ -94,7 +93,7 @@ export const PIT_STATE_SIZE: u32 = 112;
 export const KVM_PIT_FLAGS_HPET_LEGACY: u32 = 1;
 export const KVM_PIT_FLAGS_SPEAKER_DATA_ON: u32 = 2;
 /** Hz of the 8254's input clock. */
-export const PIT_HZ: u64 = 1193182;
+export const PIT_HZ: u32 = 1193182;
 /** u64 ns: when channel 0 ticks next; 0 = never. */
 export const PIT_NEXT: u32 = 0x400;
 /** u64: ticks of channel 0 since its count was loaded. */
@@ -179,4 +178,4 @@ export const APIC_ESR_ILLEGAL_REG: u32 = 0x80;
 export const APIC_BASE_BSP: u32 = 0x100;
 export const APIC_BASE_X2APIC: u32 = 0x400;
 export const APIC_BASE_ENABLE: u32 = 0x800;
-export const APIC_DEFAULT_ADDRESS: u64 = 0xfee00000;
+export const APIC_DEFAULT_ADDRESS: u32 = 0xfee00000;

@@ -73,8 +73,7 @@ export function lapic_set_deadline(v: u32, tsc: u64): void {
   }
   const now = host_now();
   const then = read_tsc(v);
-  // 1: the deadline word's 0 means "stopped", and the machine may be that young.
-  arm(v, tsc > then ? now + tsc_to_ns(tsc - then) : now | 1, 0);
+  arm(v, tsc > then ? now + tsc_to_ns(tsc - then) : now == 0 ? 1 : now, 0);
   timer_poll(v, now);
 }
 

@@ -41,6 +41,7 @@ import { ROUTES_START, routes_end } from './routes';
 import { set_line } from './wiring';
 
 const NS: u64 = 1000000000;
+const CLOCK_HZ: u64 = PIT_HZ;
 /** The guest cannot ask for more than 5,000 ticks a second (KVM's min_timer_period_us = 200). */
 const MIN_TICK_CLOCKS: u64 = 239;
 // Access modes, and states of a 16-bit access.
@@ -59,12 +60,12 @@ function held_word(n: u32): u32 {
 
 /** ns to clocks of the 8254, rounded down; exact for any length of time. */
 function clocks_of(ns: u64): u64 {
-  return (ns / NS) * PIT_HZ + ((ns % NS) * PIT_HZ) / NS;
+  return (ns / NS) * CLOCK_HZ + ((ns % NS) * CLOCK_HZ) / NS;
 }
 
 /** Clocks to ns, rounded up, so that clocks_of(ns_of(n)) >= n. */
 function ns_of(clocks: u64): u64 {
-  return (clocks / PIT_HZ) * NS + ((clocks % PIT_HZ) * NS + PIT_HZ - 1) / PIT_HZ;
+  return (clocks / CLOCK_HZ) * NS + ((clocks % CLOCK_HZ) * NS + CLOCK_HZ - 1) / CLOCK_HZ;
 }
 
 /** Clocks that a channel has counted since its count was loaded or its gate started it. */
