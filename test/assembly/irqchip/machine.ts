@@ -29,19 +29,21 @@ async function compile(): Promise<WebAssembly.Module> {
   return new WebAssembly.Module(wasm);
 }
 
-const chips = await compile();
+/** The irqchip's Wasm module. */
+export const chips = await compile();
 type Call = (...args: (number | bigint)[]) => never;
 
 /** One machine: `core` are the exports, `now` is its time in ns. */
 export class Machine {
   now = 0n;
+  readonly wasm: WebAssembly.Memory;
   readonly memory: DataView;
   readonly core: Record<string, Call>;
 
   constructor(vcpus = 1) {
-    const memory = new WebAssembly.Memory({ initial: 32 + vcpus * 64, maximum: 65536, shared: true });
-    this.memory = new DataView(memory.buffer);
-    const env = { memory, now: () => this.now };
+    this.wasm = new WebAssembly.Memory({ initial: 32 + vcpus * 64, maximum: 65536, shared: true });
+    this.memory = new DataView(this.wasm.buffer);
+    const env = { memory: this.wasm, now: () => this.now };
     this.core = new WebAssembly.Instance(chips, { env }).exports as Record<string, Call>;
     this.memory.setBigUint64(VM_PAGE + VM_TSC_KHZ, 1_000_000n, true);
     this.memory.setUint32(VM_PAGE + VM_VCPUS, 2 ** vcpus - 1, true);
