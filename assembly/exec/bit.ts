@@ -61,7 +61,7 @@ function bit_register(v: u32, r: u32, rm: u32, kind: u32): u32 {
   }
   const bit = (1 as u64) << n;
   if ((load<u16>(r + R_FLAGS) & RF_LOCK) && (p & (bytes - 1)) == 0) {
-    const old = locked_bit(p + (n >> 3) as u32, (1 << (n & 7)) as u32, kind);
+    const old = locked_bit(p + ((n >> 3) as u32), (1 as u32) << ((n as u32) & 7), kind);
     set_carry(v, ((old >> (n & 7)) & 1) as u32);
     return finish_store(v);
   }

@@ -14,8 +14,8 @@ function extend(value: u64, size: u32): i64 {
 }
 
 /** Rotates change CF and OF only. */
-function set_rotate_flags(v: u32, cf: u32, of: u32): void {
-  set_arith(v, (arith_flags(v) & ~(FLAG_CF | FLAG_OF)) | (cf & 1) | ((of & 1) << 11));
+function set_rotate_flags(v: u32, cf: u32, overflow: u32): void {
+  set_arith(v, (arith_flags(v) & ~(FLAG_CF | FLAG_OF)) | (cf & 1) | ((overflow & 1) << 11));
 }
 
 export function exec_shift(v: u32, r: u32, op: u32, rm: u32): u32 {
@@ -28,7 +28,7 @@ export function exec_shift(v: u32, r: u32, op: u32, rm: u32): u32 {
   if (count == 0) return write_rm(v, r, rm, a);
   let res: u64 = 0;
   let cf: u32 = 0;
-  let of: u32 = 0;
+  let overflow: u32 = 0;
   let flow: u32;
   const top = bits - 1;
   switch (op - OP_SHIFT) {
@@ -38,8 +38,8 @@ export function exec_shift(v: u32, r: u32, op: u32, rm: u32): u32 {
       flow = write_rm(v, r, rm, res);
       if (flow == FLOW_FAULT) return flow;
       cf = (res & 1) as u32;
-      of = (((res >> top) & 1) as u32) ^ cf;
-      set_rotate_flags(v, cf, of);
+      overflow = (((res >> top) & 1) as u32) ^ cf;
+      set_rotate_flags(v, cf, overflow);
       return flow;
     }
     case 1: {
@@ -48,8 +48,8 @@ export function exec_shift(v: u32, r: u32, op: u32, rm: u32): u32 {
       flow = write_rm(v, r, rm, res);
       if (flow == FLOW_FAULT) return flow;
       cf = ((res >> top) & 1) as u32;
-      of = cf ^ (((res >> (top - 1)) & 1) as u32);
-      set_rotate_flags(v, cf, of);
+      overflow = cf ^ (((res >> (top - 1)) & 1) as u32);
+      set_rotate_flags(v, cf, overflow);
       return flow;
     }
     case 2: {
@@ -89,24 +89,24 @@ export function exec_shift(v: u32, r: u32, op: u32, rm: u32): u32 {
     case 6:
       res = count < 64 ? a << count : 0;
       cf = count <= bits ? ((a >> (bits - count)) & 1) as u32 : 0;
-      of = (((res >> top) & 1) as u32) ^ cf;
+      overflow = (((res >> top) & 1) as u32) ^ cf;
       break;
     case 5:
       res = a >> count;
       cf = ((a >> (count - 1)) & 1) as u32;
-      of = ((a >> top) & 1) as u32;
-      if (count > 1) of = (((res ^ (res << 1)) >> top) & 1) as u32;
+      overflow = ((a >> top) & 1) as u32;
+      if (count > 1) overflow = (((res ^ (res << 1)) >> top) & 1) as u32;
       break;
     default: {
       const s = extend(a, size);
       res = (s >> count) as u64;
       cf = ((s >> (count - 1)) & 1) as u32;
-      of = 0;
+      overflow = 0;
       break;
     }
   }
   flow = write_rm(v, r, rm, res);
-  lazy_result(v, extend(res, size), cf | (of << 11));
+  lazy_result(v, extend(res, size), cf | (overflow << 11));
   return flow;
 }
 
@@ -141,7 +141,7 @@ function double_shift(v: u32, r: u32, op: u32, rm: u32): u32 {
     cf = ((a >> (count - 1)) & 1) as u32;
   }
   const flow = write_rm(v, r, rm, res);
-  const of = ((a ^ res) >> (bits - 1)) & 1;
-  lazy_result(v, extend(res, size), cf | ((of as u32) << 11));
+  const overflow = ((a ^ res) >> (bits - 1)) & 1;
+  lazy_result(v, extend(res, size), cf | ((overflow as u32) << 11));
   return flow;
 }

@@ -9,17 +9,19 @@ import { OP_INT, OP_INT1, OP_INT3, OP_INTO } from '../abi/ops';
 import {
   FAULT_EXIT, LEAVE_MMIO, MODE_64, MODE_SIZE, PENDING_DONE, PENDING_MMIO_READ, PENDING_MMIO_WRITE, PENDING_NONE, PENDING_PIO_IN, REPLAY_ENTRY,
   REPLAY_MAX, REQ_CODE, REQ_EVENTS, REQ_EXCLUSIVE, REQ_EXIT, REQ_FLUSH_TLB, REQ_FLUSH_WRITE_TLB, REQ_PAUSE, RUN_BUDGET, RUN_EXIT, RUN_HALTED,
-  RUN_INTERRUPTED, RUN_REQUEST, SEG_BASE, V_APIC_BASE, V_BLOCK_EPOCH, V_BUDGET, V_CR8, V_CURRENT_RECORD, V_DB_PENDING, V_FAULT, V_IRQ_QUEUED, V_LEAVE,
+  RUN_INTERRUPTED, RUN_REQUEST, SEG_BASE, V_APIC_BASE, V_BLOCKS_TOP, V_BLOCK_EPOCH, V_BUDGET, V_CR8, V_CURRENT_RECORD, V_DB_PENDING, V_FAULT, V_IRQ_QUEUED, V_LEAVE,
   V_MMIO_COUNT, V_MMIO_NEXT, V_MODE, V_MP_STATE, V_PENDING, V_REPLAY, V_REPLAY_COUNT, V_REPLAY_NEXT, V_REQUESTS, V_RFLAGS, V_RIP, V_SHADOW,
   V_STATE, V_STAT_EXITS, V_STAT_FAULTS, VCPU_IN, VCPU_OUT,
 } from '../abi/vcpu_page';
 import { FLAG_IF, FLAG_RF, FLAG_TF } from '../abi/x86';
 import { DR6_BS, debugger_steps, has_breakpoints, match_instruction } from '../cpu/debug';
 import { deliver_fault } from '../cpu/deliver';
-import { drop_changed_blocks, find_block } from '../decode/block';
+import { update_mode } from '../cpu/mode';
+import { drop_changed_blocks, find_block, flush_blocks } from '../decode/block';
 import { exec_block } from '../exec/dispatch';
 import { mmio_exit } from '../memory/mmio';
 import { park_for_exclusive, serve_flushes } from '../memory/requests';
+import { flush_tlb } from '../memory/tlb';
 import { clear_fault, raise_debug } from '../state/fault';
 import { cs, is_64 } from '../state/vcpu';
 import { inject_events } from './inject';
@@ -31,12 +33,22 @@ import { inject_events } from './inject';
 export function run(v: u32, budget: i32): u32 {
   store<i32>(v + V_BUDGET, budget);
   atomic.store<u32>(v + V_STATE, VCPU_IN);
+  prepare(v);
   const result = enter(v);
   atomic.store<u32>(v + V_STATE, VCPU_OUT);
   atomic.notify(v + V_STATE, -1);
   if (result == RUN_EXIT) store<u64>(v + V_STAT_EXITS, load<u64>(v + V_STAT_EXITS) + 1);
   publish(v);
   return result;
+}
+
+/** Registers may have been written from outside: what is derived from them is made anew. */
+function prepare(v: u32): void {
+  if (load<u32>(v + V_BLOCKS_TOP) == 0) {
+    flush_blocks(v);
+    flush_tlb(v);
+  }
+  update_mode(v);
 }
 
 /** The fields of kvm_run that describe the vCPU on every exit. */

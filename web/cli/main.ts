@@ -1,9 +1,11 @@
 // The command line's entry. It only names the commands; each lives in its own file.
 import { defineCommand, runMain } from 'citty';
+import { vectorsCommand } from './vectors/command.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 
 void runMain(
   defineCommand({
     meta: { name: 'vitrine', version: packageJson.version, description: packageJson.description },
+    subCommands: { vectors: vectorsCommand },
   }),
 );
