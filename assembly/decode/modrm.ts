@@ -74,7 +74,10 @@ export function rm_operand_bytes(c: u32, v: u32, r: u32, size: u32, use: u32, by
   store<u8>(r + R_SPAN, (bytes - 1) as u8);
   if (load<u32>(c + C_ASIZE) == 1) address16(c, r, m);
   else address(c, r, m);
-  if (use == ADDRESS) store<u8>(r + R_AM, AM_NONE as u8);
+  if (use == ADDRESS) {
+    if (load<u8>(r + R_AM) == AM_RIP) store<u16>(r + R_BASE, 0xffff);
+    store<u8>(r + R_AM, AM_NONE as u8);
+  }
 }
 
 function set_segment(c: u32, r: u32, natural: u32): u32 {

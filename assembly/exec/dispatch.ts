@@ -290,9 +290,12 @@ export function exec_block(v: u32, b: u32): u32 {
       case OP_LEA_64:
         store<u64>(load<u32>(r + R_REG), load<u64>(v + load<u16>(r + R_BASE)) + (load<u64>(v + load<u16>(r + R_INDEX)) << load<u8>(r + R_SCALE)) + (load<i32>(r + R_DISP) as i64 as u64));
         break;
-      case OP_LEA_32:
-        store<u64>(load<u32>(r + R_REG), (load<u32>(v + load<u16>(r + R_BASE)) + (load<u32>(v + load<u16>(r + R_INDEX)) << load<u8>(r + R_SCALE)) + load<u32>(r + R_DISP)) as u64);
+      case OP_LEA_32: {
+        const scaled: u32 = load<u32>(v + load<u16>(r + R_INDEX)) << load<u8>(r + R_SCALE);
+        const ea: u32 = load<u32>(v + load<u16>(r + R_BASE)) + scaled + load<u32>(r + R_DISP);
+        store<u64>(load<u32>(r + R_REG), ea as u64);
         break;
+      }
       case OP_LEA_GENERIC: {
         const d = load<u32>(r + R_REG);
         const ea = effective_address(v, r);

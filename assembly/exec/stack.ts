@@ -52,7 +52,7 @@ function push_all(v: u32, r: u32): u32 {
     if (faulted(v) || !probe_write(v, la, 8 << size)) return FLOW_FAULT;
   }
   for (let n: u32 = 0; n < 8; n++) {
-    const value = n == RSP ? sp : read_sized(v + V_GPR + n * 8, size);
+    const value = read_sized(v + V_GPR + n * 8, size);
     stack_store(v, wrap_stack(v, sp - step * (n + 1)), size, value);
     if (faulted(v)) return FLOW_FAULT;
   }
@@ -129,7 +129,8 @@ function enter(v: u32, r: u32): u32 {
   const bp = load<u64>(v + V_GPR + RBP * 8);
   stack_store(v, sp, size, bp);
   if (faulted(v)) return FLOW_FAULT;
-  const frame = sp;
+  // With a 16-bit stack the rest of ESP goes into the frame pointer as it is.
+  const frame = is_64(v) || wrap_stack(v, 0x10000) ? sp : (load<u64>(v + V_GPR + RSP * 8) & 0xffff0000) | sp;
   if (level) {
     for (let i: u32 = 1; i < level; i++) {
       const display = stack_load(v, wrap_stack(v, bp - step * i), size);

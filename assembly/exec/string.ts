@@ -8,7 +8,7 @@ import {
   ES, LEAVE_COMMIT, LF_SUB, MODE_64, MODE_FLAT, MODE_SIZE, PENDING_DONE, PENDING_NONE, PENDING_PIO_IN, V_GPR, V_LEAVE, V_MODE, V_PENDING, V_REQUESTS,
   V_RFLAGS, V_SCRATCH,
 } from '../abi/vcpu_page';
-import { FLAG_DF, RAX, RCX, RDI, RDX, RSI } from '../abi/x86';
+import { FLAG_DF, FLAG_TF, RAX, RCX, RDI, RDX, RSI } from '../abi/x86';
 import { exit_io, pio_page } from '../cpu/exits';
 import { get_zf, lazy } from '../cpu/flags';
 import { finish_store, read_signed, read_sized, size_of, write_memory, write_register } from '../cpu/operands';
@@ -196,7 +196,7 @@ export function exec_string(v: u32, r: u32, op: u32, _rm: u32): u32 {
   const compares = op == OP_CMPS || op == OP_SCAS;
   while (count) {
     let done: u64 = 0;
-    if (op == OP_MOVS || op == OP_STOS) {
+    if ((op == OP_MOVS || op == OP_STOS) && (load<u32>(v + V_RFLAGS) & FLAG_TF) == 0) {
       done = run_of(v, op, size, asize, load<u8>(r + R_SEG), count);
       if (faulted(v)) return FLOW_FAULT;
     }
@@ -210,7 +210,7 @@ export function exec_string(v: u32, r: u32, op: u32, _rm: u32): u32 {
     set_address_register(v, RCX, asize, count);
     if (flow == FLOW_EXIT) return count ? FLOW_EXIT_RESTART : FLOW_EXIT;
     if (compares && (get_zf(v) != 0) != ((flags & RF_REP) != 0)) return FLOW_NEXT;
-    if (count && (load<u32>(v + V_REQUESTS) | load<u32>(v + V_LEAVE) || mmio_queued(v))) return FLOW_RESTART;
+    if (count && (load<u32>(v + V_REQUESTS) | load<u32>(v + V_LEAVE) || load<u32>(v + V_RFLAGS) & FLAG_TF || mmio_queued(v))) return FLOW_RESTART;
   }
   return FLOW_NEXT;
 }

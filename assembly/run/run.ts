@@ -5,7 +5,7 @@ import {
   RUN_READY_FOR_INTERRUPT_INJECTION,
 } from '../abi/kvm_run';
 import { VCPU_PAGE } from '../abi/map';
-import { OP_INT, OP_INT1, OP_INT3, OP_INTO } from '../abi/ops';
+import { OP_INT, OP_INT1, OP_INT3, OP_INTO, OP_MOVS, OP_OUTS } from '../abi/ops';
 import {
   FAULT_EXIT, LEAVE_MMIO, MODE_64, MODE_SIZE, PENDING_DONE, PENDING_MMIO_READ, PENDING_MMIO_WRITE, PENDING_NONE, PENDING_PIO_IN, REPLAY_ENTRY,
   REPLAY_MAX, REQ_CODE, REQ_EVENTS, REQ_EXCLUSIVE, REQ_EXIT, REQ_FLUSH_TLB, REQ_FLUSH_WRITE_TLB, REQ_PAUSE, RUN_BUDGET, RUN_EXIT, RUN_HALTED,
@@ -201,7 +201,9 @@ function step(v: u32, finishing: bool): u32 {
   const op: u32 = load<u16>(b + BLOCK_HEADER + R_OP);
   const raw = exec_block(v, b);
   store<u32>(v + V_CURRENT_RECORD, 0);
-  const restarts = raw == FLOW_EXIT_RESTART || raw == FLOW_RESTART || (raw == FLOW_FAULT && load<u32>(v + V_FAULT) == FAULT_EXIT);
+  // A REP that ends its turn has completed an iteration, which traps like an instruction.
+  const iteration = raw == FLOW_RESTART && op >= OP_MOVS && op <= OP_OUTS;
+  const restarts = raw == FLOW_EXIT_RESTART || (raw == FLOW_RESTART && !iteration) || (raw == FLOW_FAULT && load<u32>(v + V_FAULT) == FAULT_EXIT);
   if (restarts) {
     store<u32>(v + V_SHADOW, shadow);
   } else if (raw != FLOW_FAULT) {

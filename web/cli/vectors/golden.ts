@@ -15,7 +15,7 @@ function compare(test: Case, got: Outcome, window: Uint8Array, frame: Frame, exp
   const vector = out.vector ?? BREAKPOINT;
   if (got.vector !== vector) return [`vector ${got.vector ?? got.why}, expected ${out.vector ?? 'none'} (error ${show(got.error)}, rip ${show(got.rip)})`];
   const base = test.mode === 16 ? 0n : frame.code;
-  const ip = Number(got.rip - base) - (out.vector === undefined ? 1 : 0);
+  const ip = BigInt.asUintN(64, got.rip - base - (out.vector === undefined ? 1n : 0n));
   if (ip !== out.ip) wrong.push(`ip ${show(ip)}, expected ${show(out.ip)}`);
   if (out.error !== undefined && got.error !== out.error) wrong.push(`error code ${show(got.error)}, expected ${show(out.error)}`);
   if (out.vector === 14 && out.cr2 !== undefined && got.cr2 !== out.cr2) wrong.push(`cr2 ${show(got.cr2)}, expected ${show(out.cr2)}`);

@@ -27,7 +27,7 @@ interface Line {
     mx?: string;
     fp?: [string, string, string, Record<string, string>?];
     M?: Record<string, string>;
-    ip?: number;
+    ip?: number | string;
     t?: number;
     e?: number;
     c?: string;
@@ -57,7 +57,7 @@ export interface Case {
   readonly out: {
     readonly gpr: bigint[];
     readonly flags: number;
-    readonly ip: number;
+    readonly ip: bigint;
     /** Exception vector, undefined when the filler behind the code was reached. */
     readonly vector: number | undefined;
     readonly error: number | undefined;
@@ -112,7 +112,8 @@ function patches(changes: Record<string, string> | undefined): Map<number, Uint8
 
 /** Parses one line. */
 export function parseCase(text: string, index: number, frame: Frame): Case {
-  const line = JSON.parse(text) as Line;
+  // Offsets below the code page are 64-bit numbers, more than a JSON number holds.
+  const line = JSON.parse(text.replace(/"ip":(\d{16,})/, '"ip":"$1"')) as Line;
   const mask = line.m === 64 ? (1n << 64n) - 1n : 0xffffffffn;
   const preset = frame.gpr.map((value, n) => (line.m !== 64 && n > 7 ? 0n : value & mask));
   if (line.m === 16) preset[4] = 0x1800n;
@@ -132,7 +133,7 @@ export function parseCase(text: string, index: number, frame: Frame): Case {
     out: {
       gpr: registers(gpr, o.r),
       flags: o.f,
-      ip: o.ip ?? (o.t === undefined ? ip + code.length : ip),
+      ip: BigInt(o.ip ?? (o.t === undefined ? ip + code.length : ip)),
       vector: o.t,
       error: o.e,
       cr2: o.c === undefined ? undefined : hex(o.c),

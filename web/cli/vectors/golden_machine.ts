@@ -138,7 +138,7 @@ export class GoldenMachine {
       cr0: 0x80050033n,
       cr3: BigInt(PML4),
       cr4: 0x620n,
-      efer: 0x501n,
+      efer: 0xd01n,
     };
   }
 
