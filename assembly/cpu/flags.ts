@@ -1,9 +1,22 @@
 // EFLAGS with lazy arithmetic flags: an ALU operation leaves its operands and result, and a flag is derived when asked for.
 import {
-  LF_ADC, LF_ADD, LF_DEC, LF_EXPLICIT, LF_INC, LF_LOGIC, LF_PARTIAL, LF_SBB, LF_SUB, V_LF_A, V_LF_B, V_LF_CF, V_LF_KIND,
-  V_LF_RES, V_RFLAGS,
+  LF_ADC,
+  LF_ADD,
+  LF_DEC,
+  LF_EXPLICIT,
+  LF_INC,
+  LF_LOGIC,
+  LF_PARTIAL,
+  LF_SBB,
+  LF_SUB,
+  V_LF_A,
+  V_LF_B,
+  V_LF_CF,
+  V_LF_KIND,
+  V_LF_RES,
+  V_RFLAGS,
 } from '../abi/vcpu_page';
-import { FLAGS_ARITH, FLAG_AF, FLAG_CF, FLAG_OF, FLAG_ONE, FLAG_PF, FLAG_SF, FLAG_ZF } from '../abi/x86';
+import { FLAG_AF, FLAG_CF, FLAG_OF, FLAG_ONE, FLAG_PF, FLAG_SF, FLAG_ZF, FLAGS_ARITH } from '../abi/x86';
 import { update_mode } from './mode';
 
 export function get_cf(v: u32): u32 {
@@ -56,14 +69,30 @@ export function get_of(v: u32): u32 {
 export function condition(v: u32, cc: u32): bool {
   let is: u32;
   switch (cc >> 1) {
-    case 0: is = get_of(v); break;
-    case 1: is = get_cf(v); break;
-    case 2: is = get_zf(v); break;
-    case 3: is = get_cf(v) | get_zf(v); break;
-    case 4: is = get_sf(v); break;
-    case 5: is = get_pf(v); break;
-    case 6: is = get_sf(v) ^ get_of(v); break;
-    default: is = (get_sf(v) ^ get_of(v)) | get_zf(v); break;
+    case 0:
+      is = get_of(v);
+      break;
+    case 1:
+      is = get_cf(v);
+      break;
+    case 2:
+      is = get_zf(v);
+      break;
+    case 3:
+      is = get_cf(v) | get_zf(v);
+      break;
+    case 4:
+      is = get_sf(v);
+      break;
+    case 5:
+      is = get_pf(v);
+      break;
+    case 6:
+      is = get_sf(v) ^ get_of(v);
+      break;
+    default:
+      is = (get_sf(v) ^ get_of(v)) | get_zf(v);
+      break;
   }
   return (is ^ (cc & 1)) != 0;
 }
@@ -71,7 +100,9 @@ export function condition(v: u32, cc: u32): bool {
 /** The six arithmetic flags as EFLAGS bits. */
 export function arith_flags(v: u32): u32 {
   if (load<u32>(v + V_LF_KIND) == LF_EXPLICIT) return load<u32>(v + V_RFLAGS) & FLAGS_ARITH;
-  return get_cf(v) | (get_pf(v) << 2) | (get_af(v) << 4) | (get_zf(v) << 6) | (get_sf(v) << 7) | (get_of(v) << 11);
+  return (
+    get_cf(v) | (get_pf(v) << 2) | (get_af(v) << 4) | (get_zf(v) << 6) | (get_sf(v) << 7) | (get_of(v) << 11)
+  );
 }
 
 /** The whole EFLAGS. */

@@ -1,19 +1,47 @@
 // What follows from control registers, segments and EFLAGS: the decode mode and the TLB array in force.
-import {
-  TLB_NONE, TLB_SMAP, TLB_SUPERVISOR, TLB_USER,
-} from '../abi/map';
-import {
-  ATTR_CODE, ATTR_DB, ATTR_DC, ATTR_L, ATTR_RW, ATTR_UNUSABLE, CS, DS, ES, MODE_32, MODE_64, MODE_FLAT, MODE_REAL, MODE_STACK32,
-  SEG_ATTR, SEG_BASE, SEG_LIMIT, SS, V_CPL, V_CR0, V_CR4, V_DEBUG_CONTROL, V_DEBUG_DR, V_DR, V_MODE, V_RFLAGS, V_TLB,
-} from '../abi/vcpu_page';
+
 import { KVM_GUESTDBG_USE_HW_BP } from '../abi/kvm_run';
+import { TLB_NONE, TLB_SMAP, TLB_SUPERVISOR, TLB_USER } from '../abi/map';
+import {
+  ATTR_CODE,
+  ATTR_DB,
+  ATTR_DC,
+  ATTR_L,
+  ATTR_RW,
+  ATTR_UNUSABLE,
+  CS,
+  DS,
+  ES,
+  MODE_32,
+  MODE_64,
+  MODE_FLAT,
+  MODE_REAL,
+  MODE_STACK32,
+  SEG_ATTR,
+  SEG_BASE,
+  SEG_LIMIT,
+  SS,
+  V_CPL,
+  V_CR0,
+  V_CR4,
+  V_DEBUG_CONTROL,
+  V_DEBUG_DR,
+  V_DR,
+  V_MODE,
+  V_RFLAGS,
+  V_TLB,
+} from '../abi/vcpu_page';
 import { CR0_AM, CR4_SMAP, FLAG_AC } from '../abi/x86';
-import { is_long, is_real, seg } from '../state/vcpu';
 import { tlb_array } from '../memory/tlb';
+import { is_long, is_real, seg } from '../state/vcpu';
 
 function flat_data(s: u32): bool {
   const attr = load<u32>(s + SEG_ATTR);
-  return (attr & (ATTR_UNUSABLE | ATTR_CODE | ATTR_DC | ATTR_RW)) == ATTR_RW && load<u64>(s + SEG_BASE) == 0 && load<u32>(s + SEG_LIMIT) == 0xffffffff;
+  return (
+    (attr & (ATTR_UNUSABLE | ATTR_CODE | ATTR_DC | ATTR_RW)) == ATTR_RW &&
+    load<u64>(s + SEG_BASE) == 0 &&
+    load<u32>(s + SEG_LIMIT) == 0xffffffff
+  );
 }
 
 /** Chooses the TLB array for data: after CPL, EFLAGS.AC, CR0.AM, CR4.SMAP or the debug registers changed. */
@@ -25,7 +53,9 @@ export function update_tlb_mode(v: u32): void {
   } else if (!ac && load<u32>(v + V_CR4) & CR4_SMAP) {
     mode = TLB_SMAP;
   }
-  const dr7 = load<u32>((load<u32>(v + V_DEBUG_CONTROL) & KVM_GUESTDBG_USE_HW_BP ? v + V_DEBUG_DR : v + V_DR) + 56);
+  const dr7 = load<u32>(
+    (load<u32>(v + V_DEBUG_CONTROL) & KVM_GUESTDBG_USE_HW_BP ? v + V_DEBUG_DR : v + V_DR) + 56,
+  );
   if (dr7 & 0xff && data_breakpoint(dr7)) mode = TLB_NONE;
   store<u32>(v + V_TLB, tlb_array(v, mode));
 }
@@ -50,8 +80,15 @@ export function update_mode(v: u32): void {
     const stack = seg(v, SS);
     if (load<u32>(stack + SEG_ATTR) & ATTR_DB) {
       mode |= MODE_STACK32;
-      if (mode & MODE_32 && load<u64>(code + SEG_BASE) == 0 && load<u32>(code + SEG_LIMIT) == 0xffffffff
-        && flat_data(stack) && flat_data(seg(v, DS)) && flat_data(seg(v, ES))) mode |= MODE_FLAT;
+      if (
+        mode & MODE_32 &&
+        load<u64>(code + SEG_BASE) == 0 &&
+        load<u32>(code + SEG_LIMIT) == 0xffffffff &&
+        flat_data(stack) &&
+        flat_data(seg(v, DS)) &&
+        flat_data(seg(v, ES))
+      )
+        mode |= MODE_FLAT;
     }
   }
   store<u32>(v + V_MODE, mode);

@@ -1,9 +1,36 @@
 // Operands of a decoded record: reading and writing r/m, registers, addresses. Used by the families, not by the hot dispatcher.
 import {
-  AM_NONE, R_AM, R_BASE, R_DISP, R_FLAGS, R_IMM, R_INDEX, R_LEN, R_OFF, R_REG, R_SCALE, R_SEG, R_SPAN, R_TAG, RF_ASIZE_SHIFT, RF_RMW,
-  RF_SIZE, FLOW_NEXT, FLOW_STOP,
+  AM_NONE,
+  FLOW_NEXT,
+  FLOW_STOP,
+  R_AM,
+  R_BASE,
+  R_DISP,
+  R_FLAGS,
+  R_IMM,
+  R_INDEX,
+  R_LEN,
+  R_OFF,
+  R_REG,
+  R_SCALE,
+  R_SEG,
+  R_SPAN,
+  R_TAG,
+  RF_ASIZE_SHIFT,
+  RF_RMW,
+  RF_SIZE,
 } from '../abi/insn';
-import { FS, LEAVE_COMMIT, MODE_64, MODE_SIZE, SEG_BASE, V_GPR, V_LEAVE, V_MODE, V_RIP } from '../abi/vcpu_page';
+import {
+  FS,
+  LEAVE_COMMIT,
+  MODE_64,
+  MODE_SIZE,
+  SEG_BASE,
+  V_GPR,
+  V_LEAVE,
+  V_MODE,
+  V_RIP,
+} from '../abi/vcpu_page';
 import { commit, translate } from '../memory/access';
 import { linear } from '../memory/segments';
 import { faulted } from '../state/fault';
@@ -102,7 +129,10 @@ export function next_rip(v: u32, r: u32): u64 {
 
 /** Offset that the address fields of a record give, before the segment base, wrapped to the address size. */
 export function effective_address(v: u32, r: u32): u64 {
-  const ea = load<u64>(v + load<u16>(r + R_BASE)) + (load<u64>(v + load<u16>(r + R_INDEX)) << load<u8>(r + R_SCALE)) + (load<i32>(r + R_DISP) as i64 as u64);
+  const ea =
+    load<u64>(v + load<u16>(r + R_BASE)) +
+    (load<u64>(v + load<u16>(r + R_INDEX)) << load<u8>(r + R_SCALE)) +
+    (load<i32>(r + R_DISP) as i64 as u64);
   const asize = ((load<u16>(r + R_FLAGS) as u32) >> RF_ASIZE_SHIFT) & 3;
   return asize == 3 ? ea : asize == 2 ? ea & 0xffffffff : ea & 0xffff;
 }

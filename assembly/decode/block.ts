@@ -1,25 +1,62 @@
 // Blocks: straight runs of decoded instructions, found by their place in memory and the mode they were decoded for.
 // An instruction that crosses a page, and every block cut short by a budget, is decoded into the scratch block each time.
 import {
-  BLOCK_HEADER, BLOCK_MAX, B_BYTES, B_COUNT, B_HVA, B_MODE, B_RECORDS, INSN_MAX, RECORD_SIZE, R_AM, R_LEN, R_OFF, R_OP,
+  B_BYTES,
+  B_COUNT,
+  B_HVA,
+  B_MODE,
+  B_RECORDS,
+  BLOCK_HEADER,
+  BLOCK_MAX,
+  INSN_MAX,
+  R_AM,
+  R_LEN,
+  R_OFF,
+  R_OP,
+  RECORD_SIZE,
 } from '../abi/insn';
 import {
-  BLOCK_HASH_ENTRIES, PAGE_HOLDS_CODE, TLB_EXEC_ENTRY_SIZE, VCPU_BLOCKS, VCPU_BLOCKS_END, VCPU_BLOCK_HASH, VCPU_PAGE, VCPU_SCRATCH_BLOCK,
+  BLOCK_HASH_ENTRIES,
+  PAGE_HOLDS_CODE,
+  TLB_EXEC_ENTRY_SIZE,
+  VCPU_BLOCK_HASH,
+  VCPU_BLOCKS,
+  VCPU_BLOCKS_END,
+  VCPU_PAGE,
+  VCPU_SCRATCH_BLOCK,
 } from '../abi/map';
 import { OP_END, OP_UD } from '../abi/ops';
 import {
-  CODE_QUEUE_MAX, CS, MODE_64, MODE_FLAT, MODE_SIZE, SEG_BASE, SEG_LIMIT, V_BLOCK_EPOCH, V_BLOCKS_TOP, V_CODE_QUEUE, V_CODE_QUEUE_COUNT, V_CPL, V_FETCH, V_MODE, V_RIP,
-  V_SEGS, V_STAT_BLOCKS, V_WALK_FLAGS, V_WALK_GPA, SEG_STRIDE,
+  CODE_QUEUE_MAX,
+  CS,
+  MODE_64,
+  MODE_FLAT,
+  MODE_SIZE,
+  SEG_BASE,
+  SEG_LIMIT,
+  SEG_STRIDE,
+  V_BLOCK_EPOCH,
+  V_BLOCKS_TOP,
+  V_CODE_QUEUE,
+  V_CODE_QUEUE_COUNT,
+  V_CPL,
+  V_FETCH,
+  V_MODE,
+  V_RIP,
+  V_SEGS,
+  V_STAT_BLOCKS,
+  V_WALK_FLAGS,
+  V_WALK_GPA,
 } from '../abi/vcpu_page';
 import { GP } from '../abi/x86';
-import { raise, raise_code } from '../state/fault';
-import { canonical, cs, is_64 } from '../state/vcpu';
+import { flush_other_writes } from '../memory/requests';
 import { find_slot, mark_code, page_flags, slot_hva } from '../memory/slots';
 import { exec_entry, fill_exec, flush_tlb_writes } from '../memory/tlb';
 import { ACCESS_FETCH, ACCESS_USER, WALK_GLOBAL, walk } from '../memory/walk';
 import { emulation_failure } from '../state/exit';
-import { flush_other_writes } from '../memory/requests';
-import { CURSOR_SHORT, C_CODE, C_END, C_ENDS, C_MODE, C_PC, C_STATUS, cursor } from './cursor';
+import { raise, raise_code } from '../state/fault';
+import { canonical, cs, is_64 } from '../state/vcpu';
+import { C_CODE, C_END, C_ENDS, C_MODE, C_PC, C_STATUS, CURSOR_SHORT, cursor } from './cursor';
 import { decode_insn } from './insn';
 
 /** hva of the code byte at linear address `la`, or 0 with a fault raised. */
@@ -63,7 +100,11 @@ export function drop_changed_blocks(v: u32): void {
     const page = atomic.xchg<u32>(v + V_CODE_QUEUE + i * 4, 0);
     if (page == 0) return flush_blocks(v);
     const first = (page - 1) << 12;
-    for (let b = v - VCPU_PAGE + VCPU_BLOCKS; b < load<u32>(v + V_BLOCKS_TOP); b += BLOCK_HEADER + load<u32>(b + B_RECORDS) * RECORD_SIZE) {
+    for (
+      let b = v - VCPU_PAGE + VCPU_BLOCKS;
+      b < load<u32>(v + V_BLOCKS_TOP);
+      b += BLOCK_HEADER + load<u32>(b + B_RECORDS) * RECORD_SIZE
+    ) {
       if (((load<u32>(b + B_HVA) ^ first) & ~0xfff) == 0) store<u32>(b + B_HVA, u32.MAX_VALUE);
     }
   }
@@ -88,7 +129,12 @@ export function find_block(v: u32, limit: u32): u32 {
     const at = hash_slot(v, hva, mode);
     const b = load<u32>(at);
     if (b && load<u32>(b + B_HVA) == hva && load<u32>(b + B_MODE) == mode) {
-      if ((mode & MODE_SIZE) == MODE_64 || mode & MODE_FLAT || rip + load<u32>(b + B_BYTES) - 1 <= (load<u32>(cs(v) + SEG_LIMIT) as u64)) return b;
+      if (
+        (mode & MODE_SIZE) == MODE_64 ||
+        mode & MODE_FLAT ||
+        rip + load<u32>(b + B_BYTES) - 1 <= (load<u32>(cs(v) + SEG_LIMIT) as u64)
+      )
+        return b;
     } else {
       return decode_block(v, hva, la, mode, rip, at);
     }
@@ -129,7 +175,7 @@ function finish(v: u32, b: u32, r: u32, hva: u32, mode: u32, count: u32, bytes: 
 
 /** From here on stores to the page take the slow path, on every vCPU, before its bytes are read. */
 function watch_page(v: u32, hva: u32): void {
-  if ((page_flags(hva) & PAGE_HOLDS_CODE) || !mark_code(hva)) return;
+  if (page_flags(hva) & PAGE_HOLDS_CODE || !mark_code(hva)) return;
   flush_tlb_writes(v);
   flush_other_writes(v);
 }

@@ -1,12 +1,47 @@
 // One instruction: prefixes, then the opcode maps. Decodes from bytes that are all in one piece of memory.
 import {
-  AM_GENERIC, AM_NONE, AM_RIP, INSN_MAX, R_AM, R_BASE, R_DISP, R_FLAGS, R_IMM, R_INDEX, R_LEN, R_OFF, R_OP, R_RM, RF_66, RF_ASIZE_SHIFT, RF_LOCK, RF_REP,
-  RF_REPNE, RF_SIZE,
+  AM_GENERIC,
+  AM_NONE,
+  AM_RIP,
+  INSN_MAX,
+  R_AM,
+  R_BASE,
+  R_DISP,
+  R_FLAGS,
+  R_IMM,
+  R_INDEX,
+  R_LEN,
+  R_OFF,
+  R_OP,
+  R_RM,
+  RF_66,
+  RF_ASIZE_SHIFT,
+  RF_LOCK,
+  RF_REP,
+  RF_REPNE,
+  RF_SIZE,
 } from '../abi/insn';
 import { OP_UD } from '../abi/ops';
 import { CS, DS, ES, FS, GS, MODE_64, MODE_REAL, SS, V_RIP } from '../abi/vcpu_page';
 import {
-  CURSOR_OK, C_ASIZE, C_CODE, C_ENDS, C_FLAGS, C_LOCKABLE, C_MODE, C_OSIZE, C_PC, C_REX, C_SEG, C_START, C_STATUS, C_VEX, C_VVVV, C_END, NO_SEGMENT, next8,
+  C_ASIZE,
+  C_CODE,
+  C_END,
+  C_ENDS,
+  C_FLAGS,
+  C_LOCKABLE,
+  C_MODE,
+  C_OSIZE,
+  C_PC,
+  C_REX,
+  C_SEG,
+  C_START,
+  C_STATUS,
+  C_VEX,
+  C_VVVV,
+  CURSOR_OK,
+  NO_SEGMENT,
+  next8,
 } from './cursor';
 import { init_flags } from './modrm';
 import { decode_one_byte } from './one_byte';
@@ -76,18 +111,41 @@ export function decode_insn(c: u32, v: u32, r: u32, offset: u32): void {
     op = next8(c);
     if (load<u32>(c + C_STATUS)) return;
     switch (op) {
-      case 0x26: if (code != 2) segment = ES; break;
-      case 0x2e: if (code != 2) segment = CS; break;
-      case 0x36: if (code != 2) segment = SS; break;
-      case 0x3e: if (code != 2) segment = DS; break;
-      case 0x64: segment = FS; break;
-      case 0x65: segment = GS; break;
-      case 0x66: prefixes |= RF_66; break;
-      case 0x67: a67 = true; break;
-      case 0xf0: prefixes |= RF_LOCK; break;
-      case 0xf2: prefixes = (prefixes & ~RF_REP) | RF_REPNE; break;
-      case 0xf3: prefixes = (prefixes & ~RF_REPNE) | RF_REP; break;
-      default: prefix = false;
+      case 0x26:
+        if (code != 2) segment = ES;
+        break;
+      case 0x2e:
+        if (code != 2) segment = CS;
+        break;
+      case 0x36:
+        if (code != 2) segment = SS;
+        break;
+      case 0x3e:
+        if (code != 2) segment = DS;
+        break;
+      case 0x64:
+        segment = FS;
+        break;
+      case 0x65:
+        segment = GS;
+        break;
+      case 0x66:
+        prefixes |= RF_66;
+        break;
+      case 0x67:
+        a67 = true;
+        break;
+      case 0xf0:
+        prefixes |= RF_LOCK;
+        break;
+      case 0xf2:
+        prefixes = (prefixes & ~RF_REP) | RF_REPNE;
+        break;
+      case 0xf3:
+        prefixes = (prefixes & ~RF_REPNE) | RF_REP;
+        break;
+      default:
+        prefix = false;
     }
     if (prefix) {
       rex = 0;

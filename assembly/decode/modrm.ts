@@ -1,11 +1,44 @@
 // ModRM and SIB (SDM vol. 2, 2.1.3 to 2.1.5, 2.2.1): operands into the record.
 import {
-  AM_32, AM_64, AM_64_SEG, AM_GENERIC, AM_NONE, AM_RIP, R_AM, R_BASE, R_DISP, R_FLAGS, R_INDEX, R_REG, R_RM, R_SCALE, R_SEG,
-  R_SPAN, R_TAG, RF_ADDRESS_ONLY, RF_ASIZE_SHIFT, RF_MEMORY, RF_REGNO_SHIFT, RF_RMW, RF_SIZE,
+  AM_32,
+  AM_64,
+  AM_64_SEG,
+  AM_GENERIC,
+  AM_NONE,
+  AM_RIP,
+  R_AM,
+  R_BASE,
+  R_DISP,
+  R_FLAGS,
+  R_INDEX,
+  R_REG,
+  R_RM,
+  R_SCALE,
+  R_SEG,
+  R_SPAN,
+  R_TAG,
+  RF_ADDRESS_ONLY,
+  RF_ASIZE_SHIFT,
+  RF_MEMORY,
+  RF_REGNO_SHIFT,
+  RF_RMW,
+  RF_SIZE,
 } from '../abi/insn';
 import { TLB_READ, TLB_WRITE } from '../abi/map';
 import { DS, FS, MODE_64, MODE_FLAT, SS, V_GPR, V_ZERO } from '../abi/vcpu_page';
-import { C_ASIZE, C_CODE, C_MODE, C_MODRM, C_OSIZE, C_REX, C_SEG, NO_SEGMENT, next16, next32, next8 } from './cursor';
+import {
+  C_ASIZE,
+  C_CODE,
+  C_MODE,
+  C_MODRM,
+  C_OSIZE,
+  C_REX,
+  C_SEG,
+  NO_SEGMENT,
+  next8,
+  next16,
+  next32,
+} from './cursor';
 
 /** What an instruction does with its r/m operand. */
 export const READ: u32 = 0;
@@ -94,12 +127,30 @@ function address16(c: u32, r: u32, m: u32): void {
   let natural: u32 = DS;
   let disp: i32 = 0;
   switch (m & 7) {
-    case 0: base = V_GPR + 3 * 8; index = V_GPR + 6 * 8; break;
-    case 1: base = V_GPR + 3 * 8; index = V_GPR + 7 * 8; break;
-    case 2: base = V_GPR + 5 * 8; index = V_GPR + 6 * 8; natural = SS; break;
-    case 3: base = V_GPR + 5 * 8; index = V_GPR + 7 * 8; natural = SS; break;
-    case 4: base = V_GPR + 6 * 8; break;
-    case 5: base = V_GPR + 7 * 8; break;
+    case 0:
+      base = V_GPR + 3 * 8;
+      index = V_GPR + 6 * 8;
+      break;
+    case 1:
+      base = V_GPR + 3 * 8;
+      index = V_GPR + 7 * 8;
+      break;
+    case 2:
+      base = V_GPR + 5 * 8;
+      index = V_GPR + 6 * 8;
+      natural = SS;
+      break;
+    case 3:
+      base = V_GPR + 5 * 8;
+      index = V_GPR + 7 * 8;
+      natural = SS;
+      break;
+    case 4:
+      base = V_GPR + 6 * 8;
+      break;
+    case 5:
+      base = V_GPR + 7 * 8;
+      break;
     case 6:
       if (mod == 0) {
         disp = next16(c) as i32;
@@ -108,7 +159,9 @@ function address16(c: u32, r: u32, m: u32): void {
         natural = SS;
       }
       break;
-    default: base = V_GPR + 3 * 8; break;
+    default:
+      base = V_GPR + 3 * 8;
+      break;
   }
   if (mod == 1) disp = next8(c) as i8 as i32;
   else if (mod == 2) disp = next16(c) as i16 as i32;
@@ -176,6 +229,8 @@ function address(c: u32, r: u32, m: u32): void {
 
 /** Flags of the prefixes into a fresh record. */
 export function init_flags(c: u32, r: u32, prefixes: u32): void {
-  store<u16>(r + R_FLAGS, (prefixes | (load<u32>(c + C_OSIZE) & RF_SIZE) | (load<u32>(c + C_ASIZE) << RF_ASIZE_SHIFT)) as u16);
+  store<u16>(
+    r + R_FLAGS,
+    (prefixes | (load<u32>(c + C_OSIZE) & RF_SIZE) | (load<u32>(c + C_ASIZE) << RF_ASIZE_SHIFT)) as u16,
+  );
 }
-

@@ -1,32 +1,168 @@
 // The one-byte opcode map (SDM vol. 2, table A-2), rows in the manual's order. Writes the operation and operands of a record.
 import {
-  AM_MOFFS, RF_LOCK, RF_MEMORY, RF_REP, R_AM, R_FLAGS, R_IMM, R_REG, R_RM, R_SEG, R_SPAN, R_TAG,
+  AM_MOFFS,
+  R_AM,
+  R_FLAGS,
+  R_IMM,
+  R_REG,
+  R_RM,
+  R_SEG,
+  R_SPAN,
+  R_TAG,
+  RF_LOCK,
+  RF_MEMORY,
+  RF_REP,
 } from '../abi/insn';
 import { TLB_READ, TLB_WRITE } from '../abi/map';
 import {
-  ALU_CMP, OP_AAA, OP_AAD, OP_AAM, OP_AAS, OP_ALU, OP_ALU_LOAD, OP_ARPL, OP_BOUND, OP_CALL, OP_CALL_FAR,
-  OP_CALL_FAR_M, OP_CALL_NEAR, OP_CALL_NEAR_RM, OP_CALL_RM, OP_CBW, OP_CDQ, OP_CLC, OP_CLD, OP_CLI, OP_CMC,
-  OP_CMPS, OP_DAA, OP_DAS, OP_DEC, OP_DIV, OP_ENTER, OP_FPU, OP_HLT, OP_IDIV, OP_IMUL, OP_IMUL3, OP_INC,
-  OP_INS, OP_INT, OP_INT1, OP_INT3, OP_INTO, OP_IN_DX, OP_IN_I, OP_IRET, OP_JMP, OP_JMP_FAR, OP_JMP_FAR_M,
-  OP_JMP_NEAR, OP_JMP_NEAR_RM, OP_JMP_RM, OP_LAHF, OP_LEAVE, OP_LEA_32, OP_LEA_64, OP_LEA_GENERIC,
-  OP_LOCK_ALU, OP_LOCK_DEC, OP_LOCK_INC, OP_LOCK_NEG, OP_LOCK_NOT, OP_LODS, OP_LOOPNE, OP_MOVS, OP_MOVSXD,
-  OP_MOV_FROM_SEG, OP_MOV_LOAD, OP_MOV_STORE, OP_MOV_TO_REG, OP_MOV_TO_SEG, OP_MUL, OP_NEG, OP_NOP, OP_NOT,
-  OP_OUTS, OP_OUT_DX, OP_OUT_I, OP_PAUSE, OP_POP, OP_POPA, OP_POPF, OP_POP_M, OP_POP_R, OP_PUSH, OP_PUSHA,
-  OP_PUSHF, OP_RET, OP_RET_FAR, OP_RET_NEAR, OP_SAHF, OP_SALC, OP_SCAS, OP_SHIFT, OP_SHL_R32, OP_SHL_R64,
-  OP_STC, OP_STD, OP_STI, OP_STOS, OP_TEST, OP_XCHG_M, OP_XCHG_R, OP_XLAT,
+  ALU_CMP,
+  OP_AAA,
+  OP_AAD,
+  OP_AAM,
+  OP_AAS,
+  OP_ALU,
+  OP_ALU_LOAD,
+  OP_ARPL,
+  OP_BOUND,
+  OP_CALL,
+  OP_CALL_FAR,
+  OP_CALL_FAR_M,
+  OP_CALL_NEAR,
+  OP_CALL_NEAR_RM,
+  OP_CALL_RM,
+  OP_CBW,
+  OP_CDQ,
+  OP_CLC,
+  OP_CLD,
+  OP_CLI,
+  OP_CMC,
+  OP_CMPS,
+  OP_DAA,
+  OP_DAS,
+  OP_DEC,
+  OP_DIV,
+  OP_ENTER,
+  OP_FPU,
+  OP_HLT,
+  OP_IDIV,
+  OP_IMUL,
+  OP_IMUL3,
+  OP_IN_DX,
+  OP_IN_I,
+  OP_INC,
+  OP_INS,
+  OP_INT,
+  OP_INT1,
+  OP_INT3,
+  OP_INTO,
+  OP_IRET,
+  OP_JMP,
+  OP_JMP_FAR,
+  OP_JMP_FAR_M,
+  OP_JMP_NEAR,
+  OP_JMP_NEAR_RM,
+  OP_JMP_RM,
+  OP_LAHF,
+  OP_LEA_32,
+  OP_LEA_64,
+  OP_LEA_GENERIC,
+  OP_LEAVE,
+  OP_LOCK_ALU,
+  OP_LOCK_DEC,
+  OP_LOCK_INC,
+  OP_LOCK_NEG,
+  OP_LOCK_NOT,
+  OP_LODS,
+  OP_LOOPNE,
+  OP_MOV_FROM_SEG,
+  OP_MOV_LOAD,
+  OP_MOV_STORE,
+  OP_MOV_TO_REG,
+  OP_MOV_TO_SEG,
+  OP_MOVS,
+  OP_MOVSXD,
+  OP_MUL,
+  OP_NEG,
+  OP_NOP,
+  OP_NOT,
+  OP_OUT_DX,
+  OP_OUT_I,
+  OP_OUTS,
+  OP_PAUSE,
+  OP_POP,
+  OP_POP_M,
+  OP_POP_R,
+  OP_POPA,
+  OP_POPF,
+  OP_PUSH,
+  OP_PUSHA,
+  OP_PUSHF,
+  OP_RET,
+  OP_RET_FAR,
+  OP_RET_NEAR,
+  OP_SAHF,
+  OP_SALC,
+  OP_SCAS,
+  OP_SHIFT,
+  OP_SHL_R32,
+  OP_SHL_R64,
+  OP_STC,
+  OP_STD,
+  OP_STI,
+  OP_STOS,
+  OP_TEST,
+  OP_XCHG_M,
+  OP_XCHG_R,
+  OP_XLAT,
 } from '../abi/ops';
 import { DS, ES, MODE_REAL, V_GPR } from '../abi/vcpu_page';
 import {
-  C_ASIZE, C_FLAGS, C_LOCKABLE, C_MODE, C_MODRM, C_OSIZE, C_REX, C_SEG, NO_SEGMENT, imm8, imm_size, next16,
-  next32, next64, next8,
+  C_ASIZE,
+  C_FLAGS,
+  C_LOCKABLE,
+  C_MODE,
+  C_MODRM,
+  C_OSIZE,
+  C_REX,
+  C_SEG,
+  imm_size,
+  imm8,
+  NO_SEGMENT,
+  next8,
+  next16,
+  next32,
+  next64,
 } from './cursor';
 import {
-  ADDRESS, MODIFY, READ, WRITE, fetch_modrm, modrm_is_register, modrm_op, reg_operand, register, rm_operand,
+  ADDRESS,
+  fetch_modrm,
+  MODIFY,
+  modrm_is_register,
+  modrm_op,
+  READ,
+  reg_operand,
+  register,
+  rm_operand,
   set_size,
+  WRITE,
 } from './modrm';
 import {
-  decode_pop_seg, decode_push_seg, ends, hot_branch, hot_stack, in_64, jcc, load_far, push_from, relative,
-  set_imm, set_op, stack_size, undefined_opcode, plain, end_with,
+  decode_pop_seg,
+  decode_push_seg,
+  end_with,
+  ends,
+  hot_branch,
+  hot_stack,
+  in_64,
+  jcc,
+  load_far,
+  plain,
+  push_from,
+  relative,
+  set_imm,
+  set_op,
+  stack_size,
+  undefined_opcode,
 } from './record';
 import { decode_two_byte } from './two_byte';
 
@@ -152,12 +288,23 @@ function group3(c: u32, v: u32, r: u32, opcode: u32): void {
     case 2:
     case 3:
       if (lock) store<u32>(c + C_LOCKABLE, 1);
-      set_op(r, lock ? (operation == 2 ? OP_LOCK_NOT : OP_LOCK_NEG) : (operation == 2 ? OP_NOT : OP_NEG) + size);
+      set_op(
+        r,
+        lock ? (operation == 2 ? OP_LOCK_NOT : OP_LOCK_NEG) : (operation == 2 ? OP_NOT : OP_NEG) + size,
+      );
       break;
-    case 4: set_op(r, OP_MUL); break;
-    case 5: set_op(r, OP_IMUL); break;
-    case 6: set_op(r, OP_DIV); break;
-    default: set_op(r, OP_IDIV); break;
+    case 4:
+      set_op(r, OP_MUL);
+      break;
+    case 5:
+      set_op(r, OP_IMUL);
+      break;
+    case 6:
+      set_op(r, OP_DIV);
+      break;
+    default:
+      set_op(r, OP_IDIV);
+      break;
   }
 }
 
@@ -211,11 +358,20 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
   if (op < 0x40) {
     if ((op & 7) < 6) return alu_row(c, v, r, op);
     switch (op) {
-      case 0x0f: return decode_two_byte(c, v, r);
-      case 0x27: if (!not_in_64(c, r)) set_op(r, OP_DAA); return;
-      case 0x2f: if (!not_in_64(c, r)) set_op(r, OP_DAS); return;
-      case 0x37: if (!not_in_64(c, r)) set_op(r, OP_AAA); return;
-      case 0x3f: if (!not_in_64(c, r)) set_op(r, OP_AAS); return;
+      case 0x0f:
+        return decode_two_byte(c, v, r);
+      case 0x27:
+        if (!not_in_64(c, r)) set_op(r, OP_DAA);
+        return;
+      case 0x2f:
+        if (!not_in_64(c, r)) set_op(r, OP_DAS);
+        return;
+      case 0x37:
+        if (!not_in_64(c, r)) set_op(r, OP_AAA);
+        return;
+      case 0x3f:
+        if (!not_in_64(c, r)) set_op(r, OP_AAS);
+        return;
       default:
         if (not_in_64(c, r)) return;
         if (op & 1) decode_pop_seg(c, r, op >> 3);
@@ -259,8 +415,12 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
     return;
   }
   switch (op) {
-    case 0x60: if (!not_in_64(c, r)) plain(r, OP_PUSHA, osize); return;
-    case 0x61: if (!not_in_64(c, r)) plain(r, OP_POPA, osize); return;
+    case 0x60:
+      if (!not_in_64(c, r)) plain(r, OP_PUSHA, osize);
+      return;
+    case 0x61:
+      if (!not_in_64(c, r)) plain(r, OP_POPA, osize);
+      return;
     case 0x62:
       if (not_in_64(c, r)) return;
       fetch_modrm(c);
@@ -289,7 +449,9 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
       rm_operand(c, v, r, 1, MODIFY);
       set_op(r, OP_ARPL);
       return;
-    case 0x68: source_imm(r, imm_size(c, osize)); return push_from(c, r, r + R_IMM);
+    case 0x68:
+      source_imm(r, imm_size(c, osize));
+      return push_from(c, r, r + R_IMM);
     case 0x69:
     case 0x6b:
       fetch_modrm(c);
@@ -298,17 +460,24 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
       set_imm(r, op == 0x6b ? imm8(c) : imm_size(c, osize));
       set_op(r, OP_IMUL3);
       return;
-    case 0x6a: source_imm(r, imm8(c)); return push_from(c, r, r + R_IMM);
+    case 0x6a:
+      source_imm(r, imm8(c));
+      return push_from(c, r, r + R_IMM);
     case 0x6c:
-    case 0x6d: string(c, r, OP_INS, op); return;
+    case 0x6d:
+      string(c, r, OP_INS, op);
+      return;
     case 0x6e:
-    case 0x6f: string(c, r, OP_OUTS, op); return;
+    case 0x6f:
+      string(c, r, OP_OUTS, op);
+      return;
     case 0x82:
       if (not_in_64(c, r)) return;
       return group1(c, v, r, 0x80);
     case 0x80:
     case 0x81:
-    case 0x83: return group1(c, v, r, op);
+    case 0x83:
+      return group1(c, v, r, op);
     case 0x84:
     case 0x85: {
       fetch_modrm(c);
@@ -405,8 +574,10 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
       }
       set_op(r, OP_NOP);
       return;
-    case 0x98: return plain(r, OP_CBW - 1 + osize, osize);
-    case 0x99: return plain(r, OP_CDQ - 1 + osize, osize);
+    case 0x98:
+      return plain(r, OP_CBW - 1 + osize, osize);
+    case 0x99:
+      return plain(r, OP_CDQ - 1 + osize, osize);
     case 0x9a:
     case 0xea: {
       if (not_in_64(c, r)) return;
@@ -414,19 +585,31 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
       set_imm(r, (offset | ((next16(c) as u64) << 32)) as i64);
       return end_with(c, r, op == 0x9a ? OP_CALL_FAR : OP_JMP_FAR, osize);
     }
-    case 0x9b: set_imm(r, 0x9b); set_op(r, OP_FPU); return;
-    case 0x9c: return plain(r, OP_PUSHF, stack_size(c));
-    case 0x9d: return end_with(c, r, OP_POPF, stack_size(c));
-    case 0x9e: set_op(r, OP_SAHF); return;
-    case 0x9f: set_op(r, OP_LAHF); return;
+    case 0x9b:
+      set_imm(r, 0x9b);
+      set_op(r, OP_FPU);
+      return;
+    case 0x9c:
+      return plain(r, OP_PUSHF, stack_size(c));
+    case 0x9d:
+      return end_with(c, r, OP_POPF, stack_size(c));
+    case 0x9e:
+      set_op(r, OP_SAHF);
+      return;
+    case 0x9f:
+      set_op(r, OP_LAHF);
+      return;
     case 0xa0:
     case 0xa1:
     case 0xa2:
-    case 0xa3: return moffs(c, v, r, op);
+    case 0xa3:
+      return moffs(c, v, r, op);
     case 0xa4:
-    case 0xa5: return string(c, r, OP_MOVS, op);
+    case 0xa5:
+      return string(c, r, OP_MOVS, op);
     case 0xa6:
-    case 0xa7: return string(c, r, OP_CMPS, op);
+    case 0xa7:
+      return string(c, r, OP_CMPS, op);
     case 0xa8:
     case 0xa9: {
       const size = operand_size(c, op);
@@ -435,17 +618,21 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
       return plain(r, OP_TEST + size, size);
     }
     case 0xaa:
-    case 0xab: return string(c, r, OP_STOS, op);
+    case 0xab:
+      return string(c, r, OP_STOS, op);
     case 0xac:
-    case 0xad: return string(c, r, OP_LODS, op);
+    case 0xad:
+      return string(c, r, OP_LODS, op);
     case 0xae:
-    case 0xaf: return string(c, r, OP_SCAS, op);
+    case 0xaf:
+      return string(c, r, OP_SCAS, op);
     case 0xc0:
     case 0xc1:
     case 0xd0:
     case 0xd1:
     case 0xd2:
-    case 0xd3: return shift_group(c, v, r, op);
+    case 0xd3:
+      return shift_group(c, v, r, op);
     case 0xc2:
     case 0xc3:
       set_imm(r, op == 0xc2 ? (next16(c) as i64) : 0);
@@ -470,22 +657,31 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
       set_imm(r, (bytes | (next8(c) << 16)) as i64);
       return plain(r, OP_ENTER, stack_size(c));
     }
-    case 0xc9: return plain(r, OP_LEAVE, stack_size(c));
+    case 0xc9:
+      return plain(r, OP_LEAVE, stack_size(c));
     case 0xca:
     case 0xcb:
       set_imm(r, op == 0xca ? (next16(c) as i64) : 0);
       return end_with(c, r, OP_RET_FAR, osize);
-    case 0xcc: return end_with(c, r, OP_INT3, osize);
-    case 0xcd: set_imm(r, next8(c) as i64); return end_with(c, r, OP_INT, osize);
-    case 0xce: if (!not_in_64(c, r)) end_with(c, r, OP_INTO, osize); return;
-    case 0xcf: return end_with(c, r, OP_IRET, osize);
+    case 0xcc:
+      return end_with(c, r, OP_INT3, osize);
+    case 0xcd:
+      set_imm(r, next8(c) as i64);
+      return end_with(c, r, OP_INT, osize);
+    case 0xce:
+      if (!not_in_64(c, r)) end_with(c, r, OP_INTO, osize);
+      return;
+    case 0xcf:
+      return end_with(c, r, OP_IRET, osize);
     case 0xd4:
     case 0xd5:
       if (not_in_64(c, r)) return;
       set_imm(r, next8(c) as i64);
       set_op(r, op == 0xd4 ? OP_AAM : OP_AAD);
       return;
-    case 0xd6: if (!not_in_64(c, r)) set_op(r, OP_SALC); return;
+    case 0xd6:
+      if (!not_in_64(c, r)) set_op(r, OP_SALC);
+      return;
     case 0xd7: {
       const chosen = load<u32>(c + C_SEG);
       store<u8>(r + R_SEG, (chosen == NO_SEGMENT ? DS : chosen) as u8);
@@ -522,21 +718,43 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
     case 0xec:
     case 0xed:
     case 0xee:
-    case 0xef: return plain(r, op < 0xee ? OP_IN_DX : OP_OUT_DX, io_size(c, op));
-    case 0xf1: return end_with(c, r, OP_INT1, osize);
-    case 0xf4: return end_with(c, r, OP_HLT, osize);
-    case 0xf5: set_op(r, OP_CMC); return;
+    case 0xef:
+      return plain(r, op < 0xee ? OP_IN_DX : OP_OUT_DX, io_size(c, op));
+    case 0xf1:
+      return end_with(c, r, OP_INT1, osize);
+    case 0xf4:
+      return end_with(c, r, OP_HLT, osize);
+    case 0xf5:
+      set_op(r, OP_CMC);
+      return;
     case 0xf6:
-    case 0xf7: return group3(c, v, r, op);
-    case 0xf8: set_op(r, OP_CLC); return;
-    case 0xf9: set_op(r, OP_STC); return;
-    case 0xfa: set_op(r, OP_CLI); ends(c); return;
-    case 0xfb: set_op(r, OP_STI); ends(c); return;
-    case 0xfc: set_op(r, OP_CLD); return;
-    case 0xfd: set_op(r, OP_STD); return;
+    case 0xf7:
+      return group3(c, v, r, op);
+    case 0xf8:
+      set_op(r, OP_CLC);
+      return;
+    case 0xf9:
+      set_op(r, OP_STC);
+      return;
+    case 0xfa:
+      set_op(r, OP_CLI);
+      ends(c);
+      return;
+    case 0xfb:
+      set_op(r, OP_STI);
+      ends(c);
+      return;
+    case 0xfc:
+      set_op(r, OP_CLD);
+      return;
+    case 0xfd:
+      set_op(r, OP_STD);
+      return;
     case 0xfe:
-    case 0xff: return group5(c, v, r, op);
-    default: undefined_opcode(c, r);
+    case 0xff:
+      return group5(c, v, r, op);
+    default:
+      undefined_opcode(c, r);
   }
 }
 

@@ -1,12 +1,41 @@
 // The three-byte opcode maps 0F 38 and 0F 3A, and their VEX forms on general registers (BMI1, BMI2). SIMD rows join later.
 import { R_RM, R_SCALE, R_SPAN, RF_66, RF_REP, RF_REPNE } from '../abi/insn';
 import {
-  OP_ADCX, OP_ADOX, OP_ANDN, OP_BEXTR, OP_BLSI, OP_BLSMSK, OP_BLSR, OP_BZHI, OP_CRC32, OP_INVPCID, OP_MOVBE_LOAD, OP_MOVBE_STORE, OP_MULX, OP_PDEP,
-  OP_PEXT, OP_RORX, OP_SARX, OP_SHLX, OP_SHRX,
+  OP_ADCX,
+  OP_ADOX,
+  OP_ANDN,
+  OP_BEXTR,
+  OP_BLSI,
+  OP_BLSMSK,
+  OP_BLSR,
+  OP_BZHI,
+  OP_CRC32,
+  OP_INVPCID,
+  OP_MOVBE_LOAD,
+  OP_MOVBE_STORE,
+  OP_MULX,
+  OP_PDEP,
+  OP_PEXT,
+  OP_RORX,
+  OP_SARX,
+  OP_SHLX,
+  OP_SHRX,
 } from '../abi/ops';
 import { MODE_64 } from '../abi/vcpu_page';
 import { C_CODE, C_FLAGS, C_OSIZE, C_REX, C_VEX, C_VVVV, next8 } from './cursor';
-import { ADDRESS, READ, WRITE, fetch_modrm, modrm_is_register, modrm_op, reg_operand, register, rm_operand, rm_operand_bytes, set_size } from './modrm';
+import {
+  ADDRESS,
+  fetch_modrm,
+  modrm_is_register,
+  modrm_op,
+  READ,
+  reg_operand,
+  register,
+  rm_operand,
+  rm_operand_bytes,
+  set_size,
+  WRITE,
+} from './modrm';
 import { ends, set_imm, set_op, undefined_opcode } from './record';
 
 export function decode_0f38(c: u32, v: u32, r: u32): void {
@@ -65,16 +94,25 @@ export function decode_vex(c: u32, v: u32, r: u32, map: u32): void {
   let which: u32 = 0;
   if (map == 2) {
     switch (op) {
-      case 0xf2: if (prefixes == 0) which = OP_ANDN; break;
+      case 0xf2:
+        if (prefixes == 0) which = OP_ANDN;
+        break;
       case 0xf3:
         if (prefixes == 0) {
           const kind = modrm_op(c);
           which = kind == 1 ? OP_BLSR : kind == 2 ? OP_BLSMSK : kind == 3 ? OP_BLSI : 0;
         }
         break;
-      case 0xf5: which = prefixes == 0 ? OP_BZHI : prefixes == RF_REP ? OP_PEXT : prefixes == RF_REPNE ? OP_PDEP : 0; break;
-      case 0xf6: if (prefixes == RF_REPNE) which = OP_MULX; break;
-      case 0xf7: which = prefixes == 0 ? OP_BEXTR : prefixes == RF_66 ? OP_SHLX : prefixes == RF_REP ? OP_SARX : OP_SHRX; break;
+      case 0xf5:
+        which = prefixes == 0 ? OP_BZHI : prefixes == RF_REP ? OP_PEXT : prefixes == RF_REPNE ? OP_PDEP : 0;
+        break;
+      case 0xf6:
+        if (prefixes == RF_REPNE) which = OP_MULX;
+        break;
+      case 0xf7:
+        which =
+          prefixes == 0 ? OP_BEXTR : prefixes == RF_66 ? OP_SHLX : prefixes == RF_REP ? OP_SARX : OP_SHRX;
+        break;
     }
   } else if (map == 3 && op == 0xf0 && prefixes == RF_REPNE) {
     which = OP_RORX;

@@ -1,21 +1,105 @@
 // The two-byte opcode map, 0F xx (SDM vol. 2, table A-3). SIMD rows join with their families.
+import { R_DISP, R_FLAGS, R_IMM, R_REG, R_RM, R_SPAN, RF_66, RF_LOCK, RF_REP, RF_REPNE } from '../abi/insn';
 import {
-  R_DISP, R_FLAGS, R_IMM, R_REG, R_RM, R_SPAN, RF_66, RF_LOCK, RF_REP, RF_REPNE,
-} from '../abi/insn';
-import {
-  OP_BSF, OP_BSR, OP_BSWAP, OP_BT_I, OP_BT_R, OP_CLAC, OP_CLTS, OP_CMOV, OP_CMPXCHG, OP_CMPXCHG16B, OP_CMPXCHG8B, OP_CPUID, OP_IMUL2, OP_IMUL_32,
-  OP_IMUL_64, OP_INVD, OP_INVLPG, OP_LAR, OP_LGDT, OP_LIDT, OP_LLDT, OP_LMSW, OP_LOCK_BT, OP_LSL, OP_LTR, OP_LZCNT, OP_MONITOR, OP_MOV_FROM_CR,
-  OP_MOV_FROM_DR, OP_MOV_STORE, OP_MOV_TO_CR, OP_MOV_TO_DR, OP_MOVSX16, OP_MOVSX8, OP_MOVZX16, OP_MOVZX8, OP_MWAIT, OP_NOP, OP_POPCNT, OP_RDFSBASE,
-  OP_RDMSR, OP_RDPID, OP_RDPMC, OP_RDTSC, OP_RDTSCP, OP_SETCC, OP_SGDT, OP_SHLD, OP_SHLD_CL, OP_SHRD, OP_SHRD_CL, OP_SIDT, OP_SLDT, OP_SMSW, OP_STAC,
-  OP_STR, OP_SWAPGS, OP_SYSCALL, OP_SYSENTER, OP_SYSEXIT, OP_SYSRET, OP_TZCNT, OP_VERR, OP_VERW, OP_VMCALL, OP_WRMSR, OP_XADD, OP_XGETBV, OP_XSETBV, OP_MOV_TO_REG,
+  OP_BSF,
+  OP_BSR,
+  OP_BSWAP,
+  OP_BT_I,
+  OP_BT_R,
+  OP_CLAC,
+  OP_CLTS,
+  OP_CMOV,
+  OP_CMPXCHG,
+  OP_CMPXCHG8B,
+  OP_CMPXCHG16B,
+  OP_CPUID,
+  OP_IMUL_32,
+  OP_IMUL_64,
+  OP_IMUL2,
+  OP_INVD,
+  OP_INVLPG,
+  OP_LAR,
+  OP_LGDT,
+  OP_LIDT,
+  OP_LLDT,
+  OP_LMSW,
+  OP_LOCK_BT,
+  OP_LSL,
+  OP_LTR,
+  OP_LZCNT,
+  OP_MONITOR,
+  OP_MOV_FROM_CR,
+  OP_MOV_FROM_DR,
+  OP_MOV_STORE,
+  OP_MOV_TO_CR,
+  OP_MOV_TO_DR,
+  OP_MOV_TO_REG,
+  OP_MOVSX8,
+  OP_MOVSX16,
+  OP_MOVZX8,
+  OP_MOVZX16,
+  OP_MWAIT,
+  OP_NOP,
+  OP_POPCNT,
+  OP_RDFSBASE,
+  OP_RDMSR,
+  OP_RDPID,
+  OP_RDPMC,
+  OP_RDTSC,
+  OP_RDTSCP,
+  OP_SETCC,
+  OP_SGDT,
+  OP_SHLD,
+  OP_SHLD_CL,
+  OP_SHRD,
+  OP_SHRD_CL,
+  OP_SIDT,
+  OP_SLDT,
+  OP_SMSW,
+  OP_STAC,
+  OP_STR,
+  OP_SWAPGS,
+  OP_SYSCALL,
+  OP_SYSENTER,
+  OP_SYSEXIT,
+  OP_SYSRET,
+  OP_TZCNT,
+  OP_VERR,
+  OP_VERW,
+  OP_VMCALL,
+  OP_WRMSR,
+  OP_XADD,
+  OP_XGETBV,
+  OP_XSETBV,
 } from '../abi/ops';
 import { FS, GS, MODE_64, MODE_REAL, SS, V_GPR } from '../abi/vcpu_page';
 import { C_CODE, C_FLAGS, C_LOCKABLE, C_MODE, C_MODRM, C_OSIZE, C_REX, next8 } from './cursor';
 import {
-  ADDRESS, MODIFY, READ, WRITE, fetch_modrm, modrm_is_register, modrm_op, modrm_reg, reg_operand, register, rm_operand, rm_operand_bytes, set_size,
+  ADDRESS,
+  fetch_modrm,
+  MODIFY,
+  modrm_is_register,
+  modrm_op,
+  modrm_reg,
+  READ,
+  reg_operand,
+  register,
+  rm_operand,
+  rm_operand_bytes,
+  set_size,
+  WRITE,
 } from './modrm';
-import { decode_pop_seg, decode_push_seg, ends, jcc, load_far, set_imm, set_op, undefined_opcode } from './record';
-import { decode_0f38, decode_0f3a } from './three_byte';
+import {
+  decode_pop_seg,
+  decode_push_seg,
+  ends,
+  jcc,
+  load_far,
+  set_imm,
+  set_op,
+  undefined_opcode,
+} from './record';
+import { decode_0f3a, decode_0f38 } from './three_byte';
 
 function system(c: u32, r: u32, op: u32): void {
   set_op(r, op);
@@ -50,7 +134,8 @@ function group6(c: u32, v: u32, r: u32): void {
       rm_operand(c, v, r, 1, READ);
       set_op(r, operation == 4 ? OP_VERR : OP_VERW);
       return;
-    default: undefined_opcode(c, r);
+    default:
+      undefined_opcode(c, r);
   }
 }
 
@@ -66,10 +151,20 @@ function group7(c: u32, v: u32, r: u32): void {
         rm_operand(c, v, r, load<u32>(c + C_CODE) == MODE_64 ? 3 : load<u32>(c + C_OSIZE), ADDRESS);
         system(c, r, OP_SGDT + operation);
         return;
-      case 4: rm_operand(c, v, r, 1, WRITE); set_op(r, OP_SMSW); return;
-      case 6: rm_operand(c, v, r, 1, READ); system(c, r, OP_LMSW); return;
-      case 7: rm_operand(c, v, r, 0, ADDRESS); system(c, r, OP_INVLPG); return;
-      default: return undefined_opcode(c, r);
+      case 4:
+        rm_operand(c, v, r, 1, WRITE);
+        set_op(r, OP_SMSW);
+        return;
+      case 6:
+        rm_operand(c, v, r, 1, READ);
+        system(c, r, OP_LMSW);
+        return;
+      case 7:
+        rm_operand(c, v, r, 0, ADDRESS);
+        system(c, r, OP_INVLPG);
+        return;
+      default:
+        return undefined_opcode(c, r);
     }
   }
   if (operation == 4) {
@@ -83,19 +178,29 @@ function group7(c: u32, v: u32, r: u32): void {
     return;
   }
   switch (m) {
-    case 0xc1: return system(c, r, OP_VMCALL);
-    case 0xc8: return set_op(r, OP_MONITOR);
-    case 0xc9: return system(c, r, OP_MWAIT);
-    case 0xca: return system(c, r, OP_CLAC);
-    case 0xcb: return system(c, r, OP_STAC);
-    case 0xd0: return set_op(r, OP_XGETBV);
-    case 0xd1: return system(c, r, OP_XSETBV);
-    case 0xd9: return system(c, r, OP_VMCALL);
+    case 0xc1:
+      return system(c, r, OP_VMCALL);
+    case 0xc8:
+      return set_op(r, OP_MONITOR);
+    case 0xc9:
+      return system(c, r, OP_MWAIT);
+    case 0xca:
+      return system(c, r, OP_CLAC);
+    case 0xcb:
+      return system(c, r, OP_STAC);
+    case 0xd0:
+      return set_op(r, OP_XGETBV);
+    case 0xd1:
+      return system(c, r, OP_XSETBV);
+    case 0xd9:
+      return system(c, r, OP_VMCALL);
     case 0xf8:
       if (load<u32>(c + C_CODE) == MODE_64) return system(c, r, OP_SWAPGS);
       return undefined_opcode(c, r);
-    case 0xf9: return set_op(r, OP_RDTSCP);
-    default: undefined_opcode(c, r);
+    case 0xf9:
+      return set_op(r, OP_RDTSCP);
+    default:
+      undefined_opcode(c, r);
   }
 }
 
@@ -156,8 +261,10 @@ export function decode_two_byte(c: u32, v: u32, r: u32): void {
     return set_op(r, OP_BSWAP);
   }
   switch (op) {
-    case 0x00: return group6(c, v, r);
-    case 0x01: return group7(c, v, r);
+    case 0x00:
+      return group6(c, v, r);
+    case 0x01:
+      return group7(c, v, r);
     case 0x02:
     case 0x03:
       if (load<u32>(c + C_MODE) & MODE_REAL) return undefined_opcode(c, r);
@@ -167,11 +274,15 @@ export function decode_two_byte(c: u32, v: u32, r: u32): void {
       set_size(r, osize);
       set_op(r, op == 2 ? OP_LAR : OP_LSL);
       return;
-    case 0x05: return system(c, r, OP_SYSCALL);
-    case 0x06: return system(c, r, OP_CLTS);
-    case 0x07: return system(c, r, OP_SYSRET);
+    case 0x05:
+      return system(c, r, OP_SYSCALL);
+    case 0x06:
+      return system(c, r, OP_CLTS);
+    case 0x07:
+      return system(c, r, OP_SYSRET);
     case 0x08:
-    case 0x09: return system(c, r, OP_INVD);
+    case 0x09:
+      return system(c, r, OP_INVD);
     case 0x0d:
     case 0x18:
     case 0x19:
@@ -186,23 +297,38 @@ export function decode_two_byte(c: u32, v: u32, r: u32): void {
       rm_operand(c, v, r, osize, ADDRESS);
       if (op == 0x0d && modrm_is_register(c)) return undefined_opcode(c, r);
       return set_op(r, OP_NOP);
-    case 0x20: return mov_system(c, v, r, OP_MOV_FROM_CR);
-    case 0x21: return mov_system(c, v, r, OP_MOV_FROM_DR);
-    case 0x22: return mov_system(c, v, r, OP_MOV_TO_CR);
-    case 0x23: return mov_system(c, v, r, OP_MOV_TO_DR);
-    case 0x30: return system(c, r, OP_WRMSR);
-    case 0x31: return set_op(r, OP_RDTSC);
-    case 0x32: return system(c, r, OP_RDMSR);
-    case 0x33: return set_op(r, OP_RDPMC);
-    case 0x34: return system(c, r, OP_SYSENTER);
-    case 0x35: return system(c, r, OP_SYSEXIT);
-    case 0x38: return decode_0f38(c, v, r);
-    case 0x3a: return decode_0f3a(c, v, r);
+    case 0x20:
+      return mov_system(c, v, r, OP_MOV_FROM_CR);
+    case 0x21:
+      return mov_system(c, v, r, OP_MOV_FROM_DR);
+    case 0x22:
+      return mov_system(c, v, r, OP_MOV_TO_CR);
+    case 0x23:
+      return mov_system(c, v, r, OP_MOV_TO_DR);
+    case 0x30:
+      return system(c, r, OP_WRMSR);
+    case 0x31:
+      return set_op(r, OP_RDTSC);
+    case 0x32:
+      return system(c, r, OP_RDMSR);
+    case 0x33:
+      return set_op(r, OP_RDPMC);
+    case 0x34:
+      return system(c, r, OP_SYSENTER);
+    case 0x35:
+      return system(c, r, OP_SYSEXIT);
+    case 0x38:
+      return decode_0f38(c, v, r);
+    case 0x3a:
+      return decode_0f3a(c, v, r);
     case 0xa0:
-    case 0xa8: return decode_push_seg(c, r, op == 0xa0 ? FS : GS);
+    case 0xa8:
+      return decode_push_seg(c, r, op == 0xa0 ? FS : GS);
     case 0xa1:
-    case 0xa9: return decode_pop_seg(c, r, op == 0xa1 ? FS : GS);
-    case 0xa2: return set_op(r, OP_CPUID);
+    case 0xa9:
+      return decode_pop_seg(c, r, op == 0xa1 ? FS : GS);
+    case 0xa2:
+      return set_op(r, OP_CPUID);
     case 0xa3:
     case 0xab:
     case 0xb3:
@@ -224,7 +350,8 @@ export function decode_two_byte(c: u32, v: u32, r: u32): void {
       if (op & 1) return set_op(r, op == 0xa5 ? OP_SHLD_CL : OP_SHRD_CL);
       set_imm(r, next8(c));
       return set_op(r, op == 0xa4 ? OP_SHLD : OP_SHRD);
-    case 0xae: return group15(c, v, r);
+    case 0xae:
+      return group15(c, v, r);
     case 0xaf:
       fetch_modrm(c);
       reg_operand(c, v, r, osize);
@@ -252,12 +379,18 @@ export function decode_two_byte(c: u32, v: u32, r: u32): void {
       reg_operand(c, v, r, osize);
       rm_operand(c, v, r, op & 1, READ);
       set_size(r, osize);
-      return set_op(r, (op < 0xb8 ? (op & 1 ? OP_MOVZX16 : OP_MOVZX8) : op & 1 ? OP_MOVSX16 : OP_MOVSX8) + osize);
+      return set_op(
+        r,
+        (op < 0xb8 ? (op & 1 ? OP_MOVZX16 : OP_MOVZX8) : op & 1 ? OP_MOVSX16 : OP_MOVSX8) + osize,
+      );
     case 0xb8:
       fetch_modrm(c);
       if ((prefixes & RF_REP) == 0) return undefined_opcode(c, r);
       return reg_from_rm(c, v, r, OP_POPCNT);
-    case 0xb9: fetch_modrm(c); rm_operand(c, v, r, osize, ADDRESS); return undefined_opcode(c, r); // UD1
+    case 0xb9:
+      fetch_modrm(c);
+      rm_operand(c, v, r, osize, ADDRESS);
+      return undefined_opcode(c, r); // UD1
     case 0xba: {
       fetch_modrm(c);
       const kind = modrm_op(c);
@@ -305,6 +438,7 @@ export function decode_two_byte(c: u32, v: u32, r: u32): void {
       store<u32>(c + C_LOCKABLE, 1);
       return set_op(r, wide ? OP_CMPXCHG16B : OP_CMPXCHG8B);
     }
-    default: undefined_opcode(c, r);
+    default:
+      undefined_opcode(c, r);
   }
 }

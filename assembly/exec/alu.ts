@@ -1,5 +1,18 @@
 // The eight ALU operations, INC, DEC and NEG on operands of any width; flags stay lazy. Inlined into the dispatcher.
-import { LF_ADC, LF_ADD, LF_DEC, LF_INC, LF_LOGIC, LF_SBB, LF_SUB, V_LF_A, V_LF_B, V_LF_CF, V_LF_KIND, V_LF_RES } from '../abi/vcpu_page';
+import {
+  LF_ADC,
+  LF_ADD,
+  LF_DEC,
+  LF_INC,
+  LF_LOGIC,
+  LF_SBB,
+  LF_SUB,
+  V_LF_A,
+  V_LF_B,
+  V_LF_CF,
+  V_LF_KIND,
+  V_LF_RES,
+} from '../abi/vcpu_page';
 import { get_cf } from '../cpu/flags';
 
 /** Writes a register operand: 32 bits clear the upper half. */

@@ -1,7 +1,20 @@
 // Decimal adjustment, single flags, LAHF and SAHF, SALC, XLAT.
-import { FLOW_FAULT, FLOW_NEXT, RF_ASIZE_SHIFT, R_FLAGS, R_IMM, R_SEG } from '../abi/insn';
+import { FLOW_FAULT, FLOW_NEXT, R_FLAGS, R_IMM, R_SEG, RF_ASIZE_SHIFT } from '../abi/insn';
 import {
-  OP_AAA, OP_AAD, OP_AAM, OP_AAS, OP_CLC, OP_CLD, OP_CMC, OP_DAA, OP_DAS, OP_LAHF, OP_SAHF, OP_SALC, OP_STC, OP_STD,
+  OP_AAA,
+  OP_AAD,
+  OP_AAM,
+  OP_AAS,
+  OP_CLC,
+  OP_CLD,
+  OP_CMC,
+  OP_DAA,
+  OP_DAS,
+  OP_LAHF,
+  OP_SAHF,
+  OP_SALC,
+  OP_STC,
+  OP_STD,
 } from '../abi/ops';
 import { V_GPR, V_RFLAGS } from '../abi/vcpu_page';
 import { DE, FLAG_AF, FLAG_CF, FLAG_DF, FLAG_OF, FLAG_PF, FLAG_SF, FLAG_ZF, RAX, RBX } from '../abi/x86';
@@ -26,7 +39,7 @@ function decimal(v: u32, subtract: bool): void {
   let af: u32 = 0;
   if ((old & 15) > 9 || get_af(v)) {
     al = subtract ? al - 6 : al + 6;
-    cf = old_cf | (subtract ? (old < 6) as u32 : (al > 0xff) as u32);
+    cf = old_cf | (subtract ? ((old < 6) as u32) : ((al > 0xff) as u32));
     af = 1;
   }
   if (old > 0x99 || old_cf) {
@@ -69,10 +82,18 @@ function xlat(v: u32, r: u32): u32 {
 
 export function exec_bcd(v: u32, r: u32, op: u32, rm: u32): u32 {
   switch (op - OP_DAA) {
-    case OP_DAA - OP_DAA: decimal(v, false); break;
-    case OP_DAS - OP_DAA: decimal(v, true); break;
-    case OP_AAA - OP_DAA: ascii(v, false); break;
-    case OP_AAS - OP_DAA: ascii(v, true); break;
+    case OP_DAA - OP_DAA:
+      decimal(v, false);
+      break;
+    case OP_DAS - OP_DAA:
+      decimal(v, true);
+      break;
+    case OP_AAA - OP_DAA:
+      ascii(v, false);
+      break;
+    case OP_AAS - OP_DAA:
+      ascii(v, true);
+      break;
     case OP_AAM - OP_DAA: {
       const base = load<u32>(r + R_IMM) & 0xff;
       if (base == 0) return raise(v, DE);
@@ -83,22 +104,40 @@ export function exec_bcd(v: u32, r: u32, op: u32, rm: u32): u32 {
       break;
     }
     case OP_AAD - OP_DAA:
-      store<u16>(v + AL, ((load<u8>(v + AL) as u32) + (load<u8>(v + AH) as u32) * load<u32>(r + R_IMM)) as u16 & 0xff);
+      store<u16>(
+        v + AL,
+        ((load<u8>(v + AL) as u32) + (load<u8>(v + AH) as u32) * load<u32>(r + R_IMM)) as u16 & 0xff,
+      );
       result_al(v, 0, 0);
       break;
-    case OP_CLC - OP_DAA: set_arith(v, arith_flags(v) & ~FLAG_CF); break;
-    case OP_STC - OP_DAA: set_arith(v, arith_flags(v) | FLAG_CF); break;
-    case OP_CMC - OP_DAA: set_arith(v, arith_flags(v) ^ FLAG_CF); break;
-    case OP_CLD - OP_DAA: set_direction(v, false); break;
-    case OP_STD - OP_DAA: set_direction(v, true); break;
-    case OP_LAHF - OP_DAA: store<u8>(v + AH, get_flags(v) as u8); break;
+    case OP_CLC - OP_DAA:
+      set_arith(v, arith_flags(v) & ~FLAG_CF);
+      break;
+    case OP_STC - OP_DAA:
+      set_arith(v, arith_flags(v) | FLAG_CF);
+      break;
+    case OP_CMC - OP_DAA:
+      set_arith(v, arith_flags(v) ^ FLAG_CF);
+      break;
+    case OP_CLD - OP_DAA:
+      set_direction(v, false);
+      break;
+    case OP_STD - OP_DAA:
+      set_direction(v, true);
+      break;
+    case OP_LAHF - OP_DAA:
+      store<u8>(v + AH, get_flags(v) as u8);
+      break;
     case OP_SAHF - OP_DAA: {
       const bits = FLAG_SF | FLAG_ZF | FLAG_AF | FLAG_PF | FLAG_CF;
       set_arith(v, (arith_flags(v) & FLAG_OF) | ((load<u8>(v + AH) as u32) & bits));
       break;
     }
-    case OP_SALC - OP_DAA: store<u8>(v + AL, get_cf(v) ? 0xff : 0); break;
-    default: return xlat(v, r);
+    case OP_SALC - OP_DAA:
+      store<u8>(v + AL, get_cf(v) ? 0xff : 0);
+      break;
+    default:
+      return xlat(v, r);
   }
   return FLOW_NEXT;
 }

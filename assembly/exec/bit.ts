@@ -1,15 +1,62 @@
 // Bits of general registers: BT and its kin, scans and counts, BSWAP, MOVBE, CRC32, ADCX and ADOX, BMI1 and BMI2.
-import { AM_NONE, FLOW_FAULT, FLOW_NEXT, FLOW_RESTART, RF_LOCK, RF_MEMORY, R_AM, R_FLAGS, R_IMM, R_REG, R_RM, R_SEG, R_SPAN } from '../abi/insn';
 import {
-  OP_ADCX, OP_ANDN, OP_BEXTR, OP_BLSI, OP_BLSMSK, OP_BLSR, OP_BSF, OP_BSR, OP_BSWAP, OP_BT_I, OP_BT_R, OP_BZHI, OP_CRC32, OP_LZCNT, OP_MOVBE_LOAD,
-  OP_MOVBE_STORE, OP_PDEP, OP_PEXT, OP_POPCNT, OP_RORX, OP_SARX, OP_SHLX, OP_SHRX, OP_TZCNT,
-} from '../abi/ops';
+  AM_NONE,
+  FLOW_FAULT,
+  FLOW_NEXT,
+  FLOW_RESTART,
+  R_AM,
+  R_FLAGS,
+  R_IMM,
+  R_REG,
+  R_RM,
+  R_SEG,
+  R_SPAN,
+  RF_LOCK,
+  RF_MEMORY,
+} from '../abi/insn';
 import { TLB_READ, TLB_WRITE } from '../abi/map';
+import {
+  OP_ADCX,
+  OP_ANDN,
+  OP_BEXTR,
+  OP_BLSI,
+  OP_BLSMSK,
+  OP_BLSR,
+  OP_BSF,
+  OP_BSR,
+  OP_BSWAP,
+  OP_BT_I,
+  OP_BT_R,
+  OP_BZHI,
+  OP_CRC32,
+  OP_LZCNT,
+  OP_MOVBE_LOAD,
+  OP_MOVBE_STORE,
+  OP_PDEP,
+  OP_PEXT,
+  OP_POPCNT,
+  OP_RORX,
+  OP_SARX,
+  OP_SHLX,
+  OP_SHRX,
+  OP_TZCNT,
+} from '../abi/ops';
 import { V_GPR } from '../abi/vcpu_page';
 import { FLAG_CF, FLAG_OF, FLAG_ZF } from '../abi/x86';
 import { arith_flags, get_flags, lazy_result, set_arith } from '../cpu/flags';
 import {
-  effective_address, finish_store, read_reg, read_reg_signed, read_rm, read_signed, size_of, write_memory, write_reg, write_register, write_rm, read_sized,
+  effective_address,
+  finish_store,
+  read_reg,
+  read_reg_signed,
+  read_rm,
+  read_signed,
+  read_sized,
+  size_of,
+  write_memory,
+  write_reg,
+  write_register,
+  write_rm,
 } from '../cpu/operands';
 import { translate } from '../memory/access';
 import { exclusive_begin, exclusive_end } from '../memory/requests';
@@ -60,7 +107,7 @@ function bit_register(v: u32, r: u32, rm: u32, kind: u32): u32 {
     return FLOW_NEXT;
   }
   const bit = (1 as u64) << n;
-  if ((load<u16>(r + R_FLAGS) & RF_LOCK) && (p & (bytes - 1)) == 0) {
+  if (load<u16>(r + R_FLAGS) & RF_LOCK && (p & (bytes - 1)) == 0) {
     const old = locked_bit(p + ((n >> 3) as u32), (1 as u32) << ((n as u32) & 7), kind);
     set_carry(v, ((old >> (n & 7)) & 1) as u32);
     return finish_store(v);
@@ -205,9 +252,15 @@ function bmi(v: u32, r: u32, op: u32, rm: u32): u32 {
       res = n ? (source >> n) | (source << (bits - n)) : source;
       break;
     }
-    case OP_SARX - OP_ANDN: res = (((source as i64) << shift) >> shift >> (other & (bits - 1))) as u64; break;
-    case OP_SHLX - OP_ANDN: res = source << (other & (bits - 1)); break;
-    default: res = source >> (other & (bits - 1)); break;
+    case OP_SARX - OP_ANDN:
+      res = ((((source as i64) << shift) >> shift) >> (other & (bits - 1))) as u64;
+      break;
+    case OP_SHLX - OP_ANDN:
+      res = source << (other & (bits - 1));
+      break;
+    default:
+      res = source >> (other & (bits - 1));
+      break;
   }
   write_reg(r, res & mask);
   return FLOW_NEXT;
@@ -219,31 +272,47 @@ export function exec_bit(v: u32, r: u32, op: u32, rm: u32): u32 {
     case 0:
     case 1:
     case 2:
-    case 3: return bit_immediate(v, r, rm, op - OP_BT_I);
+    case 3:
+      return bit_immediate(v, r, rm, op - OP_BT_I);
     case 4:
     case 5:
     case 6:
-    case 7: return bit_register(v, r, rm, op - OP_BT_R);
+    case 7:
+      return bit_register(v, r, rm, op - OP_BT_R);
     case OP_BSF - OP_BT_I:
-    case OP_BSR - OP_BT_I: return scan(v, r, rm, op);
+    case OP_BSR - OP_BT_I:
+      return scan(v, r, rm, op);
     case OP_TZCNT - OP_BT_I:
     case OP_LZCNT - OP_BT_I:
-    case OP_POPCNT - OP_BT_I: return count(v, r, rm, op);
+    case OP_POPCNT - OP_BT_I:
+      return count(v, r, rm, op);
     case OP_BSWAP - OP_BT_I: {
       const size = size_of(r);
       // BSWAP of a 16-bit register gives 0 on the processors that are at hand.
       write_reg(r, size == 1 ? 0 : swapped(read_reg(r), size));
       return FLOW_NEXT;
     }
-    case OP_MOVBE_LOAD - OP_BT_I: write_reg(r, swapped(read_rm(v, r, rm), size_of(r))); return FLOW_NEXT;
-    case OP_MOVBE_STORE - OP_BT_I: return write_rm(v, r, rm, swapped(read_reg(r), size_of(r)));
+    case OP_MOVBE_LOAD - OP_BT_I:
+      write_reg(r, swapped(read_rm(v, r, rm), size_of(r)));
+      return FLOW_NEXT;
+    case OP_MOVBE_STORE - OP_BT_I:
+      return write_rm(v, r, rm, swapped(read_reg(r), size_of(r)));
     case OP_CRC32 - OP_BT_I: {
       const bytes: u32 = (load<u8>(r + R_SPAN) as u32) + 1;
-      const data = bytes == 8 ? load<u64>(rm) : bytes == 4 ? (load<u32>(rm) as u64) : bytes == 2 ? (load<u16>(rm) as u64) : (load<u8>(rm) as u64);
+      const data =
+        bytes == 8
+          ? load<u64>(rm)
+          : bytes == 4
+            ? (load<u32>(rm) as u64)
+            : bytes == 2
+              ? (load<u16>(rm) as u64)
+              : (load<u8>(rm) as u64);
       store<u64>(load<u32>(r + R_REG), crc32c(load<u32>(load<u32>(r + R_REG)), data, bytes) as u64);
       return FLOW_NEXT;
     }
-    case OP_ADCX - OP_BT_I: return add_carry(v, r, rm, FLAG_CF);
-    default: return add_carry(v, r, rm, FLAG_OF);
+    case OP_ADCX - OP_BT_I:
+      return add_carry(v, r, rm, FLAG_CF);
+    default:
+      return add_carry(v, r, rm, FLAG_OF);
   }
 }

@@ -1,7 +1,26 @@
 // Near branches in their general form: 16-bit operand sizes, code limits, LOOP and JCXZ. The hot forms are in dispatch.ts.
-import { FLOW_BRANCH, FLOW_FAULT, FLOW_NEXT, FLOW_STOP, RF_ASIZE_SHIFT, R_DISP, R_FLAGS, R_IMM, R_SEG } from '../abi/insn';
 import {
-  OP_CALL_NEAR, OP_CALL_NEAR_RM, OP_JCC_NEAR, OP_JCXZ, OP_JMP_NEAR, OP_JMP_NEAR_RM, OP_LOOP, OP_LOOPE, OP_LOOPNE, OP_RET_NEAR,
+  FLOW_BRANCH,
+  FLOW_FAULT,
+  FLOW_NEXT,
+  FLOW_STOP,
+  R_DISP,
+  R_FLAGS,
+  R_IMM,
+  R_SEG,
+  RF_ASIZE_SHIFT,
+} from '../abi/insn';
+import {
+  OP_CALL_NEAR,
+  OP_CALL_NEAR_RM,
+  OP_JCC_NEAR,
+  OP_JCXZ,
+  OP_JMP_NEAR,
+  OP_JMP_NEAR_RM,
+  OP_LOOP,
+  OP_LOOPE,
+  OP_LOOPNE,
+  OP_RET_NEAR,
 } from '../abi/ops';
 import { CS, MODE_64, MODE_SIZE, SEG_LIMIT, V_GPR, V_MODE, V_RIP } from '../abi/vcpu_page';
 import { GP, RCX } from '../abi/x86';
@@ -81,13 +100,21 @@ function loop(v: u32, r: u32, op: u32): u32 {
 
 export function exec_branch(v: u32, r: u32, op: u32, rm: u32): u32 {
   switch (op - OP_CALL_NEAR) {
-    case OP_CALL_NEAR - OP_CALL_NEAR: return call(v, r, next_rip(v, r) + (load<i32>(r + R_DISP) as i64 as u64));
-    case OP_RET_NEAR - OP_CALL_NEAR: return ret(v, r);
-    case OP_CALL_NEAR_RM - OP_CALL_NEAR: return call(v, r, read_sized(rm, size_of(r)));
-    case OP_JMP_NEAR_RM - OP_CALL_NEAR: return jump(v, read_sized(rm, size_of(r)), size_of(r));
-    case OP_JCXZ - OP_CALL_NEAR: return counter(v, r) == 0 ? relative(v, r) : FLOW_STOP;
-    case OP_JMP_NEAR - OP_CALL_NEAR: return relative(v, r);
-    case OP_JCC_NEAR - OP_CALL_NEAR: return condition(v, load<u8>(r + R_SEG)) ? relative(v, r) : FLOW_STOP;
-    default: return loop(v, r, op);
+    case OP_CALL_NEAR - OP_CALL_NEAR:
+      return call(v, r, next_rip(v, r) + (load<i32>(r + R_DISP) as i64 as u64));
+    case OP_RET_NEAR - OP_CALL_NEAR:
+      return ret(v, r);
+    case OP_CALL_NEAR_RM - OP_CALL_NEAR:
+      return call(v, r, read_sized(rm, size_of(r)));
+    case OP_JMP_NEAR_RM - OP_CALL_NEAR:
+      return jump(v, read_sized(rm, size_of(r)), size_of(r));
+    case OP_JCXZ - OP_CALL_NEAR:
+      return counter(v, r) == 0 ? relative(v, r) : FLOW_STOP;
+    case OP_JMP_NEAR - OP_CALL_NEAR:
+      return relative(v, r);
+    case OP_JCC_NEAR - OP_CALL_NEAR:
+      return condition(v, load<u8>(r + R_SEG)) ? relative(v, r) : FLOW_STOP;
+    default:
+      return loop(v, r, op);
   }
 }

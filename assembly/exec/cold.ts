@@ -16,23 +16,36 @@ import { exec_string } from './string';
 /** Executes a record of a family; returns FLOW_*. */
 export function exec_cold(v: u32, r: u32, op: u32, rm: u32): u32 {
   switch ((op >> 4) - 0x10) {
-    case 0: return exec_shift(v, r, op, rm);
-    case 1: return exec_muldiv(v, r, op, rm);
+    case 0:
+      return exec_shift(v, r, op, rm);
+    case 1:
+      return exec_muldiv(v, r, op, rm);
     case 2:
-    case 3: return exec_bit(v, r, op, rm);
-    case 4: return exec_bcd(v, r, op, rm);
-    case 6: return exec_string(v, r, op, rm);
+    case 3:
+      return exec_bit(v, r, op, rm);
+    case 4:
+      return exec_bcd(v, r, op, rm);
+    case 6:
+      return exec_string(v, r, op, rm);
     case 7:
-    case 8: return exec_locked(v, r, op, rm);
-    case 9: return exec_stack(v, r, op, rm);
-    case 10: return exec_branch(v, r, op, rm);
+    case 8:
+      return exec_locked(v, r, op, rm);
+    case 9:
+      return exec_stack(v, r, op, rm);
+    case 10:
+      return exec_branch(v, r, op, rm);
     case 12:
-    case 13: return exec_far(v, r, op, rm);
+    case 13:
+      return exec_far(v, r, op, rm);
     case 16:
     case 17:
-    case 18: return exec_control(v, r, op, rm);
-    case 19: return exec_msr(v, r, op, rm);
-    case 20: return exec_io(v, r, op, rm);
-    default: return exec_fpu(v, r, op, rm);
+    case 18:
+      return exec_control(v, r, op, rm);
+    case 19:
+      return exec_msr(v, r, op, rm);
+    case 20:
+      return exec_io(v, r, op, rm);
+    default:
+      return exec_fpu(v, r, op, rm);
   }
 }

@@ -1,24 +1,120 @@
 // The dispatcher: executes the records of a block and runs on into the blocks that are linked to it. The operations that
 // programs are mostly made of are here; the rest is a call into their family (cold.ts).
 import {
-  AM_32, AM_64, AM_64_SEG, AM_NONE, AM_RIP, AM_MOFFS, BLOCK_HEADER, B_COUNT, B_HVA, FLOW_BRANCH, FLOW_EXIT, FLOW_EXIT_BRANCH, FLOW_FAULT,
-  FLOW_NEXT, FLOW_STOP, RECORD_SIZE, RF_RMW, R_AM, R_BASE, R_DISP, R_FLAGS, R_IMM, R_INDEX, R_LEN, R_LINK_NEXT, R_LINK_TAKEN, R_OFF, R_OP, R_REG, R_RM,
-  R_SCALE, R_SEG, R_SPAN, R_TAG,
+  AM_32,
+  AM_64,
+  AM_64_SEG,
+  AM_MOFFS,
+  AM_NONE,
+  AM_RIP,
+  B_COUNT,
+  B_HVA,
+  BLOCK_HEADER,
+  FLOW_BRANCH,
+  FLOW_EXIT,
+  FLOW_EXIT_BRANCH,
+  FLOW_FAULT,
+  FLOW_NEXT,
+  FLOW_STOP,
+  R_AM,
+  R_BASE,
+  R_DISP,
+  R_FLAGS,
+  R_IMM,
+  R_INDEX,
+  R_LEN,
+  R_LINK_NEXT,
+  R_LINK_TAKEN,
+  R_OFF,
+  R_OP,
+  R_REG,
+  R_RM,
+  R_SCALE,
+  R_SEG,
+  R_SPAN,
+  R_TAG,
+  RECORD_SIZE,
+  RF_RMW,
 } from '../abi/insn';
 import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_READ, TLB_WRITE } from '../abi/map';
 import {
-  OP_ALU, OP_ALU_LOAD, OP_CALL, OP_CALL_RM, OP_CBW, OP_CDQ, OP_CMOV, OP_DEC, OP_END, OP_IMUL_32, OP_IMUL_64, OP_INC, OP_JCC, OP_JMP, OP_JMP_RM,
-  OP_LEA_32, OP_LEA_64, OP_LEA_GENERIC, OP_MOVSX16, OP_MOVSX8, OP_MOVSXD, OP_MOVZX16, OP_MOVZX8, OP_MOV_LOAD, OP_MOV_STORE, OP_MOV_TO_REG, OP_NEG, OP_NOP,
-  OP_NOT, OP_POP_R, OP_PUSH_R, OP_RET, OP_SAR_R32, OP_SAR_R64, OP_SETCC, OP_SHL_R32, OP_SHL_R64, OP_SHR_R32, OP_SHR_R64, OP_TEST, OP_XCHG_R,
+  OP_ALU,
+  OP_ALU_LOAD,
+  OP_CALL,
+  OP_CALL_RM,
+  OP_CBW,
+  OP_CDQ,
+  OP_CMOV,
+  OP_DEC,
+  OP_END,
+  OP_IMUL_32,
+  OP_IMUL_64,
+  OP_INC,
+  OP_JCC,
+  OP_JMP,
+  OP_JMP_RM,
+  OP_LEA_32,
+  OP_LEA_64,
+  OP_LEA_GENERIC,
+  OP_MOV_LOAD,
+  OP_MOV_STORE,
+  OP_MOV_TO_REG,
+  OP_MOVSX8,
+  OP_MOVSX16,
+  OP_MOVSXD,
+  OP_MOVZX8,
+  OP_MOVZX16,
+  OP_NEG,
+  OP_NOP,
+  OP_NOT,
+  OP_POP_R,
+  OP_PUSH_R,
+  OP_RET,
+  OP_SAR_R32,
+  OP_SAR_R64,
+  OP_SETCC,
+  OP_SHL_R32,
+  OP_SHL_R64,
+  OP_SHR_R32,
+  OP_SHR_R64,
+  OP_TEST,
+  OP_XCHG_R,
 } from '../abi/ops';
 import {
-  GS, LF_SUB, MODE_64, MODE_SIZE, SEG_BASE, SEG_STRIDE, SS, V_BUDGET, V_CURRENT_RECORD, V_GPR, V_ICOUNT, V_LEAVE, V_LF_A, V_LF_B, V_LF_KIND, V_LF_RES, V_MODE,
-  V_REQUESTS, V_RIP, V_SEGS, V_TLB,
+  GS,
+  LF_SUB,
+  MODE_64,
+  MODE_SIZE,
+  SEG_BASE,
+  SEG_STRIDE,
+  SS,
+  V_BUDGET,
+  V_CURRENT_RECORD,
+  V_GPR,
+  V_ICOUNT,
+  V_LEAVE,
+  V_LF_A,
+  V_LF_B,
+  V_LF_KIND,
+  V_LF_RES,
+  V_MODE,
+  V_REQUESTS,
+  V_RIP,
+  V_SEGS,
+  V_TLB,
 } from '../abi/vcpu_page';
 import { GP, RAX, RDX, RSP } from '../abi/x86';
 import { condition, lazy_result, lazy_sub } from '../cpu/flags';
 import {
-  effective_address, finish_store, generic_operand, next_rip, read_signed, rip_of, size_of, write_rm, wrap_rip,
+  effective_address,
+  finish_store,
+  generic_operand,
+  next_rip,
+  read_signed,
+  rip_of,
+  size_of,
+  wrap_rip,
+  write_rm,
 } from '../cpu/operands';
 import { access_rights, access_slow, translate } from '../memory/access';
 import { raise_code } from '../state/fault';
@@ -68,7 +164,10 @@ function follow(v: u32, r: u32, first: u32, target: u64, link: u32): u32 {
 
 /** A relative branch's target. */
 function target_of(v: u32, r: u32): u64 {
-  return wrap_rip(v, load<u64>(v + V_RIP) + load<u16>(r + R_OFF) + load<u8>(r + R_LEN) + (load<i32>(r + R_DISP) as i64 as u64));
+  return wrap_rip(
+    v,
+    load<u64>(v + V_RIP) + load<u16>(r + R_OFF) + load<u8>(r + R_LEN) + (load<i32>(r + R_DISP) as i64 as u64),
+  );
 }
 
 /** Linear address of the stack in 64-bit or flat code after adding `delta`; writes nothing. */
@@ -118,7 +217,10 @@ export function exec_block(v: u32, b: u32): u32 {
     } else {
       let la: u64;
       if (am <= AM_64_SEG) {
-        la = load<u64>(v + load<u16>(r + R_BASE)) + (load<u64>(v + load<u16>(r + R_INDEX)) << load<u8>(r + R_SCALE)) + (load<i32>(r + R_DISP) as i64 as u64);
+        la =
+          load<u64>(v + load<u16>(r + R_BASE)) +
+          (load<u64>(v + load<u16>(r + R_INDEX)) << load<u8>(r + R_SCALE)) +
+          (load<i32>(r + R_DISP) as i64 as u64);
         if (am == AM_32) la &= 0xffffffff;
         else if (am == AM_64_SEG) la += load<u64>(v + V_SEGS + load<u8>(r + R_SEG) * SEG_STRIDE + SEG_BASE);
       } else if (am == AM_RIP) {
@@ -136,159 +238,687 @@ export function exec_block(v: u32, b: u32): u32 {
         if (((la + span) & ~0xfff) == load<u64>(e + tag)) {
           rm = (la as u32) + load<u32>(e + TLB_ADDEND);
         } else {
-          rm = access_slow(v, table, la, tag, span, load<u8>(r + R_SEG), (load<u16>(r + R_FLAGS) & RF_RMW) != 0, access_rights(v));
+          rm = access_slow(
+            v,
+            table,
+            la,
+            tag,
+            span,
+            load<u8>(r + R_SEG),
+            (load<u16>(r + R_FLAGS) & RF_RMW) != 0,
+            access_rights(v),
+          );
           if (rm == 0) return leave(v, r, first, FLOW_FAULT);
         }
       }
     }
     switch (op) {
-      case OP_ALU + 0: put<i8>(rm, Alu.add<i8>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 1: store<i8>(rm, Alu.add<i8>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 2: put<i16>(rm, Alu.add<i16>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 3: store<i16>(rm, Alu.add<i16>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 4: put<i32>(rm, Alu.add<i32>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 5: store<i32>(rm, Alu.add<i32>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 6: put<i64>(rm, Alu.add<i64>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 7: store<i64>(rm, Alu.add<i64>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 8: put<i8>(rm, Alu.or<i8>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 9: store<i8>(rm, Alu.or<i8>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 10: put<i16>(rm, Alu.or<i16>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 11: store<i16>(rm, Alu.or<i16>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 12: put<i32>(rm, Alu.or<i32>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 13: store<i32>(rm, Alu.or<i32>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 14: put<i64>(rm, Alu.or<i64>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 15: store<i64>(rm, Alu.or<i64>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 16: put<i8>(rm, Alu.adc<i8>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 17: store<i8>(rm, Alu.adc<i8>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 18: put<i16>(rm, Alu.adc<i16>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 19: store<i16>(rm, Alu.adc<i16>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 20: put<i32>(rm, Alu.adc<i32>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 21: store<i32>(rm, Alu.adc<i32>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 22: put<i64>(rm, Alu.adc<i64>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 23: store<i64>(rm, Alu.adc<i64>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 24: put<i8>(rm, Alu.sbb<i8>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 25: store<i8>(rm, Alu.sbb<i8>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 26: put<i16>(rm, Alu.sbb<i16>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 27: store<i16>(rm, Alu.sbb<i16>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 28: put<i32>(rm, Alu.sbb<i32>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 29: store<i32>(rm, Alu.sbb<i32>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 30: put<i64>(rm, Alu.sbb<i64>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 31: store<i64>(rm, Alu.sbb<i64>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 32: put<i8>(rm, Alu.and<i8>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 33: store<i8>(rm, Alu.and<i8>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 34: put<i16>(rm, Alu.and<i16>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 35: store<i16>(rm, Alu.and<i16>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 36: put<i32>(rm, Alu.and<i32>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 37: store<i32>(rm, Alu.and<i32>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 38: put<i64>(rm, Alu.and<i64>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 39: store<i64>(rm, Alu.and<i64>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 40: put<i8>(rm, Alu.sub<i8>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 41: store<i8>(rm, Alu.sub<i8>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 42: put<i16>(rm, Alu.sub<i16>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 43: store<i16>(rm, Alu.sub<i16>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 44: put<i32>(rm, Alu.sub<i32>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 45: store<i32>(rm, Alu.sub<i32>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 46: put<i64>(rm, Alu.sub<i64>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 47: store<i64>(rm, Alu.sub<i64>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 48: put<i8>(rm, Alu.xor<i8>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 49: store<i8>(rm, Alu.xor<i8>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 50: put<i16>(rm, Alu.xor<i16>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 51: store<i16>(rm, Alu.xor<i16>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 52: put<i32>(rm, Alu.xor<i32>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 53: store<i32>(rm, Alu.xor<i32>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_ALU + 54: put<i64>(rm, Alu.xor<i64>(v, rm, load<u32>(r + R_REG))); break;
-      case OP_ALU + 55: store<i64>(rm, Alu.xor<i64>(v, rm, load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
+      case OP_ALU + 0:
+        put<i8>(rm, Alu.add<i8>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 1:
+        store<i8>(rm, Alu.add<i8>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 2:
+        put<i16>(rm, Alu.add<i16>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 3:
+        store<i16>(rm, Alu.add<i16>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 4:
+        put<i32>(rm, Alu.add<i32>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 5:
+        store<i32>(rm, Alu.add<i32>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 6:
+        put<i64>(rm, Alu.add<i64>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 7:
+        store<i64>(rm, Alu.add<i64>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 8:
+        put<i8>(rm, Alu.or<i8>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 9:
+        store<i8>(rm, Alu.or<i8>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 10:
+        put<i16>(rm, Alu.or<i16>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 11:
+        store<i16>(rm, Alu.or<i16>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 12:
+        put<i32>(rm, Alu.or<i32>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 13:
+        store<i32>(rm, Alu.or<i32>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 14:
+        put<i64>(rm, Alu.or<i64>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 15:
+        store<i64>(rm, Alu.or<i64>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 16:
+        put<i8>(rm, Alu.adc<i8>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 17:
+        store<i8>(rm, Alu.adc<i8>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 18:
+        put<i16>(rm, Alu.adc<i16>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 19:
+        store<i16>(rm, Alu.adc<i16>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 20:
+        put<i32>(rm, Alu.adc<i32>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 21:
+        store<i32>(rm, Alu.adc<i32>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 22:
+        put<i64>(rm, Alu.adc<i64>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 23:
+        store<i64>(rm, Alu.adc<i64>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 24:
+        put<i8>(rm, Alu.sbb<i8>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 25:
+        store<i8>(rm, Alu.sbb<i8>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 26:
+        put<i16>(rm, Alu.sbb<i16>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 27:
+        store<i16>(rm, Alu.sbb<i16>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 28:
+        put<i32>(rm, Alu.sbb<i32>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 29:
+        store<i32>(rm, Alu.sbb<i32>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 30:
+        put<i64>(rm, Alu.sbb<i64>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 31:
+        store<i64>(rm, Alu.sbb<i64>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 32:
+        put<i8>(rm, Alu.and<i8>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 33:
+        store<i8>(rm, Alu.and<i8>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 34:
+        put<i16>(rm, Alu.and<i16>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 35:
+        store<i16>(rm, Alu.and<i16>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 36:
+        put<i32>(rm, Alu.and<i32>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 37:
+        store<i32>(rm, Alu.and<i32>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 38:
+        put<i64>(rm, Alu.and<i64>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 39:
+        store<i64>(rm, Alu.and<i64>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 40:
+        put<i8>(rm, Alu.sub<i8>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 41:
+        store<i8>(rm, Alu.sub<i8>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 42:
+        put<i16>(rm, Alu.sub<i16>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 43:
+        store<i16>(rm, Alu.sub<i16>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 44:
+        put<i32>(rm, Alu.sub<i32>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 45:
+        store<i32>(rm, Alu.sub<i32>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 46:
+        put<i64>(rm, Alu.sub<i64>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 47:
+        store<i64>(rm, Alu.sub<i64>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 48:
+        put<i8>(rm, Alu.xor<i8>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 49:
+        store<i8>(rm, Alu.xor<i8>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 50:
+        put<i16>(rm, Alu.xor<i16>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 51:
+        store<i16>(rm, Alu.xor<i16>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 52:
+        put<i32>(rm, Alu.xor<i32>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 53:
+        store<i32>(rm, Alu.xor<i32>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_ALU + 54:
+        put<i64>(rm, Alu.xor<i64>(v, rm, load<u32>(r + R_REG)));
+        break;
+      case OP_ALU + 55:
+        store<i64>(rm, Alu.xor<i64>(v, rm, load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
       case OP_ALU + 56:
-      case OP_ALU + 57: Alu.sub<i8>(v, rm, load<u32>(r + R_REG)); break;
+      case OP_ALU + 57:
+        Alu.sub<i8>(v, rm, load<u32>(r + R_REG));
+        break;
       case OP_ALU + 58:
-      case OP_ALU + 59: Alu.sub<i16>(v, rm, load<u32>(r + R_REG)); break;
+      case OP_ALU + 59:
+        Alu.sub<i16>(v, rm, load<u32>(r + R_REG));
+        break;
       case OP_ALU + 60:
-      case OP_ALU + 61: Alu.sub<i32>(v, rm, load<u32>(r + R_REG)); break;
+      case OP_ALU + 61:
+        Alu.sub<i32>(v, rm, load<u32>(r + R_REG));
+        break;
       case OP_ALU + 62:
-      case OP_ALU + 63: Alu.sub<i64>(v, rm, load<u32>(r + R_REG)); break;
-      case OP_ALU_LOAD + 0: { const d = load<u32>(r + R_REG); put<i8>(d, Alu.add<i8>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 1: { const d = load<u32>(r + R_REG); put<i16>(d, Alu.add<i16>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 2: { const d = load<u32>(r + R_REG); put<i32>(d, Alu.add<i32>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 3: { const d = load<u32>(r + R_REG); put<i64>(d, Alu.add<i64>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 4: { const d = load<u32>(r + R_REG); put<i8>(d, Alu.or<i8>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 5: { const d = load<u32>(r + R_REG); put<i16>(d, Alu.or<i16>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 6: { const d = load<u32>(r + R_REG); put<i32>(d, Alu.or<i32>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 7: { const d = load<u32>(r + R_REG); put<i64>(d, Alu.or<i64>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 8: { const d = load<u32>(r + R_REG); put<i8>(d, Alu.adc<i8>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 9: { const d = load<u32>(r + R_REG); put<i16>(d, Alu.adc<i16>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 10: { const d = load<u32>(r + R_REG); put<i32>(d, Alu.adc<i32>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 11: { const d = load<u32>(r + R_REG); put<i64>(d, Alu.adc<i64>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 12: { const d = load<u32>(r + R_REG); put<i8>(d, Alu.sbb<i8>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 13: { const d = load<u32>(r + R_REG); put<i16>(d, Alu.sbb<i16>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 14: { const d = load<u32>(r + R_REG); put<i32>(d, Alu.sbb<i32>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 15: { const d = load<u32>(r + R_REG); put<i64>(d, Alu.sbb<i64>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 16: { const d = load<u32>(r + R_REG); put<i8>(d, Alu.and<i8>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 17: { const d = load<u32>(r + R_REG); put<i16>(d, Alu.and<i16>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 18: { const d = load<u32>(r + R_REG); put<i32>(d, Alu.and<i32>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 19: { const d = load<u32>(r + R_REG); put<i64>(d, Alu.and<i64>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 20: { const d = load<u32>(r + R_REG); put<i8>(d, Alu.sub<i8>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 21: { const d = load<u32>(r + R_REG); put<i16>(d, Alu.sub<i16>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 22: { const d = load<u32>(r + R_REG); put<i32>(d, Alu.sub<i32>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 23: { const d = load<u32>(r + R_REG); put<i64>(d, Alu.sub<i64>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 24: { const d = load<u32>(r + R_REG); put<i8>(d, Alu.xor<i8>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 25: { const d = load<u32>(r + R_REG); put<i16>(d, Alu.xor<i16>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 26: { const d = load<u32>(r + R_REG); put<i32>(d, Alu.xor<i32>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 27: { const d = load<u32>(r + R_REG); put<i64>(d, Alu.xor<i64>(v, d, rm)); break; }
-      case OP_ALU_LOAD + 28: Alu.sub<i8>(v, load<u32>(r + R_REG), rm); break;
-      case OP_ALU_LOAD + 29: Alu.sub<i16>(v, load<u32>(r + R_REG), rm); break;
-      case OP_ALU_LOAD + 30: Alu.sub<i32>(v, load<u32>(r + R_REG), rm); break;
-      case OP_ALU_LOAD + 31: Alu.sub<i64>(v, load<u32>(r + R_REG), rm); break;
-      case OP_TEST + 0: Alu.and<i8>(v, rm, load<u32>(r + R_REG)); break;
-      case OP_TEST + 1: Alu.and<i16>(v, rm, load<u32>(r + R_REG)); break;
-      case OP_TEST + 2: Alu.and<i32>(v, rm, load<u32>(r + R_REG)); break;
-      case OP_TEST + 3: Alu.and<i64>(v, rm, load<u32>(r + R_REG)); break;
-      case OP_MOV_TO_REG + 0: put<u8>(rm, load<u8>(load<u32>(r + R_REG))); break;
-      case OP_MOV_TO_REG + 1: put<u16>(rm, load<u16>(load<u32>(r + R_REG))); break;
-      case OP_MOV_TO_REG + 2: put<u32>(rm, load<u32>(load<u32>(r + R_REG))); break;
-      case OP_MOV_TO_REG + 3: put<u64>(rm, load<u64>(load<u32>(r + R_REG))); break;
-      case OP_MOV_STORE + 0: store<u8>(rm, load<u8>(load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_MOV_STORE + 1: store<u16>(rm, load<u16>(load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_MOV_STORE + 2: store<u32>(rm, load<u32>(load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_MOV_STORE + 3: store<u64>(rm, load<u64>(load<u32>(r + R_REG))); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_MOV_LOAD + 0: put<u8>(load<u32>(r + R_REG), load<u8>(rm)); break;
-      case OP_MOV_LOAD + 1: put<u16>(load<u32>(r + R_REG), load<u16>(rm)); break;
-      case OP_MOV_LOAD + 2: put<u32>(load<u32>(r + R_REG), load<u32>(rm)); break;
-      case OP_MOV_LOAD + 3: put<u64>(load<u32>(r + R_REG), load<u64>(rm)); break;
-      case OP_MOVZX8 + 1: put<u16>(load<u32>(r + R_REG), load<u8>(rm) as u16); break;
-      case OP_MOVZX8 + 2: put<u32>(load<u32>(r + R_REG), load<u8>(rm) as u32); break;
-      case OP_MOVZX8 + 3: put<u64>(load<u32>(r + R_REG), load<u8>(rm) as u64); break;
-      case OP_MOVZX16 + 1: put<u16>(load<u32>(r + R_REG), load<u16>(rm) as u16); break;
-      case OP_MOVZX16 + 2: put<u32>(load<u32>(r + R_REG), load<u16>(rm) as u32); break;
-      case OP_MOVZX16 + 3: put<u64>(load<u32>(r + R_REG), load<u16>(rm) as u64); break;
-      case OP_MOVSX8 + 1: put<u16>(load<u32>(r + R_REG), load<i8>(rm) as u16); break;
-      case OP_MOVSX8 + 2: put<u32>(load<u32>(r + R_REG), load<i8>(rm) as u32); break;
-      case OP_MOVSX8 + 3: put<u64>(load<u32>(r + R_REG), load<i8>(rm) as u64); break;
-      case OP_MOVSX16 + 1: put<u16>(load<u32>(r + R_REG), load<i16>(rm) as u16); break;
-      case OP_MOVSX16 + 2: put<u32>(load<u32>(r + R_REG), load<i16>(rm) as u32); break;
-      case OP_MOVSX16 + 3: put<u64>(load<u32>(r + R_REG), load<i16>(rm) as u64); break;
-      case OP_INC + 0: put<i8>(rm, Alu.inc<i8>(v, rm)); break;
-      case OP_INC + 1: store<i8>(rm, Alu.inc<i8>(v, rm)); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_INC + 2: put<i16>(rm, Alu.inc<i16>(v, rm)); break;
-      case OP_INC + 3: store<i16>(rm, Alu.inc<i16>(v, rm)); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_INC + 4: put<i32>(rm, Alu.inc<i32>(v, rm)); break;
-      case OP_INC + 5: store<i32>(rm, Alu.inc<i32>(v, rm)); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_INC + 6: put<i64>(rm, Alu.inc<i64>(v, rm)); break;
-      case OP_INC + 7: store<i64>(rm, Alu.inc<i64>(v, rm)); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_DEC + 0: put<i8>(rm, Alu.dec<i8>(v, rm)); break;
-      case OP_DEC + 1: store<i8>(rm, Alu.dec<i8>(v, rm)); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_DEC + 2: put<i16>(rm, Alu.dec<i16>(v, rm)); break;
-      case OP_DEC + 3: store<i16>(rm, Alu.dec<i16>(v, rm)); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_DEC + 4: put<i32>(rm, Alu.dec<i32>(v, rm)); break;
-      case OP_DEC + 5: store<i32>(rm, Alu.dec<i32>(v, rm)); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_DEC + 6: put<i64>(rm, Alu.dec<i64>(v, rm)); break;
-      case OP_DEC + 7: store<i64>(rm, Alu.dec<i64>(v, rm)); if (load<u32>(v + V_LEAVE)) { flow = finish_store(v); if (flow) return leave(v, r, first, flow); } break;
-      case OP_XCHG_R + 0: { const d = load<u32>(r + R_REG); const old = load<u8>(rm); put<u8>(rm, load<u8>(d)); put<u8>(d, old); break; }
-      case OP_XCHG_R + 1: { const d = load<u32>(r + R_REG); const old = load<u16>(rm); put<u16>(rm, load<u16>(d)); put<u16>(d, old); break; }
-      case OP_XCHG_R + 2: { const d = load<u32>(r + R_REG); const old = load<u32>(rm); put<u32>(rm, load<u32>(d)); put<u32>(d, old); break; }
-      case OP_XCHG_R + 3: { const d = load<u32>(r + R_REG); const old = load<u64>(rm); put<u64>(rm, load<u64>(d)); put<u64>(d, old); break; }
-      case OP_MOVSXD: store<i64>(load<u32>(r + R_REG), load<i32>(rm) as i64); break;
+      case OP_ALU + 63:
+        Alu.sub<i64>(v, rm, load<u32>(r + R_REG));
+        break;
+      case OP_ALU_LOAD + 0: {
+        const d = load<u32>(r + R_REG);
+        put<i8>(d, Alu.add<i8>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 1: {
+        const d = load<u32>(r + R_REG);
+        put<i16>(d, Alu.add<i16>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 2: {
+        const d = load<u32>(r + R_REG);
+        put<i32>(d, Alu.add<i32>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 3: {
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.add<i64>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 4: {
+        const d = load<u32>(r + R_REG);
+        put<i8>(d, Alu.or<i8>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 5: {
+        const d = load<u32>(r + R_REG);
+        put<i16>(d, Alu.or<i16>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 6: {
+        const d = load<u32>(r + R_REG);
+        put<i32>(d, Alu.or<i32>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 7: {
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.or<i64>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 8: {
+        const d = load<u32>(r + R_REG);
+        put<i8>(d, Alu.adc<i8>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 9: {
+        const d = load<u32>(r + R_REG);
+        put<i16>(d, Alu.adc<i16>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 10: {
+        const d = load<u32>(r + R_REG);
+        put<i32>(d, Alu.adc<i32>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 11: {
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.adc<i64>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 12: {
+        const d = load<u32>(r + R_REG);
+        put<i8>(d, Alu.sbb<i8>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 13: {
+        const d = load<u32>(r + R_REG);
+        put<i16>(d, Alu.sbb<i16>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 14: {
+        const d = load<u32>(r + R_REG);
+        put<i32>(d, Alu.sbb<i32>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 15: {
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.sbb<i64>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 16: {
+        const d = load<u32>(r + R_REG);
+        put<i8>(d, Alu.and<i8>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 17: {
+        const d = load<u32>(r + R_REG);
+        put<i16>(d, Alu.and<i16>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 18: {
+        const d = load<u32>(r + R_REG);
+        put<i32>(d, Alu.and<i32>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 19: {
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.and<i64>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 20: {
+        const d = load<u32>(r + R_REG);
+        put<i8>(d, Alu.sub<i8>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 21: {
+        const d = load<u32>(r + R_REG);
+        put<i16>(d, Alu.sub<i16>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 22: {
+        const d = load<u32>(r + R_REG);
+        put<i32>(d, Alu.sub<i32>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 23: {
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.sub<i64>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 24: {
+        const d = load<u32>(r + R_REG);
+        put<i8>(d, Alu.xor<i8>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 25: {
+        const d = load<u32>(r + R_REG);
+        put<i16>(d, Alu.xor<i16>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 26: {
+        const d = load<u32>(r + R_REG);
+        put<i32>(d, Alu.xor<i32>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 27: {
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.xor<i64>(v, d, rm));
+        break;
+      }
+      case OP_ALU_LOAD + 28:
+        Alu.sub<i8>(v, load<u32>(r + R_REG), rm);
+        break;
+      case OP_ALU_LOAD + 29:
+        Alu.sub<i16>(v, load<u32>(r + R_REG), rm);
+        break;
+      case OP_ALU_LOAD + 30:
+        Alu.sub<i32>(v, load<u32>(r + R_REG), rm);
+        break;
+      case OP_ALU_LOAD + 31:
+        Alu.sub<i64>(v, load<u32>(r + R_REG), rm);
+        break;
+      case OP_TEST + 0:
+        Alu.and<i8>(v, rm, load<u32>(r + R_REG));
+        break;
+      case OP_TEST + 1:
+        Alu.and<i16>(v, rm, load<u32>(r + R_REG));
+        break;
+      case OP_TEST + 2:
+        Alu.and<i32>(v, rm, load<u32>(r + R_REG));
+        break;
+      case OP_TEST + 3:
+        Alu.and<i64>(v, rm, load<u32>(r + R_REG));
+        break;
+      case OP_MOV_TO_REG + 0:
+        put<u8>(rm, load<u8>(load<u32>(r + R_REG)));
+        break;
+      case OP_MOV_TO_REG + 1:
+        put<u16>(rm, load<u16>(load<u32>(r + R_REG)));
+        break;
+      case OP_MOV_TO_REG + 2:
+        put<u32>(rm, load<u32>(load<u32>(r + R_REG)));
+        break;
+      case OP_MOV_TO_REG + 3:
+        put<u64>(rm, load<u64>(load<u32>(r + R_REG)));
+        break;
+      case OP_MOV_STORE + 0:
+        store<u8>(rm, load<u8>(load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_MOV_STORE + 1:
+        store<u16>(rm, load<u16>(load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_MOV_STORE + 2:
+        store<u32>(rm, load<u32>(load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_MOV_STORE + 3:
+        store<u64>(rm, load<u64>(load<u32>(r + R_REG)));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_MOV_LOAD + 0:
+        put<u8>(load<u32>(r + R_REG), load<u8>(rm));
+        break;
+      case OP_MOV_LOAD + 1:
+        put<u16>(load<u32>(r + R_REG), load<u16>(rm));
+        break;
+      case OP_MOV_LOAD + 2:
+        put<u32>(load<u32>(r + R_REG), load<u32>(rm));
+        break;
+      case OP_MOV_LOAD + 3:
+        put<u64>(load<u32>(r + R_REG), load<u64>(rm));
+        break;
+      case OP_MOVZX8 + 1:
+        put<u16>(load<u32>(r + R_REG), load<u8>(rm) as u16);
+        break;
+      case OP_MOVZX8 + 2:
+        put<u32>(load<u32>(r + R_REG), load<u8>(rm) as u32);
+        break;
+      case OP_MOVZX8 + 3:
+        put<u64>(load<u32>(r + R_REG), load<u8>(rm) as u64);
+        break;
+      case OP_MOVZX16 + 1:
+        put<u16>(load<u32>(r + R_REG), load<u16>(rm) as u16);
+        break;
+      case OP_MOVZX16 + 2:
+        put<u32>(load<u32>(r + R_REG), load<u16>(rm) as u32);
+        break;
+      case OP_MOVZX16 + 3:
+        put<u64>(load<u32>(r + R_REG), load<u16>(rm) as u64);
+        break;
+      case OP_MOVSX8 + 1:
+        put<u16>(load<u32>(r + R_REG), load<i8>(rm) as u16);
+        break;
+      case OP_MOVSX8 + 2:
+        put<u32>(load<u32>(r + R_REG), load<i8>(rm) as u32);
+        break;
+      case OP_MOVSX8 + 3:
+        put<u64>(load<u32>(r + R_REG), load<i8>(rm) as u64);
+        break;
+      case OP_MOVSX16 + 1:
+        put<u16>(load<u32>(r + R_REG), load<i16>(rm) as u16);
+        break;
+      case OP_MOVSX16 + 2:
+        put<u32>(load<u32>(r + R_REG), load<i16>(rm) as u32);
+        break;
+      case OP_MOVSX16 + 3:
+        put<u64>(load<u32>(r + R_REG), load<i16>(rm) as u64);
+        break;
+      case OP_INC + 0:
+        put<i8>(rm, Alu.inc<i8>(v, rm));
+        break;
+      case OP_INC + 1:
+        store<i8>(rm, Alu.inc<i8>(v, rm));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_INC + 2:
+        put<i16>(rm, Alu.inc<i16>(v, rm));
+        break;
+      case OP_INC + 3:
+        store<i16>(rm, Alu.inc<i16>(v, rm));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_INC + 4:
+        put<i32>(rm, Alu.inc<i32>(v, rm));
+        break;
+      case OP_INC + 5:
+        store<i32>(rm, Alu.inc<i32>(v, rm));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_INC + 6:
+        put<i64>(rm, Alu.inc<i64>(v, rm));
+        break;
+      case OP_INC + 7:
+        store<i64>(rm, Alu.inc<i64>(v, rm));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_DEC + 0:
+        put<i8>(rm, Alu.dec<i8>(v, rm));
+        break;
+      case OP_DEC + 1:
+        store<i8>(rm, Alu.dec<i8>(v, rm));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_DEC + 2:
+        put<i16>(rm, Alu.dec<i16>(v, rm));
+        break;
+      case OP_DEC + 3:
+        store<i16>(rm, Alu.dec<i16>(v, rm));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_DEC + 4:
+        put<i32>(rm, Alu.dec<i32>(v, rm));
+        break;
+      case OP_DEC + 5:
+        store<i32>(rm, Alu.dec<i32>(v, rm));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_DEC + 6:
+        put<i64>(rm, Alu.dec<i64>(v, rm));
+        break;
+      case OP_DEC + 7:
+        store<i64>(rm, Alu.dec<i64>(v, rm));
+        if (load<u32>(v + V_LEAVE)) {
+          flow = finish_store(v);
+          if (flow) return leave(v, r, first, flow);
+        }
+        break;
+      case OP_XCHG_R + 0: {
+        const d = load<u32>(r + R_REG);
+        const old = load<u8>(rm);
+        put<u8>(rm, load<u8>(d));
+        put<u8>(d, old);
+        break;
+      }
+      case OP_XCHG_R + 1: {
+        const d = load<u32>(r + R_REG);
+        const old = load<u16>(rm);
+        put<u16>(rm, load<u16>(d));
+        put<u16>(d, old);
+        break;
+      }
+      case OP_XCHG_R + 2: {
+        const d = load<u32>(r + R_REG);
+        const old = load<u32>(rm);
+        put<u32>(rm, load<u32>(d));
+        put<u32>(d, old);
+        break;
+      }
+      case OP_XCHG_R + 3: {
+        const d = load<u32>(r + R_REG);
+        const old = load<u64>(rm);
+        put<u64>(rm, load<u64>(d));
+        put<u64>(d, old);
+        break;
+      }
+      case OP_MOVSXD:
+        store<i64>(load<u32>(r + R_REG), load<i32>(rm) as i64);
+        break;
       case OP_LEA_64:
-        store<u64>(load<u32>(r + R_REG), load<u64>(v + load<u16>(r + R_BASE)) + (load<u64>(v + load<u16>(r + R_INDEX)) << load<u8>(r + R_SCALE)) + (load<i32>(r + R_DISP) as i64 as u64));
+        store<u64>(
+          load<u32>(r + R_REG),
+          load<u64>(v + load<u16>(r + R_BASE)) +
+            (load<u64>(v + load<u16>(r + R_INDEX)) << load<u8>(r + R_SCALE)) +
+            (load<i32>(r + R_DISP) as i64 as u64),
+        );
         break;
       case OP_LEA_32: {
         const scaled: u32 = load<u32>(v + load<u16>(r + R_INDEX)) << load<u8>(r + R_SCALE);
@@ -312,17 +942,39 @@ export function exec_block(v: u32, b: u32): u32 {
         else if (cc == 5) taken = load<u32>(v + V_LF_KIND) ? load<u64>(v + V_LF_RES) != 0 : condition(v, cc);
         else if (load<u32>(v + V_LF_KIND) == LF_SUB) {
           switch (cc) {
-            case 2: taken = load<u64>(v + V_LF_A) < load<u64>(v + V_LF_B); break;
-            case 3: taken = load<u64>(v + V_LF_A) >= load<u64>(v + V_LF_B); break;
-            case 6: taken = load<u64>(v + V_LF_A) <= load<u64>(v + V_LF_B); break;
-            case 7: taken = load<u64>(v + V_LF_A) > load<u64>(v + V_LF_B); break;
-            case 8: taken = load<i64>(v + V_LF_RES) < 0; break;
-            case 9: taken = load<i64>(v + V_LF_RES) >= 0; break;
-            case 12: taken = load<i64>(v + V_LF_A) < load<i64>(v + V_LF_B); break;
-            case 13: taken = load<i64>(v + V_LF_A) >= load<i64>(v + V_LF_B); break;
-            case 14: taken = load<i64>(v + V_LF_A) <= load<i64>(v + V_LF_B); break;
-            case 15: taken = load<i64>(v + V_LF_A) > load<i64>(v + V_LF_B); break;
-            default: taken = condition(v, cc); break;
+            case 2:
+              taken = load<u64>(v + V_LF_A) < load<u64>(v + V_LF_B);
+              break;
+            case 3:
+              taken = load<u64>(v + V_LF_A) >= load<u64>(v + V_LF_B);
+              break;
+            case 6:
+              taken = load<u64>(v + V_LF_A) <= load<u64>(v + V_LF_B);
+              break;
+            case 7:
+              taken = load<u64>(v + V_LF_A) > load<u64>(v + V_LF_B);
+              break;
+            case 8:
+              taken = load<i64>(v + V_LF_RES) < 0;
+              break;
+            case 9:
+              taken = load<i64>(v + V_LF_RES) >= 0;
+              break;
+            case 12:
+              taken = load<i64>(v + V_LF_A) < load<i64>(v + V_LF_B);
+              break;
+            case 13:
+              taken = load<i64>(v + V_LF_A) >= load<i64>(v + V_LF_B);
+              break;
+            case 14:
+              taken = load<i64>(v + V_LF_A) <= load<i64>(v + V_LF_B);
+              break;
+            case 15:
+              taken = load<i64>(v + V_LF_A) > load<i64>(v + V_LF_B);
+              break;
+            default:
+              taken = condition(v, cc);
+              break;
           }
         } else taken = condition(v, cc);
         if (!taken) break;
@@ -448,7 +1100,11 @@ export function exec_block(v: u32, b: u32): u32 {
         const a = load<u64>(rm);
         const res = a >> n;
         store<u64>(rm, res);
-        lazy_result(v, res as i64, (((a >> (n - 1)) & 1) as u32) | (((((res << 1) ^ res) >> 63) as u32) << 11));
+        lazy_result(
+          v,
+          res as i64,
+          (((a >> (n - 1)) & 1) as u32) | (((((res << 1) ^ res) >> 63) as u32) << 11),
+        );
         break;
       }
       case OP_SAR_R64: {
@@ -478,13 +1134,26 @@ export function exec_block(v: u32, b: u32): u32 {
       case OP_CMOV + 2:
         if (condition(v, load<u32>(r + R_IMM))) store<u64>(load<u32>(r + R_REG), load<u64>(rm));
         break;
-      case OP_NOP: break;
-      case OP_CDQ: store<u16>(v + V_GPR + RDX * 8, (load<i16>(v + V_GPR + RAX * 8) >> 15) as u16); break;
-      case OP_CDQ + 1: store<u64>(v + V_GPR + RDX * 8, (load<i32>(v + V_GPR + RAX * 8) >> 31) as u32 as u64); break;
-      case OP_CDQ + 2: store<i64>(v + V_GPR + RDX * 8, load<i64>(v + V_GPR + RAX * 8) >> 63); break;
-      case OP_CBW: store<i16>(v + V_GPR + RAX * 8, load<i8>(v + V_GPR + RAX * 8)); break;
-      case OP_CBW + 1: store<u64>(v + V_GPR + RAX * 8, load<i16>(v + V_GPR + RAX * 8) as i32 as u32 as u64); break;
-      case OP_CBW + 2: store<i64>(v + V_GPR + RAX * 8, load<i32>(v + V_GPR + RAX * 8) as i64); break;
+      case OP_NOP:
+        break;
+      case OP_CDQ:
+        store<u16>(v + V_GPR + RDX * 8, (load<i16>(v + V_GPR + RAX * 8) >> 15) as u16);
+        break;
+      case OP_CDQ + 1:
+        store<u64>(v + V_GPR + RDX * 8, (load<i32>(v + V_GPR + RAX * 8) >> 31) as u32 as u64);
+        break;
+      case OP_CDQ + 2:
+        store<i64>(v + V_GPR + RDX * 8, load<i64>(v + V_GPR + RAX * 8) >> 63);
+        break;
+      case OP_CBW:
+        store<i16>(v + V_GPR + RAX * 8, load<i8>(v + V_GPR + RAX * 8));
+        break;
+      case OP_CBW + 1:
+        store<u64>(v + V_GPR + RAX * 8, load<i16>(v + V_GPR + RAX * 8) as i32 as u32 as u64);
+        break;
+      case OP_CBW + 2:
+        store<i64>(v + V_GPR + RAX * 8, load<i32>(v + V_GPR + RAX * 8) as i64);
+        break;
       case OP_IMUL_32: {
         const d = load<u32>(r + R_REG);
         const product = (load<i32>(d) as i64) * (load<i32>(rm) as i64);
@@ -543,6 +1212,6 @@ function high_of(a: i64, b: i64): i64 {
   const bh = b >> 32;
   const low = al * bl;
   const m1 = ah * (bl as i64) + ((low >> 32) as i64);
-  const m2 = (al as i64) * bh + ((m1 as u64 & 0xffffffff) as i64);
+  const m2 = (al as i64) * bh + (m1 as u64 & 0xffffffff as i64);
   return ah * bh + (m1 >> 32) + (m2 >> 32);
 }

@@ -1,8 +1,8 @@
 // The x87 unit as far as CPUID announces it: there is none, so escapes raise #NM or #UD as SDM vol. 3, table 2-2 says.
+
+import { FLOW_NEXT, R_IMM } from '../abi/insn';
 import { V_CR0 } from '../abi/vcpu_page';
-import { R_IMM } from '../abi/insn';
 import { CR0_EM, CR0_MP, CR0_TS, NM } from '../abi/x86';
-import { FLOW_NEXT } from '../abi/insn';
 import { raise } from '../state/fault';
 
 const FWAIT: u64 = 0x9b;

@@ -1,11 +1,48 @@
 // Atomic read-modify-writes: LOCK, XCHG with memory, XADD, CMPXCHG and its wide forms. An aligned operand is one Wasm atomic;
 // one that crosses pages or is misaligned runs with the other vCPUs stopped (split lock).
-import { AM_NONE, FLOW_NEXT, FLOW_RESTART, FLOW_FAULT, RF_LOCK, R_AM, R_FLAGS, R_IMM, R_REG } from '../abi/insn';
 import {
-  ALU_ADC, ALU_ADD, ALU_AND, ALU_OR, ALU_SBB, ALU_SUB, ALU_XOR, OP_CMPXCHG, OP_CMPXCHG16B, OP_CMPXCHG8B, OP_LOCK_ALU, OP_LOCK_BT, OP_LOCK_DEC, OP_LOCK_INC,
-  OP_LOCK_NEG, OP_LOCK_NOT, OP_XADD, OP_XCHG_M,
+  AM_NONE,
+  FLOW_FAULT,
+  FLOW_NEXT,
+  FLOW_RESTART,
+  R_AM,
+  R_FLAGS,
+  R_IMM,
+  R_REG,
+  RF_LOCK,
+} from '../abi/insn';
+import {
+  ALU_ADC,
+  ALU_ADD,
+  ALU_AND,
+  ALU_OR,
+  ALU_SBB,
+  ALU_SUB,
+  ALU_XOR,
+  OP_CMPXCHG,
+  OP_CMPXCHG8B,
+  OP_CMPXCHG16B,
+  OP_LOCK_ALU,
+  OP_LOCK_BT,
+  OP_LOCK_DEC,
+  OP_LOCK_INC,
+  OP_LOCK_NEG,
+  OP_LOCK_NOT,
+  OP_XADD,
+  OP_XCHG_M,
 } from '../abi/ops';
-import { LF_ADC, LF_ADD, LF_DEC, LF_INC, LF_SBB, LF_SUB, V_GPR, V_LF_CF, V_LF_KIND, V_SCRATCH } from '../abi/vcpu_page';
+import {
+  LF_ADC,
+  LF_ADD,
+  LF_DEC,
+  LF_INC,
+  LF_SBB,
+  LF_SUB,
+  V_GPR,
+  V_LF_CF,
+  V_LF_KIND,
+  V_SCRATCH,
+} from '../abi/vcpu_page';
 import { FLAG_CF, FLAG_ZF, GP, RAX, RBX, RCX, RDX } from '../abi/x86';
 import { arith_flags, get_cf, lazy, lazy_logic, set_arith } from '../cpu/flags';
 import { finish_store, read_sized, size_of, write_memory, write_register } from '../cpu/operands';
@@ -47,20 +84,34 @@ const BTC: u32 = 14;
 
 function computed(operation: u32, a: u64, b: u64, carry: u64): u64 {
   switch (operation) {
-    case ALU_ADD: return a + b;
-    case ALU_OR: return a | b;
-    case ALU_ADC: return a + b + carry;
-    case ALU_SBB: return a - b - carry;
-    case ALU_AND: return a & b;
-    case ALU_SUB: return a - b;
-    case ALU_XOR: return a ^ b;
-    case INC: return a + 1;
-    case DEC: return a - 1;
-    case NOT: return ~a;
-    case NEG: return 0 - a;
-    case BTS: return a | b;
-    case BTR: return a & ~b;
-    default: return a ^ b;
+    case ALU_ADD:
+      return a + b;
+    case ALU_OR:
+      return a | b;
+    case ALU_ADC:
+      return a + b + carry;
+    case ALU_SBB:
+      return a - b - carry;
+    case ALU_AND:
+      return a & b;
+    case ALU_SUB:
+      return a - b;
+    case ALU_XOR:
+      return a ^ b;
+    case INC:
+      return a + 1;
+    case DEC:
+      return a - 1;
+    case NOT:
+      return ~a;
+    case NEG:
+      return 0 - a;
+    case BTS:
+      return a | b;
+    case BTR:
+      return a & ~b;
+    default:
+      return a ^ b;
   }
 }
 
@@ -89,21 +140,36 @@ function modify(v: u32, r: u32, p: u32, operation: u32, b: u64): u32 {
   const s = extend(b, size);
   const res = extend(computed(operation, old, b, carry), size);
   switch (operation) {
-    case ALU_ADD: lazy(v, LF_ADD, a, s, res); break;
-    case ALU_ADC: lazy(v, carry ? LF_ADC : LF_ADD, a, s, res); break;
-    case ALU_SUB: lazy(v, LF_SUB, a, s, res); break;
-    case ALU_SBB: lazy(v, carry ? LF_SBB : LF_SUB, a, s, res); break;
+    case ALU_ADD:
+      lazy(v, LF_ADD, a, s, res);
+      break;
+    case ALU_ADC:
+      lazy(v, carry ? LF_ADC : LF_ADD, a, s, res);
+      break;
+    case ALU_SUB:
+      lazy(v, LF_SUB, a, s, res);
+      break;
+    case ALU_SBB:
+      lazy(v, carry ? LF_SBB : LF_SUB, a, s, res);
+      break;
     case ALU_OR:
     case ALU_AND:
-    case ALU_XOR: lazy_logic(v, res); break;
+    case ALU_XOR:
+      lazy_logic(v, res);
+      break;
     case INC:
     case DEC:
       store<u32>(v + V_LF_CF, carry as u32);
       lazy(v, operation == INC ? LF_INC : LF_DEC, a, 1, res);
       break;
-    case NOT: break;
-    case NEG: lazy(v, LF_SUB, 0, a, res); break;
-    default: set_arith(v, (arith_flags(v) & ~FLAG_CF) | (old & b ? FLAG_CF : 0)); break;
+    case NOT:
+      break;
+    case NEG:
+      lazy(v, LF_SUB, 0, a, res);
+      break;
+    default:
+      set_arith(v, (arith_flags(v) & ~FLAG_CF) | (old & b ? FLAG_CF : 0));
+      break;
   }
   return flow;
 }
@@ -239,20 +305,36 @@ function compare_and_exchange_16(v: u32, p: u32, r: u32): u32 {
 }
 
 export function exec_locked(v: u32, r: u32, op: u32, rm: u32): u32 {
-  if (op < OP_LOCK_INC) return modify(v, r, rm, op - OP_LOCK_ALU, read_sized(load<u32>(r + R_REG), size_of(r)));
+  if (op < OP_LOCK_INC)
+    return modify(v, r, rm, op - OP_LOCK_ALU, read_sized(load<u32>(r + R_REG), size_of(r)));
   switch (op - OP_LOCK_INC) {
-    case OP_LOCK_INC - OP_LOCK_INC: return modify(v, r, rm, INC, 1);
-    case OP_LOCK_DEC - OP_LOCK_INC: return modify(v, r, rm, DEC, 1);
-    case OP_LOCK_NOT - OP_LOCK_INC: return modify(v, r, rm, NOT, 0);
-    case OP_LOCK_NEG - OP_LOCK_INC: return modify(v, r, rm, NEG, 0);
+    case OP_LOCK_INC - OP_LOCK_INC:
+      return modify(v, r, rm, INC, 1);
+    case OP_LOCK_DEC - OP_LOCK_INC:
+      return modify(v, r, rm, DEC, 1);
+    case OP_LOCK_NOT - OP_LOCK_INC:
+      return modify(v, r, rm, NOT, 0);
+    case OP_LOCK_NEG - OP_LOCK_INC:
+      return modify(v, r, rm, NEG, 0);
     case OP_LOCK_BT - OP_LOCK_INC:
     case OP_LOCK_BT - OP_LOCK_INC + 1:
     case OP_LOCK_BT - OP_LOCK_INC + 2:
-      return modify(v, r, rm, BTS + op - OP_LOCK_BT, (1 as u64) << (load<u64>(r + R_IMM) & ((8 << size_of(r)) - 1)));
-    case OP_XCHG_M - OP_LOCK_INC: return exchange_memory(v, r, rm);
-    case OP_XADD - OP_LOCK_INC: return exchange_add(v, r, rm);
-    case OP_CMPXCHG - OP_LOCK_INC: return compare_and_exchange(v, r, rm);
-    case OP_CMPXCHG8B - OP_LOCK_INC: return compare_and_exchange_8(v, rm, r);
-    default: return compare_and_exchange_16(v, rm, r);
+      return modify(
+        v,
+        r,
+        rm,
+        BTS + op - OP_LOCK_BT,
+        (1 as u64) << (load<u64>(r + R_IMM) & ((8 << size_of(r)) - 1)),
+      );
+    case OP_XCHG_M - OP_LOCK_INC:
+      return exchange_memory(v, r, rm);
+    case OP_XADD - OP_LOCK_INC:
+      return exchange_add(v, r, rm);
+    case OP_CMPXCHG - OP_LOCK_INC:
+      return compare_and_exchange(v, r, rm);
+    case OP_CMPXCHG8B - OP_LOCK_INC:
+      return compare_and_exchange_8(v, rm, r);
+    default:
+      return compare_and_exchange_16(v, rm, r);
   }
 }

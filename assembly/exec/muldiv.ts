@@ -80,7 +80,13 @@ function multiply_signed(v: u32, r: u32, rm: u32): u32 {
   const bits: i64 = 8 << size;
   const product = sign(rax(v), size) * b;
   const mask = ((1 as u64) << (bits as u64)) - 1;
-  return put_product(v, size, (product as u64) & mask, ((product >> bits) as u64) & mask, product != sign(product as u64, size));
+  return put_product(
+    v,
+    size,
+    (product as u64) & mask,
+    ((product >> bits) as u64) & mask,
+    product != sign(product as u64, size),
+  );
 }
 
 /** IMUL reg, r/m and IMUL reg, r/m, imm. */
@@ -154,7 +160,7 @@ function divide_signed(v: u32, r: u32, rm: u32): u32 {
       low = 0 - low;
       high = ~high + (low == 0 ? 1 : 0);
     }
-    const magnitude = d < 0 ? (0 - (d as u64)) : (d as u64);
+    const magnitude = d < 0 ? 0 - (d as u64) : (d as u64);
     if (high >= magnitude) return raise(v, DE);
     const q = divide_128(high, low, magnitude);
     const rest = low - q * magnitude;
@@ -201,12 +207,19 @@ function mulx(v: u32, r: u32, rm: u32): u32 {
 
 export function exec_muldiv(v: u32, r: u32, op: u32, rm: u32): u32 {
   switch (op - OP_MUL) {
-    case OP_MUL - OP_MUL: return multiply(v, r, rm);
-    case OP_IMUL - OP_MUL: return multiply_signed(v, r, rm);
-    case OP_DIV - OP_MUL: return divide(v, r, rm);
-    case OP_IDIV - OP_MUL: return divide_signed(v, r, rm);
-    case OP_IMUL2 - OP_MUL: return multiply_into(v, r, rm, read_reg_signed(r));
-    case OP_IMUL3 - OP_MUL: return multiply_into(v, r, rm, load<i64>(r + R_IMM));
-    default: return mulx(v, r, rm);
+    case OP_MUL - OP_MUL:
+      return multiply(v, r, rm);
+    case OP_IMUL - OP_MUL:
+      return multiply_signed(v, r, rm);
+    case OP_DIV - OP_MUL:
+      return divide(v, r, rm);
+    case OP_IDIV - OP_MUL:
+      return divide_signed(v, r, rm);
+    case OP_IMUL2 - OP_MUL:
+      return multiply_into(v, r, rm, read_reg_signed(r));
+    case OP_IMUL3 - OP_MUL:
+      return multiply_into(v, r, rm, load<i64>(r + R_IMM));
+    default:
+      return mulx(v, r, rm);
   }
 }

@@ -1,11 +1,10 @@
 // Shifts and rotates: ROL ROR RCL RCR SHL SHR SAR, SHLD, SHRD (SDM vol. 2). The common immediate forms are in dispatch.ts.
-import { R_IMM, R_REG } from '../abi/insn';
+import { FLOW_FAULT, R_IMM, R_REG } from '../abi/insn';
 import { OP_SHIFT, OP_SHLD, OP_SHLD_CL, OP_SHRD, OP_SHRD_CL } from '../abi/ops';
 import { V_GPR } from '../abi/vcpu_page';
 import { FLAG_CF, FLAG_OF, RCX } from '../abi/x86';
 import { arith_flags, get_cf, lazy_result, set_arith } from '../cpu/flags';
 import { read_reg, read_rm, size_of, write_rm } from '../cpu/operands';
-import { FLOW_FAULT } from '../abi/insn';
 
 /** A value of 2^size bytes, sign-extended. */
 function extend(value: u64, size: u32): i64 {
@@ -88,7 +87,7 @@ export function exec_shift(v: u32, r: u32, op: u32, rm: u32): u32 {
     case 4:
     case 6:
       res = count < 64 ? a << count : 0;
-      cf = count <= bits ? ((a >> (bits - count)) & 1) as u32 : 0;
+      cf = count <= bits ? (((a >> (bits - count)) & 1) as u32) : 0;
       overflow = (((res >> top) & 1) as u32) ^ cf;
       break;
     case 5:

@@ -1,17 +1,69 @@
 // Stack instructions in any mode: PUSH and POP in their general forms, PUSHA, POPA, PUSHF, POPF, ENTER, LEAVE, segment pushes.
-import { FLOW_FAULT, FLOW_NEXT, FLOW_STOP, R_FLAGS, R_IMM, R_REG, R_SEG, RF_ASIZE_SHIFT, R_BASE, R_INDEX } from '../abi/insn';
 import {
-  OP_ENTER, OP_LEAVE, OP_POP, OP_POPA, OP_POPF, OP_POP_M, OP_POP_SEG, OP_PUSH, OP_PUSHA, OP_PUSHF, OP_PUSH_SEG,
-} from '../abi/ops';
+  FLOW_FAULT,
+  FLOW_NEXT,
+  FLOW_STOP,
+  R_BASE,
+  R_FLAGS,
+  R_IMM,
+  R_INDEX,
+  R_REG,
+  R_SEG,
+  RF_ASIZE_SHIFT,
+} from '../abi/insn';
 import { TLB_WRITE } from '../abi/map';
+import {
+  OP_ENTER,
+  OP_LEAVE,
+  OP_POP,
+  OP_POP_M,
+  OP_POP_SEG,
+  OP_POPA,
+  OP_POPF,
+  OP_PUSH,
+  OP_PUSH_SEG,
+  OP_PUSHA,
+  OP_PUSHF,
+} from '../abi/ops';
 import { SEG_SELECTOR, SHADOW_MOV_SS, SS, V_CPL, V_CR4, V_GPR, V_RFLAGS, V_SHADOW } from '../abi/vcpu_page';
 import {
-  CR4_VME, FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VIF, FLAG_VIP, FLAG_VM, FLAGS_ARITH, GP, RBP, RSP,
+  CR4_VME,
+  FLAG_AC,
+  FLAG_DF,
+  FLAG_ID,
+  FLAG_IF,
+  FLAG_IOPL,
+  FLAG_NT,
+  FLAG_RF,
+  FLAG_TF,
+  FLAG_VIF,
+  FLAG_VIP,
+  FLAG_VM,
+  FLAGS_ARITH,
+  GP,
+  RBP,
+  RSP,
 } from '../abi/x86';
 import { get_flags, set_flags_word } from '../cpu/flags';
-import { effective_address, finish_store, read_sized, size_of, write_gpr, write_memory, write_reg } from '../cpu/operands';
+import {
+  effective_address,
+  finish_store,
+  read_sized,
+  size_of,
+  write_gpr,
+  write_memory,
+  write_reg,
+} from '../cpu/operands';
 import { load_segment } from '../cpu/segment';
-import { pop, push, set_stack_pointer, stack_load, stack_pointer, stack_store, wrap_stack } from '../cpu/stack';
+import {
+  pop,
+  push,
+  set_stack_pointer,
+  stack_load,
+  stack_pointer,
+  stack_store,
+  wrap_stack,
+} from '../cpu/stack';
 import { probe_write, translate } from '../memory/access';
 import { linear } from '../memory/segments';
 import { faulted, raise_code } from '../state/fault';
@@ -200,14 +252,23 @@ export function exec_stack(v: u32, r: u32, op: u32, rm: u32): u32 {
       write_reg(r, value);
       return FLOW_NEXT;
     }
-    case OP_POP_M - OP_PUSH: return pop_memory(v, r);
-    case OP_PUSHA - OP_PUSH: return push_all(v, r);
-    case OP_POPA - OP_PUSH: return pop_all(v, r);
-    case OP_PUSHF - OP_PUSH: return push_flags(v, r);
-    case OP_POPF - OP_PUSH: return pop_flags(v, r);
-    case OP_ENTER - OP_PUSH: return enter(v, r);
-    case OP_LEAVE - OP_PUSH: return leave(v, r);
-    case OP_PUSH_SEG - OP_PUSH: return push_segment(v, r);
-    default: return pop_segment(v, r);
+    case OP_POP_M - OP_PUSH:
+      return pop_memory(v, r);
+    case OP_PUSHA - OP_PUSH:
+      return push_all(v, r);
+    case OP_POPA - OP_PUSH:
+      return pop_all(v, r);
+    case OP_PUSHF - OP_PUSH:
+      return push_flags(v, r);
+    case OP_POPF - OP_PUSH:
+      return pop_flags(v, r);
+    case OP_ENTER - OP_PUSH:
+      return enter(v, r);
+    case OP_LEAVE - OP_PUSH:
+      return leave(v, r);
+    case OP_PUSH_SEG - OP_PUSH:
+      return push_segment(v, r);
+    default:
+      return pop_segment(v, r);
   }
 }

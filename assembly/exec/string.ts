@@ -1,17 +1,50 @@
 // String instructions with REP. Registers are written after every element or run of elements, so a fault or a request in
 // the middle leaves a state from which the instruction simply starts again.
-import { FLOW_EXIT, FLOW_EXIT_RESTART, FLOW_FAULT, FLOW_NEXT, FLOW_RESTART, FLOW_STOP, RF_ASIZE_SHIFT, RF_REP, RF_REPNE, R_FLAGS, R_SEG } from '../abi/insn';
+import {
+  FLOW_EXIT,
+  FLOW_EXIT_RESTART,
+  FLOW_FAULT,
+  FLOW_NEXT,
+  FLOW_RESTART,
+  FLOW_STOP,
+  R_FLAGS,
+  R_SEG,
+  RF_ASIZE_SHIFT,
+  RF_REP,
+  RF_REPNE,
+} from '../abi/insn';
 import { KVM_EXIT_IO_IN, KVM_EXIT_IO_OUT } from '../abi/kvm_run';
 import { TLB_READ, TLB_WRITE } from '../abi/map';
 import { OP_CMPS, OP_INS, OP_LODS, OP_MOVS, OP_OUTS, OP_SCAS, OP_STOS } from '../abi/ops';
 import {
-  ES, LEAVE_COMMIT, LF_SUB, MODE_64, MODE_FLAT, MODE_SIZE, PENDING_DONE, PENDING_NONE, PENDING_PIO_IN, V_GPR, V_LEAVE, V_MODE, V_PENDING, V_REQUESTS,
-  V_RFLAGS, V_SCRATCH,
+  ES,
+  LEAVE_COMMIT,
+  LF_SUB,
+  MODE_64,
+  MODE_FLAT,
+  MODE_SIZE,
+  PENDING_DONE,
+  PENDING_NONE,
+  PENDING_PIO_IN,
+  V_GPR,
+  V_LEAVE,
+  V_MODE,
+  V_PENDING,
+  V_REQUESTS,
+  V_RFLAGS,
+  V_SCRATCH,
 } from '../abi/vcpu_page';
 import { FLAG_DF, FLAG_TF, RAX, RCX, RDI, RDX, RSI } from '../abi/x86';
 import { exit_io, pio_page } from '../cpu/exits';
 import { get_zf, lazy } from '../cpu/flags';
-import { finish_store, read_signed, read_sized, size_of, write_memory, write_register } from '../cpu/operands';
+import {
+  finish_store,
+  read_signed,
+  read_sized,
+  size_of,
+  write_memory,
+  write_register,
+} from '../cpu/operands';
 import { commit, translate } from '../memory/access';
 import { mmio_queued } from '../memory/mmio';
 import { linear } from '../memory/segments';
@@ -210,7 +243,13 @@ export function exec_string(v: u32, r: u32, op: u32, _rm: u32): u32 {
     set_address_register(v, RCX, asize, count);
     if (flow == FLOW_EXIT) return count ? FLOW_EXIT_RESTART : FLOW_EXIT;
     if (compares && (get_zf(v) != 0) != ((flags & RF_REP) != 0)) return FLOW_NEXT;
-    if (count && (load<u32>(v + V_REQUESTS) | load<u32>(v + V_LEAVE) || load<u32>(v + V_RFLAGS) & FLAG_TF || mmio_queued(v))) return FLOW_RESTART;
+    if (
+      count &&
+      (load<u32>(v + V_REQUESTS) | load<u32>(v + V_LEAVE) ||
+        load<u32>(v + V_RFLAGS) & FLAG_TF ||
+        mmio_queued(v))
+    )
+      return FLOW_RESTART;
   }
   return FLOW_NEXT;
 }

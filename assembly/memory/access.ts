@@ -1,16 +1,46 @@
 // Data accesses by linear address: the fast path through the TLB, page crossings, MMIO, alignment checks and data
 // breakpoints. Segmentation is in memory/segments.ts.
+
+import { KVM_GUESTDBG_USE_HW_BP, KVM_MEM_READONLY } from '../abi/kvm_run';
 import {
-  PAGE_HOLDS_CODE, SLOT_FLAGS, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_NONE, TLB_READ, TLB_SUPERVISOR, TLB_WRITE,
+  PAGE_HOLDS_CODE,
+  SLOT_FLAGS,
+  TLB_ADDEND,
+  TLB_ENTRIES,
+  TLB_ENTRY_SIZE,
+  TLB_NONE,
+  TLB_READ,
+  TLB_SUPERVISOR,
+  TLB_WRITE,
 } from '../abi/map';
-import { KVM_MEM_READONLY } from '../abi/kvm_run';
 import {
-  LEAVE_CODE, LEAVE_COMMIT, LEAVE_DEBUG, SEG_STRIDE, SS, V_COMMIT_GPA1, V_COMMIT_GPA2, V_COMMIT_HVA1, V_COMMIT_HVA2,
-  V_COMMIT_LEN1, V_COMMIT_LEN2, V_CPL, V_CR0, V_DB_PENDING, V_DEBUG_CONTROL, V_DR, V_DEBUG_DR, V_EFER, V_LEAVE, V_RFLAGS, V_SCRATCH,
-  V_STAT_TLB_MISSES, V_TLB, V_WALK_FLAGS, V_WALK_GPA,
+  LEAVE_CODE,
+  LEAVE_COMMIT,
+  LEAVE_DEBUG,
+  SEG_STRIDE,
+  SS,
+  V_COMMIT_GPA1,
+  V_COMMIT_GPA2,
+  V_COMMIT_HVA1,
+  V_COMMIT_HVA2,
+  V_COMMIT_LEN1,
+  V_COMMIT_LEN2,
+  V_CPL,
+  V_CR0,
+  V_DB_PENDING,
+  V_DEBUG_CONTROL,
+  V_DEBUG_DR,
+  V_DR,
+  V_EFER,
+  V_LEAVE,
+  V_RFLAGS,
+  V_SCRATCH,
+  V_STAT_TLB_MISSES,
+  V_TLB,
+  V_WALK_FLAGS,
+  V_WALK_GPA,
 } from '../abi/vcpu_page';
 import { AC, CR0_AM, FLAG_AC, GP, STACK_FAULT } from '../abi/x86';
-import { KVM_GUESTDBG_USE_HW_BP } from '../abi/kvm_run';
 import { faulted, raise_code } from '../state/fault';
 import { canonical, is_long } from '../state/vcpu';
 import { mmio_read, mmio_write } from './mmio';
@@ -100,12 +130,28 @@ function write_part(v: u32, hva: u32, gpa: u64, from: u32, bytes: u32): void {
  * The slow path of every data access: address of `span + 1` bytes at `la`, in guest RAM or in the scratch buffer, or 0
  * with a fault raised. `tag` is TLB_READ or TLB_WRITE; `rmw` says that the old bytes are wanted too.
  */
-export function access_slow(v: u32, table: u32, la: u64, tag: u32, span: u32, segment: u32, rmw: bool, access: u32): u32 {
+export function access_slow(
+  v: u32,
+  table: u32,
+  la: u64,
+  tag: u32,
+  span: u32,
+  segment: u32,
+  rmw: bool,
+  access: u32,
+): u32 {
   const write = tag == TLB_WRITE;
   if (is_long(v) && (!canonical(la) || !canonical(la + span))) return raise_non_canonical(v, segment);
   if (table == tlb_array(v, TLB_NONE)) {
-    if (span && (la & span) && (span == 1 || span == 3 || span == 7) && load<u32>(v + V_CPL) == 3 && (access & ACCESS_SYSTEM) == 0
-      && load<u32>(v + V_CR0) & CR0_AM && load<u32>(v + V_RFLAGS) & FLAG_AC) {
+    if (
+      span &&
+      la & span &&
+      (span == 1 || span == 3 || span == 7) &&
+      load<u32>(v + V_CPL) == 3 &&
+      (access & ACCESS_SYSTEM) == 0 &&
+      load<u32>(v + V_CR0) & CR0_AM &&
+      load<u32>(v + V_RFLAGS) & FLAG_AC
+    ) {
       raise_code(v, AC, 0);
       return 0;
     }
@@ -144,7 +190,8 @@ export function access_slow(v: u32, table: u32, la: u64, tag: u32, span: u32, se
     const s1 = hva ? 0 : find_slot(gpa1);
     const s2 = hva2 ? 0 : find_slot(gpa2);
     if (!read_part(v, hva ? hva : s1 ? slot_hva(s1, gpa1) : 0, gpa1, scratch, first)) return 0;
-    if (!read_part(v, hva2 ? hva2 : s2 ? slot_hva(s2, gpa2) : 0, gpa2, scratch + first, span + 1 - first)) return 0;
+    if (!read_part(v, hva2 ? hva2 : s2 ? slot_hva(s2, gpa2) : 0, gpa2, scratch + first, span + 1 - first))
+      return 0;
   }
   if (write) {
     store<u32>(v + V_COMMIT_HVA1, hva);
@@ -164,7 +211,8 @@ export function commit(v: u32): void {
   const first = load<u32>(v + V_COMMIT_LEN1);
   write_part(v, load<u32>(v + V_COMMIT_HVA1), load<u64>(v + V_COMMIT_GPA1), v + V_SCRATCH, first);
   const rest = load<u32>(v + V_COMMIT_LEN2);
-  if (rest) write_part(v, load<u32>(v + V_COMMIT_HVA2), load<u64>(v + V_COMMIT_GPA2), v + V_SCRATCH + first, rest);
+  if (rest)
+    write_part(v, load<u32>(v + V_COMMIT_HVA2), load<u64>(v + V_COMMIT_GPA2), v + V_SCRATCH + first, rest);
 }
 
 /** Rights of an explicit access at the current privilege level. */

@@ -1,11 +1,30 @@
 // Accesses to guest-physical addresses without RAM: in-core chips first, then KVM_EXIT_MMIO. Knows no paging.
+
+import {
+  KVM_EXIT_MMIO,
+  RUN_EXIT_REASON,
+  RUN_MMIO_DATA,
+  RUN_MMIO_IS_WRITE,
+  RUN_MMIO_LEN,
+  RUN_MMIO_PHYS_ADDR,
+} from '../abi/kvm_run';
 import { VCPU_PAGE } from '../abi/map';
 import {
-  KVM_EXIT_MMIO, RUN_EXIT_REASON, RUN_MMIO_DATA, RUN_MMIO_IS_WRITE, RUN_MMIO_LEN, RUN_MMIO_PHYS_ADDR,
-} from '../abi/kvm_run';
-import {
-  LEAVE_MMIO, MMIO_QUEUE_MAX, PENDING_DONE, PENDING_MMIO_READ, PENDING_MMIO_WRITE, REPLAY_ENTRY, V_APIC_BASE, V_LEAVE,
-  V_MMIO_COUNT, V_MMIO_NEXT, V_MMIO_QUEUE, V_PENDING, V_REPLAY, V_REPLAY_COUNT, V_REPLAY_NEXT,
+  LEAVE_MMIO,
+  MMIO_QUEUE_MAX,
+  PENDING_DONE,
+  PENDING_MMIO_READ,
+  PENDING_MMIO_WRITE,
+  REPLAY_ENTRY,
+  V_APIC_BASE,
+  V_LEAVE,
+  V_MMIO_COUNT,
+  V_MMIO_NEXT,
+  V_MMIO_QUEUE,
+  V_PENDING,
+  V_REPLAY,
+  V_REPLAY_COUNT,
+  V_REPLAY_NEXT,
 } from '../abi/vcpu_page';
 import { ioapic_read, ioapic_write } from '../irqchip/ioapic';
 import { lapic_read, lapic_write } from '../irqchip/lapic';

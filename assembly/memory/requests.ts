@@ -1,7 +1,16 @@
 // Requests between vCPUs: bits in V_REQUESTS, acknowledged by being cleared, and the wait for them. A vCPU that is out
 // of the core has acknowledged everything: it looks at its requests before it runs an instruction.
 import { MAX_VCPUS, VM_EXCLUSIVE_OWNER, VM_PAGE, VM_VCPUS } from '../abi/map';
-import { REQ_EXCLUSIVE, REQ_FLUSH_TLB, REQ_FLUSH_WRITE_TLB, V_ID, V_REQUESTS, V_STATE, VCPU_IN, VCPU_PARKED } from '../abi/vcpu_page';
+import {
+  REQ_EXCLUSIVE,
+  REQ_FLUSH_TLB,
+  REQ_FLUSH_WRITE_TLB,
+  V_ID,
+  V_REQUESTS,
+  V_STATE,
+  VCPU_IN,
+  VCPU_PARKED,
+} from '../abi/vcpu_page';
 import { vcpu_page } from '../state/vcpu';
 import { flush_tlb, flush_tlb_writes } from './tlb';
 

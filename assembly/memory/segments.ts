@@ -1,6 +1,15 @@
 // Segmentation: offset to linear address with the checks of SDM vol. 3, 5.3 to 5.5. Knows no paging.
 import {
-  ATTR_CODE, ATTR_DB, ATTR_DC, ATTR_RW, ATTR_UNUSABLE, FS, SEG_ATTR, SEG_BASE, SEG_LIMIT, SS,
+  ATTR_CODE,
+  ATTR_DB,
+  ATTR_DC,
+  ATTR_RW,
+  ATTR_UNUSABLE,
+  FS,
+  SEG_ATTR,
+  SEG_BASE,
+  SEG_LIMIT,
+  SS,
 } from '../abi/vcpu_page';
 import { GP, STACK_FAULT } from '../abi/x86';
 import { raise_code } from '../state/fault';

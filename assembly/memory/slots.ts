@@ -1,9 +1,22 @@
 // Guest-physical addresses to the one memory: the slot table, dirty marks and code marks. Knows no paging.
-import {
-  MAX_VCPUS, PAGE_FLAGS, PAGE_HOLDS_CODE, PAGE_SHIFT, SLOT_BITMAP, SLOT_ENTRY_SIZE, SLOT_FLAGS, SLOT_GPA, SLOT_HVA,
-  SLOT_SIZE, VM_PAGE, VM_SLOTS, VM_SLOT_COUNT, VM_VCPUS,
-} from '../abi/map';
+
 import { KVM_MEM_LOG_DIRTY_PAGES } from '../abi/kvm_run';
+import {
+  MAX_VCPUS,
+  PAGE_FLAGS,
+  PAGE_HOLDS_CODE,
+  PAGE_SHIFT,
+  SLOT_BITMAP,
+  SLOT_ENTRY_SIZE,
+  SLOT_FLAGS,
+  SLOT_GPA,
+  SLOT_HVA,
+  SLOT_SIZE,
+  VM_PAGE,
+  VM_SLOT_COUNT,
+  VM_SLOTS,
+  VM_VCPUS,
+} from '../abi/map';
 import { CODE_QUEUE_MAX, REQ_CODE, V_CODE_QUEUE, V_CODE_QUEUE_COUNT, V_REQUESTS } from '../abi/vcpu_page';
 import { vcpu_page } from '../state/vcpu';
 
@@ -37,7 +50,9 @@ export function page_flags(hva: u32): u32 {
 
 /** Marks that a page holds decoded code; true when it did not before. */
 export function mark_code(hva: u32): bool {
-  return (atomic.or<u8>(PAGE_FLAGS + (hva >> PAGE_SHIFT), PAGE_HOLDS_CODE as u8) & (PAGE_HOLDS_CODE as u8)) == 0;
+  return (
+    (atomic.or<u8>(PAGE_FLAGS + (hva >> PAGE_SHIFT), PAGE_HOLDS_CODE as u8) & (PAGE_HOLDS_CODE as u8)) == 0
+  );
 }
 
 /**

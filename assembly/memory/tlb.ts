@@ -1,7 +1,22 @@
 // The software TLB of a vCPU: flushing and filling. The look-up itself is inlined where it is needed.
 import {
-  PAGE_HOLDS_CODE, SLOT_FLAGS, TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_EXEC_ENTRY_SIZE, TLB_EXEC_STRIDE, TLB_FLAGS,
-  TLB_GLOBAL, TLB_MODES, TLB_MODE_STRIDE, TLB_NONE, TLB_READ, TLB_WRITE, VCPU_PAGE, VCPU_TLB, VCPU_TLB_EXEC,
+  PAGE_HOLDS_CODE,
+  SLOT_FLAGS,
+  TLB_ADDEND,
+  TLB_ENTRIES,
+  TLB_ENTRY_SIZE,
+  TLB_EXEC_ENTRY_SIZE,
+  TLB_EXEC_STRIDE,
+  TLB_FLAGS,
+  TLB_GLOBAL,
+  TLB_MODE_STRIDE,
+  TLB_MODES,
+  TLB_NONE,
+  TLB_READ,
+  TLB_WRITE,
+  VCPU_PAGE,
+  VCPU_TLB,
+  VCPU_TLB_EXEC,
 } from '../abi/map';
 import { V_TLB } from '../abi/vcpu_page';
 import { page_flags } from './slots';
@@ -13,7 +28,13 @@ export function tlb_array(v: u32, mode: u32): u32 {
 
 /** Address of the execute entry that `la` falls on; `user` is 0 or 1. */
 export function exec_entry(v: u32, la: u64, user: u32): u32 {
-  return v - VCPU_PAGE + VCPU_TLB_EXEC + user * TLB_EXEC_STRIDE + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_EXEC_ENTRY_SIZE;
+  return (
+    v -
+    VCPU_PAGE +
+    VCPU_TLB_EXEC +
+    user * TLB_EXEC_STRIDE +
+    (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_EXEC_ENTRY_SIZE
+  );
 }
 
 /** Empties everything, global entries too. */

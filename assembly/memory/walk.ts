@@ -1,7 +1,31 @@
 // The page-table walk (SDM vol. 3, chapter 4): gva to gpa with rights, accessed and dirty bits. Fills no TLB.
-import { V_CPL, V_CR0, V_CR3, V_CR4, V_EFER, V_PDPTR, V_RFLAGS, V_WALK_FLAGS, V_WALK_GPA } from '../abi/vcpu_page';
 import {
-  CR0_PG, CR0_WP, CR4_PAE, CR4_PGE, CR4_PSE, CR4_SMAP, CR4_SMEP, EFER_LMA, EFER_NXE, FLAG_AC, PF_I, PF_P, PF_RSVD, PF_U, PF_W,
+  V_CPL,
+  V_CR0,
+  V_CR3,
+  V_CR4,
+  V_EFER,
+  V_PDPTR,
+  V_RFLAGS,
+  V_WALK_FLAGS,
+  V_WALK_GPA,
+} from '../abi/vcpu_page';
+import {
+  CR0_PG,
+  CR0_WP,
+  CR4_PAE,
+  CR4_PGE,
+  CR4_PSE,
+  CR4_SMAP,
+  CR4_SMEP,
+  EFER_LMA,
+  EFER_NXE,
+  FLAG_AC,
+  PF_I,
+  PF_P,
+  PF_RSVD,
+  PF_U,
+  PF_W,
 } from '../abi/x86';
 import { raise_page_fault } from '../state/fault';
 import { find_slot, mark_dirty, slot_hva } from './slots';
@@ -43,7 +67,11 @@ function fault(v: u32, la: u64, access: u32, code: u32): bool {
   let e = code;
   if (access & ACCESS_WRITE) e |= PF_W;
   if (access & ACCESS_USER) e |= PF_U;
-  if (access & ACCESS_FETCH && ((load<u32>(v + V_EFER) & EFER_NXE && load<u32>(v + V_CR4) & CR4_PAE) || load<u32>(v + V_CR4) & CR4_SMEP)) e |= PF_I;
+  if (
+    access & ACCESS_FETCH &&
+    ((load<u32>(v + V_EFER) & EFER_NXE && load<u32>(v + V_CR4) & CR4_PAE) || load<u32>(v + V_CR4) & CR4_SMEP)
+  )
+    e |= PF_I;
   raise_page_fault(v, la, e);
   return false;
 }
@@ -109,7 +137,11 @@ export function walk(v: u32, la: u64, access: u32): bool {
       }
       rights &= pte;
       if (level > 1 && !large) {
-        if ((pte & PTE_A) == 0 && (access & ACCESS_QUIET) == 0 && !set_bits(entry, wide, pte, PTE_A, slot, at)) {
+        if (
+          (pte & PTE_A) == 0 &&
+          (access & ACCESS_QUIET) == 0 &&
+          !set_bits(entry, wide, pte, PTE_A, slot, at)
+        ) {
           retry = true;
           break;
         }
@@ -129,7 +161,12 @@ export function walk(v: u32, la: u64, access: u32): bool {
           if (access & ACCESS_FETCH) {
             if (cr4 & CR4_SMEP) return fault(v, la, access, PF_P);
           } else if (cr4 & CR4_SMAP && (access & ACCESS_QUIET) == 0) {
-            if (access & ACCESS_SYSTEM || load<u32>(v + V_CPL) == 3 || (load<u32>(v + V_RFLAGS) & FLAG_AC) == 0) return fault(v, la, access, PF_P);
+            if (
+              access & ACCESS_SYSTEM ||
+              load<u32>(v + V_CPL) == 3 ||
+              (load<u32>(v + V_RFLAGS) & FLAG_AC) == 0
+            )
+              return fault(v, la, access, PF_P);
           }
         }
       }

@@ -1,17 +1,83 @@
 // KVM_RUN: requests, pending operations, events, then blocks of instructions until something must leave the core.
-import { BLOCK_HEADER, B_COUNT, B_HVA, FLOW_BRANCH, FLOW_EXIT, FLOW_EXIT_BRANCH, FLOW_EXIT_RESTART, FLOW_FAULT, FLOW_NEXT, FLOW_RESTART, FLOW_STOP, R_OP } from '../abi/insn';
 import {
-  KVM_MP_STATE_RUNNABLE, RUN_APIC_BASE, RUN_CR8, RUN_IF_FLAG, RUN_IMMEDIATE_EXIT, RUN_MMIO_DATA, RUN_MMIO_LEN, RUN_MMIO_PHYS_ADDR,
+  B_COUNT,
+  B_HVA,
+  BLOCK_HEADER,
+  FLOW_BRANCH,
+  FLOW_EXIT,
+  FLOW_EXIT_BRANCH,
+  FLOW_EXIT_RESTART,
+  FLOW_FAULT,
+  FLOW_NEXT,
+  FLOW_RESTART,
+  FLOW_STOP,
+  R_OP,
+} from '../abi/insn';
+import {
+  KVM_MP_STATE_RUNNABLE,
+  RUN_APIC_BASE,
+  RUN_CR8,
+  RUN_IF_FLAG,
+  RUN_IMMEDIATE_EXIT,
+  RUN_MMIO_DATA,
+  RUN_MMIO_LEN,
+  RUN_MMIO_PHYS_ADDR,
   RUN_READY_FOR_INTERRUPT_INJECTION,
 } from '../abi/kvm_run';
 import { VCPU_PAGE } from '../abi/map';
 import { OP_INT, OP_INT1, OP_INT3, OP_INTO, OP_MOVS, OP_OUTS } from '../abi/ops';
 import {
-  FAULT_EXIT, LEAVE_MMIO, MODE_64, MODE_SIZE, PENDING_DONE, PENDING_MMIO_READ, PENDING_MMIO_WRITE, PENDING_NONE, PENDING_PIO_IN, REPLAY_ENTRY,
-  REPLAY_MAX, REQ_CODE, REQ_EVENTS, REQ_EXCLUSIVE, REQ_EXIT, REQ_FLUSH_TLB, REQ_FLUSH_WRITE_TLB, REQ_PAUSE, RUN_BUDGET, RUN_EXIT, RUN_HALTED,
-  RUN_INTERRUPTED, RUN_REQUEST, SEG_BASE, V_APIC_BASE, V_BLOCKS_TOP, V_BLOCK_EPOCH, V_BUDGET, V_CR8, V_CURRENT_RECORD, V_DB_PENDING, V_FAULT, V_IRQ_QUEUED, V_LEAVE,
-  V_MMIO_COUNT, V_MMIO_NEXT, V_MODE, V_MP_STATE, V_PENDING, V_REPLAY, V_REPLAY_COUNT, V_REPLAY_NEXT, V_REQUESTS, V_RFLAGS, V_RIP, V_SHADOW,
-  V_STATE, V_STAT_EXITS, V_STAT_FAULTS, VCPU_IN, VCPU_OUT,
+  FAULT_EXIT,
+  LEAVE_MMIO,
+  MODE_64,
+  MODE_SIZE,
+  PENDING_DONE,
+  PENDING_MMIO_READ,
+  PENDING_MMIO_WRITE,
+  PENDING_NONE,
+  PENDING_PIO_IN,
+  REPLAY_ENTRY,
+  REPLAY_MAX,
+  REQ_CODE,
+  REQ_EVENTS,
+  REQ_EXCLUSIVE,
+  REQ_EXIT,
+  REQ_FLUSH_TLB,
+  REQ_FLUSH_WRITE_TLB,
+  REQ_PAUSE,
+  RUN_BUDGET,
+  RUN_EXIT,
+  RUN_HALTED,
+  RUN_INTERRUPTED,
+  RUN_REQUEST,
+  SEG_BASE,
+  V_APIC_BASE,
+  V_BLOCK_EPOCH,
+  V_BLOCKS_TOP,
+  V_BUDGET,
+  V_CR8,
+  V_CURRENT_RECORD,
+  V_DB_PENDING,
+  V_FAULT,
+  V_IRQ_QUEUED,
+  V_LEAVE,
+  V_MMIO_COUNT,
+  V_MMIO_NEXT,
+  V_MODE,
+  V_MP_STATE,
+  V_PENDING,
+  V_REPLAY,
+  V_REPLAY_COUNT,
+  V_REPLAY_NEXT,
+  V_REQUESTS,
+  V_RFLAGS,
+  V_RIP,
+  V_SHADOW,
+  V_STAT_EXITS,
+  V_STAT_FAULTS,
+  V_STATE,
+  VCPU_IN,
+  VCPU_OUT,
 } from '../abi/vcpu_page';
 import { FLAG_IF, FLAG_RF, FLAG_TF } from '../abi/x86';
 import { DR6_BS, debugger_steps, has_breakpoints, match_instruction } from '../cpu/debug';
@@ -56,7 +122,10 @@ function publish(v: u32): void {
   const page = v - VCPU_PAGE;
   const open = (load<u32>(v + V_RFLAGS) & FLAG_IF) != 0;
   store<u8>(page + RUN_IF_FLAG, open as u8);
-  store<u8>(page + RUN_READY_FOR_INTERRUPT_INJECTION, (open && load<u32>(v + V_SHADOW) == 0 && load<u32>(v + V_IRQ_QUEUED) == 0) as u8);
+  store<u8>(
+    page + RUN_READY_FOR_INTERRUPT_INJECTION,
+    (open && load<u32>(v + V_SHADOW) == 0 && load<u32>(v + V_IRQ_QUEUED) == 0) as u8,
+  );
   store<u64>(page + RUN_CR8, load<u64>(v + V_CR8));
   store<u64>(page + RUN_APIC_BASE, load<u64>(v + V_APIC_BASE));
 }
@@ -105,7 +174,12 @@ function serve(v: u32): bool {
 
 /** The next instruction must be executed alone. */
 function must_step(v: u32): bool {
-  return (load<u32>(v + V_RFLAGS) & (FLAG_TF | FLAG_RF)) != 0 || load<u32>(v + V_SHADOW) != 0 || debugger_steps(v) || has_breakpoints(v, true);
+  return (
+    (load<u32>(v + V_RFLAGS) & (FLAG_TF | FLAG_RF)) != 0 ||
+    load<u32>(v + V_SHADOW) != 0 ||
+    debugger_steps(v) ||
+    has_breakpoints(v, true)
+  );
 }
 
 function enter(v: u32): u32 {
@@ -163,7 +237,8 @@ function run_blocks(v: u32): u32 {
     store<u32>(v + V_CURRENT_RECORD, 0);
     let b = find_block(v, 0);
     if (b == 0) return settle(v, FLOW_FAULT);
-    if (site && epoch == load<u32>(v + V_BLOCK_EPOCH) && load<u32>(b + B_HVA) != u32.MAX_VALUE) store<u32>(site, b);
+    if (site && epoch == load<u32>(v + V_BLOCK_EPOCH) && load<u32>(b + B_HVA) != u32.MAX_VALUE)
+      store<u32>(site, b);
     const left = load<i32>(v + V_BUDGET);
     if (load<i32>(b + B_COUNT) > left) {
       if (left <= 0) return FLOW_STOP;
@@ -188,7 +263,9 @@ function step(v: u32, finishing: bool): u32 {
   const flags = load<u32>(v + V_RFLAGS);
   const shadow = load<u32>(v + V_SHADOW);
   if (!finishing && (flags & FLAG_RF) == 0 && has_breakpoints(v, true)) {
-    const la = is_64(v) ? load<u64>(v + V_RIP) : (load<u64>(v + V_RIP) + load<u64>(cs(v) + SEG_BASE)) & 0xffffffff;
+    const la = is_64(v)
+      ? load<u64>(v + V_RIP)
+      : (load<u64>(v + V_RIP) + load<u64>(cs(v) + SEG_BASE)) & 0xffffffff;
     const hits = match_instruction(v, la);
     if (hits) {
       raise_debug(v, hits);
@@ -203,15 +280,20 @@ function step(v: u32, finishing: bool): u32 {
   store<u32>(v + V_CURRENT_RECORD, 0);
   // A REP that ends its turn has completed an iteration, which traps like an instruction.
   const iteration = raw == FLOW_RESTART && op >= OP_MOVS && op <= OP_OUTS;
-  const restarts = raw == FLOW_EXIT_RESTART || (raw == FLOW_RESTART && !iteration) || (raw == FLOW_FAULT && load<u32>(v + V_FAULT) == FAULT_EXIT);
+  const restarts =
+    raw == FLOW_EXIT_RESTART ||
+    (raw == FLOW_RESTART && !iteration) ||
+    (raw == FLOW_FAULT && load<u32>(v + V_FAULT) == FAULT_EXIT);
   if (restarts) {
     store<u32>(v + V_SHADOW, shadow);
   } else if (raw != FLOW_FAULT) {
     // RF was there for this instruction; IRET and POPF may have written a new one.
-    if (flags & FLAG_RF && raw != FLOW_BRANCH && raw != FLOW_STOP) store<u32>(v + V_RFLAGS, load<u32>(v + V_RFLAGS) & ~FLAG_RF);
+    if (flags & FLAG_RF && raw != FLOW_BRANCH && raw != FLOW_STOP)
+      store<u32>(v + V_RFLAGS, load<u32>(v + V_RFLAGS) & ~FLAG_RF);
     else if (flags & FLAG_RF && op < 0x190) store<u32>(v + V_RFLAGS, load<u32>(v + V_RFLAGS) & ~FLAG_RF);
     const software = op == OP_INT || op == OP_INT3 || op == OP_INTO || op == OP_INT1;
-    if ((flags & FLAG_TF || debugger_steps(v)) && !(software && !debugger_steps(v))) store<u32>(v + V_DB_PENDING, load<u32>(v + V_DB_PENDING) | DR6_BS);
+    if ((flags & FLAG_TF || debugger_steps(v)) && !(software && !debugger_steps(v)))
+      store<u32>(v + V_DB_PENDING, load<u32>(v + V_DB_PENDING) | DR6_BS);
   }
   return settle(v, raw);
 }

@@ -1,8 +1,13 @@
 // Exits that any floor of the core may fill into the run page (struct kvm_run).
-import { VCPU_PAGE } from '../abi/map';
+
 import {
-  KVM_EXIT_INTERNAL_ERROR, KVM_INTERNAL_ERROR_EMULATION, RUN_EXIT_REASON, RUN_INTERNAL_NDATA, RUN_INTERNAL_SUBERROR,
+  KVM_EXIT_INTERNAL_ERROR,
+  KVM_INTERNAL_ERROR_EMULATION,
+  RUN_EXIT_REASON,
+  RUN_INTERNAL_NDATA,
+  RUN_INTERNAL_SUBERROR,
 } from '../abi/kvm_run';
+import { VCPU_PAGE } from '../abi/map';
 import { PENDING_NONE, V_PENDING } from '../abi/vcpu_page';
 import { raise_exit } from './fault';
 

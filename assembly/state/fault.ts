@@ -1,7 +1,15 @@
 // The pending fault of a vCPU: handlers raise it and unwind; the run loop delivers it (cpu/deliver.ts). Knows no delivery.
-import { V_FAULT, V_FAULT_CODE, V_FAULT_DR6, V_FAULT_HAS_CODE, V_FAULT_ADDRESS, FAULT_EXIT } from '../abi/vcpu_page';
-import { DB, PF } from '../abi/x86';
+
 import { FLOW_FAULT } from '../abi/insn';
+import {
+  FAULT_EXIT,
+  V_FAULT,
+  V_FAULT_ADDRESS,
+  V_FAULT_CODE,
+  V_FAULT_DR6,
+  V_FAULT_HAS_CODE,
+} from '../abi/vcpu_page';
+import { DB, PF } from '../abi/x86';
 
 /** Raises an exception without an error code. */
 export function raise(v: u32, vector: u32): u32 {

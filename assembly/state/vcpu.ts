@@ -1,6 +1,17 @@
 // Questions about a vCPU's mode that every floor above asks. Reads the vCPU page, changes nothing.
-import { MAX_VCPUS, VCPU_BASE, VCPU_PAGE, VCPU_STRIDE, VM_PAGE, VM_VCPUS, VM_HAS_IRQCHIP } from '../abi/map';
-import { CS, V_CPL, V_CR0, V_EFER, V_MODE, V_RFLAGS, V_SEGS, SEG_STRIDE, MODE_64, MODE_SIZE } from '../abi/vcpu_page';
+import { MAX_VCPUS, VCPU_BASE, VCPU_PAGE, VCPU_STRIDE, VM_HAS_IRQCHIP, VM_PAGE, VM_VCPUS } from '../abi/map';
+import {
+  CS,
+  MODE_64,
+  MODE_SIZE,
+  SEG_STRIDE,
+  V_CPL,
+  V_CR0,
+  V_EFER,
+  V_MODE,
+  V_RFLAGS,
+  V_SEGS,
+} from '../abi/vcpu_page';
 import { CR0_PE, CR0_PG, EFER_LMA, FLAG_VM } from '../abi/x86';
 
 /** Address of the vCPU page of vCPU `id`. */
@@ -60,5 +71,5 @@ export function cs(v: u32): u32 {
 
 /** Bits 63..47 are all equal. */
 export function canonical(la: u64): bool {
-  return (((la as i64) << 16) >> 16) as u64 == la;
+  return ((((la as i64) << 16) >> 16) as u64) == la;
 }

@@ -1,7 +1,7 @@
 // The command line's entry. It only names the commands; each lives in its own file.
 import { defineCommand, runMain } from 'citty';
-import { vectorsCommand } from './vectors/command.ts';
 import packageJson from '../../package.json' with { type: 'json' };
+import { vectorsCommand } from './vectors/command.ts';
 
 void runMain(
   defineCommand({

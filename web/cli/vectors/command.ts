@@ -15,7 +15,10 @@ function readLines(file: string): string {
 }
 
 export const vectorsCommand = defineCommand({
-  meta: { name: 'vectors', description: 'Run golden CPU files (GROUP.jsonl.gz) and compare with a real processor' },
+  meta: {
+    name: 'vectors',
+    description: 'Run golden CPU files (GROUP.jsonl.gz) and compare with a real processor',
+  },
   args: {
     show: { type: 'string', description: 'Failing lines to print for each file', default: '5' },
   },
@@ -47,7 +50,9 @@ export const vectorsCommand = defineCommand({
       }
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
       const left = report.skipped ? `, ${report.skipped} that only another processor does` : '';
-      console.log(`${group}: ${report.passed} of ${report.passed + report.failed} pass${left} (${seconds} s)`);
+      console.log(
+        `${group}: ${report.passed} of ${report.passed + report.failed} pass${left} (${seconds} s)`,
+      );
       passed += report.passed;
       failed += report.failed;
     }

@@ -4,7 +4,22 @@ import path from 'node:path';
 
 /** General registers in encoding order. */
 export const GPR = [
-  'rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15',
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
 ] as const;
 export type Gpr = (typeof GPR)[number];
 
@@ -42,7 +57,6 @@ export interface Frame {
   readonly gpr: readonly bigint[];
   readonly pattern: Uint8Array;
 }
-
 
 export interface Case {
   readonly index: number;
@@ -107,7 +121,9 @@ function registers(before: readonly bigint[], changes: Record<string, string> | 
 }
 
 function patches(changes: Record<string, string> | undefined): Map<number, Uint8Array> {
-  return new Map(Object.entries(changes ?? {}).map(([offset, bytes]) => [Number.parseInt(offset, 16), bytesOf(bytes)]));
+  return new Map(
+    Object.entries(changes ?? {}).map(([offset, bytes]) => [Number.parseInt(offset, 16), bytesOf(bytes)]),
+  );
 }
 
 /** Parses one line. */

@@ -1,7 +1,7 @@
 // The machine in which golden CPU cases run: a bare long-mode kernel of tables, the cases at CPL 3, every exception ends in HLT.
-import { Kvm, type KvmSregs, type Vcpu, type Vm } from '../../kvm/index.ts';
-import { KVM_EXIT } from '../../kvm/index.ts';
+
 import { RUN_EXIT } from '../../../assembly/abi/vcpu_page.ts';
+import { KVM_EXIT, Kvm, type KvmSregs, type Vcpu, type Vm } from '../../kvm/index.ts';
 import { type Case, type Frame, GPR } from './golden_case.ts';
 
 // Guest-physical layout; the kernel's part is mapped at KERNEL, so that low addresses stay free for faults.
@@ -88,7 +88,10 @@ export class GoldenMachine {
       const handler = KERNEL + BigInt(STUBS + vector * 16);
       const dpl = vector === 3 || vector === 4 ? 0x60n : 0n;
       const gate = IDT + vector * 16;
-      put(gate, (handler & 0xffffn) | (8n << 16n) | ((0x8en | dpl) << 40n) | (((handler >> 16n) & 0xffffn) << 48n));
+      put(
+        gate,
+        (handler & 0xffffn) | (8n << 16n) | ((0x8en | dpl) << 40n) | (((handler >> 16n) & 0xffffn) << 48n),
+      );
       put(gate + 8, handler >> 32n);
       image[STUBS + vector * 16] = 0xf4;
     }
@@ -102,7 +105,8 @@ export class GoldenMachine {
     put(userPd + (base >>> 21) * 8, BigInt(codePt) | 7n);
     put(userPd + (window >>> 21) * 8, BigInt(dataPt) | 7n);
     put(codePt, BigInt(CODE_PAGE) | 7n);
-    for (let page = 0; page < WINDOW / 0x1000; page++) put(dataPt + page * 8, BigInt(DATA_PAGES + page * 0x1000) | 7n);
+    for (let page = 0; page < WINDOW / 0x1000; page++)
+      put(dataPt + page * 8, BigInt(DATA_PAGES + page * 0x1000) | 7n);
     put(kernelPdpt, BigInt(kernelPd) | 3n);
     put(kernelPd, BigInt(kernelPt) | 3n);
     for (let page = 0; page < 16; page++) put(kernelPt + page * 8, BigInt(page * 0x1000) | 3n);
@@ -166,12 +170,19 @@ export class GoldenMachine {
       cr2: this.#vcpu.getSregs().cr2,
     };
     const stub = Number(after.rip - KERNEL) - STUBS - 1;
-    if (why !== RUN_EXIT || this.#vcpu.kvmRun.exitReason !== KVM_EXIT.HLT || stub < 0 || stub >= 512 || stub % 16) {
+    if (
+      why !== RUN_EXIT ||
+      this.#vcpu.kvmRun.exitReason !== KVM_EXIT.HLT ||
+      stub < 0 ||
+      stub >= 512 ||
+      stub % 16
+    ) {
       outcome.why = why === RUN_EXIT ? `exit ${this.#vcpu.kvmRun.exitReason}` : `run ${why}`;
       return outcome;
     }
     outcome.vector = stub / 16;
-    const hasCode = outcome.vector === 8 || (outcome.vector >= 10 && outcome.vector <= 14) || outcome.vector === 17;
+    const hasCode =
+      outcome.vector === 8 || (outcome.vector >= 10 && outcome.vector <= 14) || outcome.vector === 17;
     const frame = this.#vm.read(STACK_TOP - 40 - (hasCode ? 8 : 0), 40 + (hasCode ? 8 : 0));
     const view = new DataView(frame.buffer, frame.byteOffset);
     let at = 0;

@@ -1,6 +1,7 @@
 // Runs real-mode single-step cases captured on an 80286. What only a 286 does is left out, as the files' README lists.
-import { Kvm, KVM_EXIT } from '../../kvm/index.ts';
+
 import { RUN_EXIT } from '../../../assembly/abi/vcpu_page.ts';
+import { KVM_EXIT, Kvm } from '../../kvm/index.ts';
 import { bytesOf } from './golden_case.ts';
 import type { Report } from './report.ts';
 
@@ -16,7 +17,22 @@ interface Line {
   fm?: number;
 }
 
-const NAMES = ['ax', 'bx', 'cx', 'dx', 'cs', 'ss', 'ds', 'es', 'sp', 'bp', 'si', 'di', 'ip', 'flags'] as const;
+const NAMES = [
+  'ax',
+  'bx',
+  'cx',
+  'dx',
+  'cs',
+  'ss',
+  'ds',
+  'es',
+  'sp',
+  'bp',
+  'si',
+  'di',
+  'ip',
+  'flags',
+] as const;
 const FLAGS = 0x0fd5;
 const MEMORY = 16 << 20;
 const BUDGET = 200_000;
@@ -67,7 +83,10 @@ export function runSst286(core: WebAssembly.Module, text: string, report: Report
       report.skipped++;
       continue;
     }
-    const before = Object.fromEntries(NAMES.map((name, n) => [name, line.i[n] ?? 0])) as Record<(typeof NAMES)[number], number>;
+    const before = Object.fromEntries(NAMES.map((name, n) => [name, line.i[n] ?? 0])) as Record<
+      (typeof NAMES)[number],
+      number
+    >;
     const want = { ...before, ...line.o };
     const touched = new Map<number, number>();
     for (const [at, bytes] of Object.entries(line.m)) {
@@ -129,7 +148,9 @@ export function runSst286(core: WebAssembly.Module, text: string, report: Report
         if (name === 'flags') {
           const care = FLAGS & (line.fm ?? 0xffff);
           if ((Number(regs.rflags) ^ want.flags) & care) {
-            wrong.push(`flags ${(Number(regs.rflags) & care).toString(16)}, expected ${(want.flags & care).toString(16)}`);
+            wrong.push(
+              `flags ${(Number(regs.rflags) & care).toString(16)}, expected ${(want.flags & care).toString(16)}`,
+            );
           }
         } else if (got[name] !== want[name]) {
           wrong.push(`${name} ${got[name]?.toString(16)}, expected ${want[name].toString(16)}`);
