@@ -241,7 +241,7 @@ function checkRange(operand: Resolved, kind: Kind, bits: number, context: Encode
   else if (full !== bits) {
     const low = BigInt.asIntN(full, number);
     fits = low >= -128n && low <= 127n && number >= -(1n << BigInt(full)) && number < 1n << BigInt(full);
-  } else fits = number >= -(1n << BigInt(bits - 1)) && number < 1n << BigInt(bits);
+  } else fits = number >= -(1n << BigInt(bits)) && number < 1n << BigInt(bits);
   if (!fits && !operand.value?.unknown) {
     context.warn(
       operand.operand.place,

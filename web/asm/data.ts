@@ -47,7 +47,7 @@ function addItem(out: number[], item: DataItem, unit: number, place: Place, scop
       const value = evaluate(item.value, scope);
       const number = toNumber(value, scope, item.value.place);
       const bits = BigInt(unit * 8);
-      if (!value.unknown && unit < 8 && (number < -(1n << (bits - 1n)) || number >= 1n << bits)) {
+      if (!value.unknown && unit < 8 && (number < -(1n << bits) || number >= 1n << bits)) {
         warn(
           item.value.place,
           `${number} does not fit into ${bits} bits and is cut; use a wider unit or a smaller number.`,

@@ -24,7 +24,8 @@ export function encodingKey(
   positional: boolean,
 ): string {
   let key = `${context.bits}${context.relative ? 'r' : ''}${context.noShrink ? 'n' : ''}${context.section}`;
-  for (const { number, value } of operands) {
+  for (const { number, value, selector } of operands) {
+    if (selector !== undefined) key += `;${selector}`;
     key += `,${positional ? number - context.address : number}${value?.unknown ? '?' : ''}${value?.terms.length ?? ''}`;
   }
   return key;
