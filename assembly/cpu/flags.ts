@@ -2,7 +2,6 @@
 import {
   LF_ADC,
   LF_ADD,
-  LF_DEC,
   LF_EXPLICIT,
   LF_INC,
   LF_LOGIC,
@@ -16,7 +15,7 @@ import {
   V_LF_RES,
   V_RFLAGS,
 } from '../abi/vcpu_page';
-import { FLAG_AF, FLAG_CF, FLAG_OF, FLAG_ONE, FLAG_PF, FLAG_SF, FLAG_ZF, FLAGS_ARITH } from '../abi/x86';
+import { FLAG_AF, FLAG_CF, FLAG_OF, FLAG_ONE, FLAGS_ARITH } from '../abi/x86';
 import { update_mode } from './mode';
 
 export function get_cf(v: u32): u32 {
@@ -114,6 +113,29 @@ export function get_flags(v: u32): u32 {
 export function set_arith(v: u32, bits: u32): void {
   store<u32>(v + V_RFLAGS, (load<u32>(v + V_RFLAGS) & ~FLAGS_ARITH) | (bits & FLAGS_ARITH) | FLAG_ONE);
   store<u32>(v + V_LF_KIND, LF_EXPLICIT);
+}
+
+/** Sets CF alone. */
+export function set_carry(v: u32, cf: u32): void {
+  if (load<u32>(v + V_LF_KIND) == LF_EXPLICIT)
+    store<u32>(v + V_RFLAGS, (load<u32>(v + V_RFLAGS) & ~FLAG_CF) | cf);
+  else keep_result(v, cf | (get_of(v) << 11));
+}
+
+/** Sets CF and OF alone, as rotates do; 0 or 1 each. */
+export function set_carry_overflow(v: u32, cf: u32, overflow: u32): void {
+  if (load<u32>(v + V_LF_KIND) == LF_EXPLICIT) {
+    store<u32>(v + V_RFLAGS, (load<u32>(v + V_RFLAGS) & ~(FLAG_CF | FLAG_OF)) | cf | (overflow << 11));
+  } else {
+    keep_result(v, cf | (overflow << 11));
+  }
+}
+
+/** ZF, SF and PF go on coming from the last result, and AF keeps its value. */
+function keep_result(v: u32, cf_of: u32): void {
+  const af = get_af(v) << 4;
+  store<u32>(v + V_LF_CF, cf_of | af);
+  store<u32>(v + V_LF_KIND, LF_PARTIAL);
 }
 
 /** Replaces EFLAGS as a whole; the caller has applied its masks and ends the block. */

@@ -18,7 +18,7 @@ import {
 } from '../abi/ops';
 import { V_GPR, V_RFLAGS } from '../abi/vcpu_page';
 import { DE, FLAG_AF, FLAG_CF, FLAG_DF, FLAG_OF, FLAG_PF, FLAG_SF, FLAG_ZF, RAX, RBX } from '../abi/x86';
-import { arith_flags, get_af, get_cf, get_flags, lazy_result, set_arith } from '../cpu/flags';
+import { arith_flags, get_af, get_cf, get_flags, lazy_result, set_arith, set_carry } from '../cpu/flags';
 import { load8 } from '../memory/access';
 import { linear } from '../memory/segments';
 import { faulted, raise } from '../state/fault';
@@ -80,7 +80,7 @@ function xlat(v: u32, r: u32): u32 {
   return FLOW_NEXT;
 }
 
-export function exec_bcd(v: u32, r: u32, op: u32, rm: u32): u32 {
+export function exec_bcd(v: u32, r: u32, op: u32, _rm: u32): u32 {
   switch (op - OP_DAA) {
     case OP_DAA - OP_DAA:
       decimal(v, false);
@@ -111,13 +111,13 @@ export function exec_bcd(v: u32, r: u32, op: u32, rm: u32): u32 {
       result_al(v, 0, 0);
       break;
     case OP_CLC - OP_DAA:
-      set_arith(v, arith_flags(v) & ~FLAG_CF);
+      set_carry(v, 0);
       break;
     case OP_STC - OP_DAA:
-      set_arith(v, arith_flags(v) | FLAG_CF);
+      set_carry(v, 1);
       break;
     case OP_CMC - OP_DAA:
-      set_arith(v, arith_flags(v) ^ FLAG_CF);
+      set_carry(v, get_cf(v) ^ 1);
       break;
     case OP_CLD - OP_DAA:
       set_direction(v, false);

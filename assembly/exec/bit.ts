@@ -1,14 +1,11 @@
 // Bits of general registers: BT and its kin, scans and counts, BSWAP, MOVBE, CRC32, ADCX and ADOX, BMI1 and BMI2.
 import {
-  AM_NONE,
   FLOW_FAULT,
   FLOW_NEXT,
   FLOW_RESTART,
-  R_AM,
   R_FLAGS,
   R_IMM,
   R_REG,
-  R_RM,
   R_SEG,
   R_SPAN,
   RF_LOCK,
@@ -38,19 +35,17 @@ import {
   OP_RORX,
   OP_SARX,
   OP_SHLX,
-  OP_SHRX,
   OP_TZCNT,
 } from '../abi/ops';
 import { V_GPR } from '../abi/vcpu_page';
-import { FLAG_CF, FLAG_OF, FLAG_ZF } from '../abi/x86';
-import { arith_flags, get_flags, lazy_result, set_arith } from '../cpu/flags';
+import { FLAG_CF, FLAG_ZF } from '../abi/x86';
+import { get_cf, get_of, lazy_result, set_arith, set_carry, set_carry_overflow } from '../cpu/flags';
 import {
   effective_address,
   finish_store,
   read_reg,
   read_reg_signed,
   read_rm,
-  read_signed,
   read_sized,
   size_of,
   write_memory,
@@ -59,13 +54,10 @@ import {
   write_rm,
 } from '../cpu/operands';
 import { translate } from '../memory/access';
-import { exclusive_begin, exclusive_end } from '../memory/requests';
+import { exclusive_end } from '../memory/requests';
 import { linear } from '../memory/segments';
 import { faulted } from '../state/fault';
-
-function set_carry(v: u32, cf: u32): void {
-  set_arith(v, (arith_flags(v) & ~FLAG_CF) | cf);
-}
+import { is_whole, split_begin } from './locked';
 
 function changed(value: u64, bit: u64, kind: u32): u64 {
   return kind == 1 ? value | bit : kind == 2 ? value & ~bit : kind == 3 ? value ^ bit : value;
@@ -107,17 +99,17 @@ function bit_register(v: u32, r: u32, rm: u32, kind: u32): u32 {
     return FLOW_NEXT;
   }
   const bit = (1 as u64) << n;
-  if (load<u16>(r + R_FLAGS) & RF_LOCK && (p & (bytes - 1)) == 0) {
+  const locks = (load<u16>(r + R_FLAGS) & RF_LOCK) != 0;
+  if (locks && is_whole(v, p, bytes)) {
     const old = locked_bit(p + ((n >> 3) as u32), (1 as u32) << ((n as u32) & 7), kind);
     set_carry(v, ((old >> (n & 7)) & 1) as u32);
     return finish_store(v);
   }
-  const split = (load<u16>(r + R_FLAGS) & RF_LOCK) != 0;
-  if (split && !exclusive_begin(v)) return FLOW_RESTART;
+  if (locks && !split_begin(v, p)) return FLOW_RESTART;
   const value = read_sized(p, size);
   write_memory(p, size, changed(value, bit, kind));
   const flow = finish_store(v);
-  if (split) exclusive_end(v);
+  if (locks) exclusive_end(v);
   set_carry(v, ((value >> n) & 1) as u32);
   return flow;
 }
@@ -130,15 +122,10 @@ function locked_bit(p: u32, bit: u32, kind: u32): u64 {
 }
 
 function scan(v: u32, r: u32, rm: u32, op: u32): u32 {
-  const size = size_of(r);
   const value = read_rm(v, r, rm);
-  if (value == 0) {
-    // The destination stays as it is, whole.
-    set_arith(v, (arith_flags(v) & ~0x8d5) | FLAG_ZF);
-    return FLOW_NEXT;
-  }
-  write_reg(r, op == OP_BSF ? ctz(value) : 63 - clz(value));
-  set_arith(v, arith_flags(v) & ~0x8d5);
+  // Of a source of 0 nothing comes: the destination stays as it is, whole.
+  if (value != 0) write_reg(r, op == OP_BSF ? ctz(value) : 63 - clz(value));
+  set_arith(v, value == 0 ? FLAG_ZF : 0);
   return FLOW_NEXT;
 }
 
@@ -177,16 +164,17 @@ function crc32c(crc: u32, data: u64, bytes: u32): u32 {
 }
 
 /** ADCX and ADOX: add with CF or OF alone as the carry. */
-function add_carry(v: u32, r: u32, rm: u32, flag: u32): u32 {
+function add_carry(v: u32, r: u32, rm: u32, with_cf: bool): u32 {
   const size = size_of(r);
-  const flags = get_flags(v);
-  const carry: u64 = flags & flag ? 1 : 0;
+  const cf = get_cf(v);
+  const overflow = get_of(v);
+  const carry = (with_cf ? cf : overflow) as u64;
   const a = read_reg(r);
   const b = read_rm(v, r, rm);
   const sum = a + b + carry;
-  const out = size == 3 ? sum < a || (carry != 0 && sum == a) : sum >> 32 != 0;
+  const out = (size == 3 ? sum < a || (carry != 0 && sum == a) : sum >> 32 != 0) as u32;
   write_reg(r, sum);
-  set_arith(v, (arith_flags(v) & ~flag) | (out ? flag : 0));
+  set_carry_overflow(v, with_cf ? out : cf, with_cf ? overflow : out);
   return FLOW_NEXT;
 }
 
@@ -311,8 +299,8 @@ export function exec_bit(v: u32, r: u32, op: u32, rm: u32): u32 {
       return FLOW_NEXT;
     }
     case OP_ADCX - OP_BT_I:
-      return add_carry(v, r, rm, FLAG_CF);
+      return add_carry(v, r, rm, true);
     default:
-      return add_carry(v, r, rm, FLAG_OF);
+      return add_carry(v, r, rm, false);
   }
 }

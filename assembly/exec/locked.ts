@@ -1,16 +1,6 @@
 // Atomic read-modify-writes: LOCK, XCHG with memory, XADD, CMPXCHG and its wide forms. An aligned operand is one Wasm atomic;
 // one that crosses pages or is misaligned runs with the other vCPUs stopped (split lock).
-import {
-  AM_NONE,
-  FLOW_FAULT,
-  FLOW_NEXT,
-  FLOW_RESTART,
-  R_AM,
-  R_FLAGS,
-  R_IMM,
-  R_REG,
-  RF_LOCK,
-} from '../abi/insn';
+import { AM_NONE, FLOW_NEXT, FLOW_RESTART, R_AM, R_FLAGS, R_IMM, R_REG, RF_LOCK } from '../abi/insn';
 import {
   ALU_ADC,
   ALU_ADD,
@@ -21,7 +11,6 @@ import {
   ALU_XOR,
   OP_CMPXCHG,
   OP_CMPXCHG8B,
-  OP_CMPXCHG16B,
   OP_LOCK_ALU,
   OP_LOCK_BT,
   OP_LOCK_DEC,
@@ -38,20 +27,42 @@ import {
   LF_INC,
   LF_SBB,
   LF_SUB,
+  V_COMMIT_GPA1,
+  V_COMMIT_HVA1,
+  V_COMMIT_HVA2,
+  V_COMMIT_LEN1,
+  V_COMMIT_LEN2,
   V_GPR,
   V_LF_CF,
-  V_LF_KIND,
   V_SCRATCH,
 } from '../abi/vcpu_page';
-import { FLAG_CF, FLAG_ZF, GP, RAX, RBX, RCX, RDX } from '../abi/x86';
-import { arith_flags, get_cf, lazy, lazy_logic, set_arith } from '../cpu/flags';
+import { FLAG_ZF, GP, RAX, RBX, RCX, RDX } from '../abi/x86';
+import { arith_flags, get_cf, lazy, lazy_logic, set_arith, set_carry } from '../cpu/flags';
 import { finish_store, read_sized, size_of, write_memory, write_register } from '../cpu/operands';
 import { exclusive_begin, exclusive_end } from '../memory/requests';
 import { raise_code } from '../state/fault';
 
 /** The operand is aligned guest memory: one atomic does. */
-function is_whole(v: u32, p: u32, bytes: u32): bool {
+export function is_whole(v: u32, p: u32, bytes: u32): bool {
   return (p & (bytes - 1)) == 0 && p != v + V_SCRATCH;
+}
+
+/**
+ * Stops the other vCPUs for an operand that no single atomic reaches; false = the instruction starts again. Ends with
+ * `exclusive_end`.
+ */
+export function split_begin(v: u32, p: u32): bool {
+  if (!exclusive_begin(v)) return false;
+  if (p == v + V_SCRATCH) {
+    // Until now others could change what the scratch buffer was filled from.
+    const first = load<u32>(v + V_COMMIT_LEN1);
+    const hva1 = load<u32>(v + V_COMMIT_HVA1);
+    if (hva1) memory.copy(p, hva1, first);
+    const rest = load<u32>(v + V_COMMIT_LEN2);
+    const hva2 = load<u32>(v + V_COMMIT_HVA2);
+    if (rest && hva2) memory.copy(p + first, hva2, rest);
+  }
+  return true;
 }
 
 function compare_exchange(p: u32, size: u32, expected: u64, value: u64): u64 {
@@ -110,8 +121,10 @@ function computed(operation: u32, a: u64, b: u64, carry: u64): u64 {
       return a | b;
     case BTR:
       return a & ~b;
-    default:
+    case BTC:
       return a ^ b;
+    default:
+      return a;
   }
 }
 
@@ -130,7 +143,7 @@ function modify(v: u32, r: u32, p: u32, operation: u32, b: u64): u32 {
     }
     flow = finish_store(v);
   } else {
-    if (!exclusive_begin(v)) return FLOW_RESTART;
+    if (!split_begin(v, p)) return FLOW_RESTART;
     old = read_sized(p, size);
     write_memory(p, size, computed(operation, old, b, carry));
     flow = finish_store(v);
@@ -168,7 +181,7 @@ function modify(v: u32, r: u32, p: u32, operation: u32, b: u64): u32 {
       lazy(v, LF_SUB, 0, a, res);
       break;
     default:
-      set_arith(v, (arith_flags(v) & ~FLAG_CF) | (old & b ? FLAG_CF : 0));
+      set_carry(v, (old & b) != 0 ? 1 : 0);
       break;
   }
   return flow;
@@ -184,7 +197,7 @@ function exchange_memory(v: u32, r: u32, p: u32): u32 {
     old = exchange(p, size, value);
     flow = finish_store(v);
   } else {
-    if (!exclusive_begin(v)) return FLOW_RESTART;
+    if (!split_begin(v, p)) return FLOW_RESTART;
     old = read_sized(p, size);
     write_memory(p, size, value);
     flow = finish_store(v);
@@ -217,7 +230,7 @@ function exchange_add(v: u32, r: u32, p: u32): u32 {
     flow = finish_store(v);
   } else {
     const locked = (load<u16>(r + R_FLAGS) & RF_LOCK) != 0;
-    if (locked && !exclusive_begin(v)) return FLOW_RESTART;
+    if (locked && !split_begin(v, p)) return FLOW_RESTART;
     old = read_sized(p, size);
     write_memory(p, size, old + b);
     flow = finish_store(v);
@@ -243,7 +256,7 @@ function compare_and_exchange(v: u32, r: u32, p: u32): u32 {
     flow = finish_store(v);
   } else {
     const locked = (load<u16>(r + R_FLAGS) & RF_LOCK) != 0;
-    if (locked && !exclusive_begin(v)) return FLOW_RESTART;
+    if (locked && !split_begin(v, p)) return FLOW_RESTART;
     old = read_sized(p, size);
     // The destination is written in both cases.
     write_memory(p, size, old == expected ? value : old);
@@ -269,7 +282,7 @@ function compare_and_exchange_8(v: u32, p: u32, r: u32): u32 {
     flow = finish_store(v);
   } else {
     const locked = (load<u16>(r + R_FLAGS) & RF_LOCK) != 0;
-    if (locked && !exclusive_begin(v)) return FLOW_RESTART;
+    if (locked && !split_begin(v, p)) return FLOW_RESTART;
     old = load<u64>(p);
     store<u64>(p, old == expected ? value : old);
     flow = finish_store(v);
@@ -283,10 +296,17 @@ function compare_and_exchange_8(v: u32, p: u32, r: u32): u32 {
   return flow;
 }
 
-/** CMPXCHG16B wants 16-byte alignment; Wasm has no atomic that wide. */
+/** The operand of CMPXCHG16B lies on a multiple of 16; in the scratch buffer only MMIO does. */
+function is_aligned_16(v: u32, p: u32): bool {
+  if (p != v + V_SCRATCH) return (p & 15) == 0;
+  return load<u32>(v + V_COMMIT_LEN2) == 0 && (load<u64>(v + V_COMMIT_GPA1) & 15) == 0;
+}
+
+/** Wasm has no atomic of 16 bytes: with LOCK the other vCPUs stop; without, the instruction is atomic to its own vCPU. */
 function compare_and_exchange_16(v: u32, p: u32, r: u32): u32 {
-  if (p & 15) return raise_code(v, GP, 0);
-  if (!exclusive_begin(v)) return FLOW_RESTART;
+  if (!is_aligned_16(v, p)) return raise_code(v, GP, 0);
+  const locked = (load<u16>(r + R_FLAGS) & RF_LOCK) != 0;
+  if (locked && !split_begin(v, p)) return FLOW_RESTART;
   const low = load<u64>(p);
   const high = load<u64>(p + 8);
   const equal = low == load<u64>(v + V_GPR + RAX * 8) && high == load<u64>(v + V_GPR + RDX * 8);
@@ -295,7 +315,7 @@ function compare_and_exchange_16(v: u32, p: u32, r: u32): u32 {
     store<u64>(p + 8, load<u64>(v + V_GPR + RCX * 8));
   }
   const flow = finish_store(v);
-  exclusive_end(v);
+  if (locked) exclusive_end(v);
   if (!equal) {
     store<u64>(v + V_GPR + RAX * 8, low);
     store<u64>(v + V_GPR + RDX * 8, high);

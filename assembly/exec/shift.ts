@@ -1,20 +1,15 @@
 // Shifts and rotates: ROL ROR RCL RCR SHL SHR SAR, SHLD, SHRD (SDM vol. 2). The common immediate forms are in dispatch.ts.
 import { FLOW_FAULT, R_IMM, R_REG } from '../abi/insn';
-import { OP_SHIFT, OP_SHLD, OP_SHLD_CL, OP_SHRD, OP_SHRD_CL } from '../abi/ops';
+import { OP_SHIFT, OP_SHLD, OP_SHLD_CL, OP_SHRD_CL } from '../abi/ops';
 import { V_GPR } from '../abi/vcpu_page';
-import { FLAG_CF, FLAG_OF, RCX } from '../abi/x86';
-import { arith_flags, get_cf, lazy_result, set_arith } from '../cpu/flags';
+import { RCX } from '../abi/x86';
+import { get_cf, lazy_result, set_carry_overflow } from '../cpu/flags';
 import { read_reg, read_rm, size_of, write_rm } from '../cpu/operands';
 
 /** A value of 2^size bytes, sign-extended. */
 function extend(value: u64, size: u32): i64 {
   const shift: i64 = 64 - (8 << size);
   return ((value as i64) << shift) >> shift;
-}
-
-/** Rotates change CF and OF only. */
-function set_rotate_flags(v: u32, cf: u32, overflow: u32): void {
-  set_arith(v, (arith_flags(v) & ~(FLAG_CF | FLAG_OF)) | (cf & 1) | ((overflow & 1) << 11));
 }
 
 export function exec_shift(v: u32, r: u32, op: u32, rm: u32): u32 {
@@ -38,7 +33,7 @@ export function exec_shift(v: u32, r: u32, op: u32, rm: u32): u32 {
       if (flow == FLOW_FAULT) return flow;
       cf = (res & 1) as u32;
       overflow = (((res >> top) & 1) as u32) ^ cf;
-      set_rotate_flags(v, cf, overflow);
+      set_carry_overflow(v, cf, overflow);
       return flow;
     }
     case 1: {
@@ -48,7 +43,7 @@ export function exec_shift(v: u32, r: u32, op: u32, rm: u32): u32 {
       if (flow == FLOW_FAULT) return flow;
       cf = ((res >> top) & 1) as u32;
       overflow = cf ^ (((res >> (top - 1)) & 1) as u32);
-      set_rotate_flags(v, cf, overflow);
+      set_carry_overflow(v, cf, overflow);
       return flow;
     }
     case 2: {
@@ -64,7 +59,7 @@ export function exec_shift(v: u32, r: u32, op: u32, rm: u32): u32 {
       }
       flow = write_rm(v, r, rm, res);
       if (flow == FLOW_FAULT) return flow;
-      set_rotate_flags(v, cf, (((res >> top) & 1) as u32) ^ cf);
+      set_carry_overflow(v, cf, (((res >> top) & 1) as u32) ^ cf);
       return flow;
     }
     case 3: {
@@ -81,7 +76,7 @@ export function exec_shift(v: u32, r: u32, op: u32, rm: u32): u32 {
       }
       flow = write_rm(v, r, rm, res);
       if (flow == FLOW_FAULT) return flow;
-      set_rotate_flags(v, cf, (((res >> top) ^ (res >> (top - 1))) & 1) as u32);
+      set_carry_overflow(v, cf, (((res >> top) ^ (res >> (top - 1))) & 1) as u32);
       return flow;
     }
     case 4:
