@@ -636,7 +636,8 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
     case 0xc2:
     case 0xc3:
       set_imm(r, op == 0xc2 ? (next16(c) as i64) : 0);
-      return end_with(c, r, hot_stack(c) ? OP_RET : OP_RET_NEAR, stack_size(c));
+      // 64-bit code takes no notice of 66 here.
+      return end_with(c, r, in_64(c) || hot_stack(c) ? OP_RET : OP_RET_NEAR, in_64(c) ? 3 : osize);
     case 0xc4:
     case 0xc5:
       fetch_modrm(c);

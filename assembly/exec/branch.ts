@@ -2,7 +2,6 @@
 import {
   FLOW_BRANCH,
   FLOW_FAULT,
-  FLOW_NEXT,
   FLOW_STOP,
   R_DISP,
   R_FLAGS,
@@ -19,10 +18,9 @@ import {
   OP_JMP_NEAR_RM,
   OP_LOOP,
   OP_LOOPE,
-  OP_LOOPNE,
   OP_RET_NEAR,
 } from '../abi/ops';
-import { CS, MODE_64, MODE_SIZE, SEG_LIMIT, V_GPR, V_MODE, V_RIP } from '../abi/vcpu_page';
+import { MODE_64, MODE_SIZE, SEG_LIMIT, V_GPR, V_MODE, V_RIP } from '../abi/vcpu_page';
 import { GP, RCX } from '../abi/x86';
 import { condition, get_zf } from '../cpu/flags';
 import { next_rip, read_sized, size_of } from '../cpu/operands';

@@ -101,19 +101,29 @@ function multiply_into(v: u32, r: u32, rm: u32, b: i64): u32 {
   return FLOW_NEXT;
 }
 
-/** Quotient of (high:low) by `d`, high < d; the remainder is low - q * d. */
-function divide_128(high: u64, low: u64, d: u64): u64 {
+/** Quotient of (high:low) by `d`, high < d, in two digits of 32 bits; the remainder is low - q * d. */
+export function divide_128(high: u64, low: u64, d: u64): u64 {
   if (high == 0) return low / d;
-  let rest = high;
-  let q: u64 = 0;
-  for (let i: i32 = 63; i >= 0; i--) {
-    const carry = rest >> 63;
-    rest = (rest << 1) | ((low >> (i as u64)) & 1);
-    q <<= 1;
-    if (carry || rest >= d) {
-      rest -= d;
-      q |= 1;
-    }
+  // With the divisor's top bit set, a digit guessed from its upper half is too large by two at most.
+  const up = clz(d);
+  const divisor = d << up;
+  const upper = up ? (high << up) | (low >> (64 - up)) : high;
+  const lower = low << up;
+  const first = digit(upper, lower >> 32, divisor);
+  const rest = ((upper << 32) | (lower >> 32)) - first * divisor;
+  return (first << 32) | digit(rest, lower & 0xffffffff, divisor);
+}
+
+/** One quotient digit: (rest:next) / divisor, where rest < divisor and `next` has 32 bits. */
+function digit(rest: u64, next: u64, divisor: u64): u64 {
+  const head = divisor >> 32;
+  const tail = divisor & 0xffffffff;
+  let q = rest / head;
+  let left = rest % head;
+  while (q > 0xffffffff || q * tail > ((left << 32) | next)) {
+    q--;
+    left += head;
+    if (left > 0xffffffff) break;
   }
   return q;
 }
@@ -165,7 +175,7 @@ function divide_signed(v: u32, r: u32, rm: u32): u32 {
     const q = divide_128(high, low, magnitude);
     const rest = low - q * magnitude;
     const minus = negative != d < 0;
-    if (minus ? q > 0x8000000000000000 : q > 0x7fffffffffffffff) return raise(v, DE);
+    if (q > (i64.MAX_VALUE as u64) + (minus ? 1 : 0)) return raise(v, DE);
     store<u64>(v + V_GPR + RAX * 8, minus ? 0 - q : q);
     store<u64>(v + V_GPR + RDX * 8, negative ? 0 - rest : rest);
     return FLOW_NEXT;

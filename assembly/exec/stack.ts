@@ -1,23 +1,11 @@
 // Stack instructions in any mode: PUSH and POP in their general forms, PUSHA, POPA, PUSHF, POPF, ENTER, LEAVE, segment pushes.
-import {
-  FLOW_FAULT,
-  FLOW_NEXT,
-  FLOW_STOP,
-  R_BASE,
-  R_FLAGS,
-  R_IMM,
-  R_INDEX,
-  R_REG,
-  R_SEG,
-  RF_ASIZE_SHIFT,
-} from '../abi/insn';
+import { FLOW_FAULT, FLOW_NEXT, FLOW_STOP, R_IMM, R_SEG } from '../abi/insn';
 import { TLB_WRITE } from '../abi/map';
 import {
   OP_ENTER,
   OP_LEAVE,
   OP_POP,
   OP_POP_M,
-  OP_POP_SEG,
   OP_POPA,
   OP_POPF,
   OP_PUSH,
@@ -232,11 +220,16 @@ function push_segment(v: u32, r: u32): u32 {
 function pop_segment(v: u32, r: u32): u32 {
   const size = size_of(r);
   const n: u32 = load<u8>(r + R_SEG);
+  const old = load<u64>(v + V_GPR + RSP * 8);
   const sp = stack_pointer(v);
-  const selector = stack_load(v, sp, size == 2 ? 1 : size) as u32 & 0xffff;
+  const selector = (stack_load(v, sp, size == 2 ? 1 : size) as u32) & 0xffff;
   if (faulted(v)) return FLOW_FAULT;
-  if (!load_segment(v, n, selector)) return FLOW_FAULT;
+  // Moved while SS still says how wide the stack is.
   set_stack_pointer(v, wrap_stack(v, sp + (1 << size)));
+  if (!load_segment(v, n, selector)) {
+    store<u64>(v + V_GPR + RSP * 8, old);
+    return FLOW_FAULT;
+  }
   if (n == SS) store<u32>(v + V_SHADOW, SHADOW_MOV_SS);
   return FLOW_STOP;
 }
