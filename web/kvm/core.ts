@@ -5,10 +5,35 @@ import { KvmError } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
 import { machineNanoseconds } from './vm_page.ts';
 
-/** The exported functions of the core. `v` is the offset of a vCPU page. */
+/** The exported functions of the core. `v` is the offset of a vCPU page; results are 0 or 1 where they say "whether". */
 export interface Core {
   /** Runs a vCPU for at most `budget` instructions; RUN_* of the vCPU page says why it stopped. */
   run(v: number, budget: number): number;
+  /** Brings a zeroed vCPU area with its id and BSP flag to the state at power-up. */
+  create_vcpu(v: number): void;
+  /** Registers of a standing vCPU were set from outside: what the core derives from them is made anew. */
+  state_changed(v: number): void;
+  /** Whether the MSR exists; its value is then in V_MSR_VALUE. */
+  read_msr(v: number, index: number): number;
+  /** Whether the MSR exists and took the value. */
+  write_msr(v: number, index: number, value: bigint): number;
+  /** Fires the timers of PIT and local APICs that are due at `now`, machine time in ns. */
+  timers_poll(now: bigint): void;
+  /** When timers_poll has something to do next, in ns; 0 = never. */
+  timers_next(): bigint;
+  // The irqchip; each function takes its lock.
+  irqchip_create(): void;
+  irqchip_reset(): void;
+  irqchip_loaded(): void;
+  irq_line(gsi: number, level: number): void;
+  msi_send(address: bigint, data: number): number;
+  irq_routing_clear(): void;
+  irq_routing_add(gsi: number, type: number, low: number, high: number, data: number): number;
+  pit_create(): void;
+  pit_loaded(): void;
+  pit_set_reinject(on: number): void;
+  lapic_save(v: number): void;
+  lapic_loaded(v: number): void;
 }
 
 /** Makes an instance of the core over `memory`. EINVAL when the module is not a core of this version. */

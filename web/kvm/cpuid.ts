@@ -11,7 +11,6 @@ import {
   kvm_cpuid2,
 } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
-import { PROCESSOR_SIGNATURE } from './vcpu_reset.ts';
 import { vcpuArea } from './vm_page.ts';
 
 /** KVM_CPUID_FLAG_SIGNIFCANT_INDEX (the header's spelling): the leaf depends on ECX. */
@@ -51,6 +50,8 @@ export const FEATURES: readonly Feature[] = [
   [0x8000_0001, 'edx', 29, 'LM'],
 ];
 
+/** Leaf 1, EAX, and EDX after reset: family 6, model 15, stepping 11. */
+const PROCESSOR_SIGNATURE = 0x6fb;
 const VENDOR = 'GenuineIntel';
 const BRAND = 'Vitrine virtual processor';
 /** Physical and linear address bits: the page walk's MAXPHYADDR is 40. */

@@ -6,6 +6,7 @@ export { FEATURES, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, MAX_CPUID_ENTRIES } from './
 export { dirtyPages, hostWritten } from './dirty_log.ts';
 export { readRflags } from './flags.ts';
 export { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
+export { KVM_IRQ_ROUTING, KVM_IRQCHIP } from './irqchip.ts';
 export { KVM_API_VERSION, Kvm, type KvmOptions } from './kvm.ts';
 export { MachineMemory, roundUp } from './memory.ts';
 export { KVM_VCPUEVENT, readDebugregs, readEvents, readRegs, readSregs } from './registers.ts';

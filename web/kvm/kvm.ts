@@ -4,7 +4,7 @@ import { MAX_SLOTS, MAX_VCPUS } from '../../assembly/abi/map.ts';
 import { type CapName, KVM_CAP, type KvmCpuidEntry2, kvm_run } from './abi/index.ts';
 import { supportedCpuid } from './cpuid.ts';
 import { roundUp } from './memory.ts';
-import { msrIndexList } from './msrs.ts';
+import { MSR_INDEX_LIST } from './msrs.ts';
 import { KVM_SYNC_X86 } from './run_page.ts';
 import { Vm, type VmOptions } from './vm.ts';
 
@@ -13,24 +13,33 @@ export const KVM_API_VERSION = 12;
 
 /** What KVM_CHECK_EXTENSION answers; a capability that is not here is not there. */
 const EXTENSIONS: Partial<Record<CapName, number>> = {
+  IRQCHIP: 1,
   HLT: 1,
   USER_MEMORY: 1,
   EXT_CPUID: 1,
   NR_VCPUS: MAX_VCPUS,
   NR_MEMSLOTS: MAX_SLOTS,
+  PIT: 1,
   MP_STATE: 1,
   SYNC_MMU: 1,
   DESTROY_MEMORY_REGION_WORKS: 1,
   USER_NMI: 1,
   SET_GUEST_DEBUG: 1,
+  REINJECT_CONTROL: 1,
+  IRQ_ROUTING: 1,
   JOIN_MEMORY_REGIONS_WORKS: 1,
+  PIT2: 1,
   SET_BOOT_CPU_ID: 1,
+  PIT_STATE2: 1,
+  ADJUST_CLOCK: 1,
   INTERNAL_ERROR_DATA: 1,
   VCPU_EVENTS: 1,
   INTR_SHADOW: 1,
   DEBUGREGS: 1,
   MAX_VCPUS,
+  TSC_DEADLINE_TIMER: 1,
   SYNC_REGS: KVM_SYNC_X86.REGS | KVM_SYNC_X86.SREGS | KVM_SYNC_X86.EVENTS,
+  SIGNAL_MSI: 1,
   READONLY_MEM: 1,
   CHECK_EXTENSION_VM: 1,
   MAX_VCPU_ID: MAX_VCPUS,
@@ -84,7 +93,7 @@ export class Kvm {
 
   /** KVM_GET_MSR_INDEX_LIST. */
   getMsrIndexList(): number[] {
-    return msrIndexList();
+    return [...MSR_INDEX_LIST];
   }
 
   /** KVM_GET_VCPU_MMAP_SIZE: bytes that the mmap of a vCPU shows: kvm_run, the port data page, the coalesced ring. */

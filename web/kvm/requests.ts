@@ -4,7 +4,7 @@ import { REQ_EVENTS, V_REQUESTS, V_STATE, V_WAKE, VCPU_IN } from '../../assembly
 import type { MachineMemory } from './memory.ts';
 import { vcpuIds, vcpuPage } from './vm_page.ts';
 
-/** How long one look at a vCPU may sleep, in ms: its acknowledgement does not always wake us. */
+/** How long one look at a vCPU may sleep, in ms: leaving the guest does not wake who waits for an acknowledgement. */
 const LOOK_MS = 1;
 
 /** Sets request bits of a vCPU and wakes it should it be halted. */
@@ -25,9 +25,9 @@ export function requestEvents(memory: MachineMemory, id: number): void {
 function waitForAck(memory: MachineMemory, id: number, bits: number): void {
   const v = vcpuPage(id);
   for (;;) {
-    const state = memory.load(v + V_STATE);
-    if (state !== VCPU_IN || (memory.load(v + V_REQUESTS) & bits) === 0) return;
-    memory.wait(v + V_STATE, state, LOOK_MS);
+    const requests = memory.load(v + V_REQUESTS);
+    if ((requests & bits) === 0 || memory.load(v + V_STATE) !== VCPU_IN) return;
+    memory.wait(v + V_REQUESTS, requests, LOOK_MS);
   }
 }
 

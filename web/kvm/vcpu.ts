@@ -9,10 +9,9 @@ import {
   KVM_MP_STATE_RUNNABLE,
   KVM_MP_STATE_SIPI_RECEIVED,
 } from '../../assembly/abi/kvm_run.ts';
-import { VCPU_RUN, VM_HAS_IRQCHIP, VM_PAGE } from '../../assembly/abi/map.ts';
+import { VCPU_RUN } from '../../assembly/abi/map.ts';
 import {
   REQ_EXIT,
-  REQ_FLUSH_TLB,
   REQ_PAUSE,
   RUN_BUDGET,
   RUN_EXIT,
@@ -26,7 +25,6 @@ import {
   V_REQUESTS,
   V_STATE,
   V_WAKE,
-  V_WAKE_AT,
   VCPU_IN,
 } from '../../assembly/abi/vcpu_page.ts';
 import {
@@ -36,6 +34,7 @@ import {
   type KvmDebugregs,
   KvmError,
   type KvmGuestDebug,
+  type KvmLapicState,
   type KvmMsrEntry,
   type KvmRegs,
   type KvmSregs,
@@ -44,6 +43,7 @@ import {
 } from './abi/index.ts';
 import type { Core } from './core.ts';
 import { readCpuid, writeCpuid } from './cpuid.ts';
+import { getLapic, hasIrqchip, setLapic } from './irqchip.ts';
 import type { MachineMemory } from './memory.ts';
 import { readMsrs, writeMsrs } from './msrs.ts';
 import {
@@ -70,6 +70,8 @@ const DEBUG_KNOWN =
 const SYNC_KNOWN = BigInt(KVM_SYNC_X86.REGS | KVM_SYNC_X86.SREGS | KVM_SYNC_X86.EVENTS);
 /** Instructions of one entry into the core; `run` enters again and again. */
 const ENTRY_BUDGET = 0x4000_0000;
+/** With timers in the core: about a millisecond, so that a tick is at most that late. */
+const TIMER_BUDGET = 200_000;
 /** A halted vCPU looks around at least this often, in ms. */
 const HALT_MS = 1000;
 
@@ -117,9 +119,9 @@ export class Vcpu {
     this.#stateChanged();
   }
 
-  /** Registers that decoded code and the TLB depend on were set from outside. */
+  /** Registers were set from outside: the core's decode mode, TLB and the like follow. */
   #stateChanged(): void {
-    this.#memory.or(this.page + V_REQUESTS, REQ_FLUSH_TLB);
+    this.#core().state_changed(this.page);
   }
 
   /** KVM_GET_DEBUGREGS. */
@@ -146,12 +148,12 @@ export class Vcpu {
 
   /** KVM_GET_MSRS: the values of `indices` in order, ending before the first that does not exist. */
   getMsrs(indices: readonly number[]): KvmMsrEntry[] {
-    return readMsrs(this.#memory, this.page, indices);
+    return readMsrs(this.#memory, this.#core(), this.page, indices);
   }
 
   /** KVM_SET_MSRS: sets in order, stops at the first that is refused, returns how many were set. */
   setMsrs(entries: readonly Input<KvmMsrEntry>[]): number {
-    const done = writeMsrs(this.#memory, this.page, entries);
+    const done = writeMsrs(this.#core(), this.page, entries);
     this.#stateChanged();
     return done;
   }
@@ -165,6 +167,17 @@ export class Vcpu {
   setCpuid2(entries: readonly Input<KvmCpuidEntry2>[]): void {
     writeCpuid(this.#memory, this.id, entries);
     this.#stateChanged();
+  }
+
+  /** KVM_GET_LAPIC. EINVAL without an irqchip. */
+  getLapic(): KvmLapicState {
+    return getLapic(this.#memory, this.#core(), this.id);
+  }
+
+  /** KVM_SET_LAPIC. EINVAL without an irqchip. */
+  setLapic(state: Input<KvmLapicState>): void {
+    setLapic(this.#memory, this.#core(), this.id, state);
+    requestEvents(this.#memory, this.id);
   }
 
   /** KVM_GET_MP_STATE: KVM_MP_STATE_*. */
@@ -188,7 +201,7 @@ export class Vcpu {
   }
 
   get #hasIrqchip(): boolean {
-    return this.#memory.load(VM_PAGE + VM_HAS_IRQCHIP) !== 0;
+    return hasIrqchip(this.#memory);
   }
 
   /** KVM_TRANSLATE: `valid` 0 when the guest maps nothing at this address. Sets no bit in the guest's tables. */
@@ -261,9 +274,11 @@ export class Vcpu {
    * One entry into the core for at most `budget` instructions; returns RUN_* of the vCPU page. This is what engines
    * use: it never sleeps and never throws for a request. Registers are exchanged with the run page as KVM_RUN does.
    */
-  enter(budget: number = ENTRY_BUDGET): number {
+  enter(budget: number = this.#hasIrqchip ? TIMER_BUDGET : ENTRY_BUDGET): number {
     this.#takeSyncRegs();
-    const why = this.#core().run(this.page, budget);
+    const core = this.#core();
+    if (this.#hasIrqchip) core.timers_poll(machineNanoseconds(this.#memory));
+    const why = core.run(this.page, budget);
     if (why === RUN_EXIT || this.kvmRun.validRegs !== 0n) this.#giveSyncRegs();
     return why;
   }
@@ -315,9 +330,9 @@ export class Vcpu {
     }
   }
 
-  /** Sleeps until the wake word changes from `wake`, or the machine's time for this vCPU has come. */
+  /** Sleeps until the wake word changes from `wake`, or until the next timer is due. */
   #sleep(wake: number): void {
-    const at = this.#memory.u64(this.page + V_WAKE_AT);
+    const at = this.#core().timers_next();
     const left = at === 0n ? HALT_MS : Number(at - machineNanoseconds(this.#memory)) / 1e6;
     if (left > 0) this.#memory.wait(this.page + V_WAKE, wake, Math.min(left, HALT_MS));
   }

@@ -5,15 +5,38 @@ import {
   MAX_VCPUS,
   PAGE_SIZE,
   VM_BOOT_CPU,
-  VM_HAS_IRQCHIP,
   VM_MAX_VCPUS,
   VM_PAGE,
   VM_VCPUS,
 } from '../../assembly/abi/map.ts';
-import { type Input, KvmError, type KvmUserspaceMemoryRegion } from './abi/index.ts';
+import {
+  type Input,
+  type KvmClockData,
+  KvmError,
+  type KvmIrqchip,
+  type KvmIrqRoutingEntry,
+  type KvmMsi,
+  type KvmPitConfig,
+  type KvmPitState2,
+  type KvmUserspaceMemoryRegion,
+} from './abi/index.ts';
 import { type Core, instantiateCore } from './core.ts';
 import { getDirtyLog, hostWritten, peekDirtyLog } from './dirty_log.ts';
 import { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
+import {
+  createIrqchip,
+  createPit2,
+  getClock,
+  getIrqchip,
+  getPit2,
+  hasIrqchip,
+  irqLine,
+  setClock,
+  setGsiRouting,
+  setIrqchip,
+  setPit2,
+  signalMsi,
+} from './irqchip.ts';
 import type { MachineMemory } from './memory.ts';
 import { roundUp } from './memory.ts';
 import { type Slot, setUserMemoryRegion, slot, slots } from './slots.ts';
@@ -153,7 +176,7 @@ export class Vm {
     if (this.vcpuIds().includes(id))
       throw new KvmError('EEXIST', `vCPU ${id} exists already; use vcpu(${id}).`);
     const boot = this.memory.u32(VM_PAGE + VM_BOOT_CPU) === id;
-    powerUp(this.memory, id, boot, this.hasIrqchip && !boot);
+    powerUp(this.memory, this.core, id, boot, this.hasIrqchip && !boot);
     this.memory.or(VM_PAGE + VM_VCPUS, 1 << id);
     return this.vcpu(id);
   }
@@ -175,7 +198,72 @@ export class Vm {
 
   /** True after createIrqchip. */
   get hasIrqchip(): boolean {
-    return this.memory.load(VM_PAGE + VM_HAS_IRQCHIP) !== 0;
+    return hasIrqchip(this.memory);
+  }
+
+  /** KVM_CREATE_IRQCHIP, before the first vCPU. EEXIST, EINVAL. */
+  createIrqchip(): void {
+    createIrqchip(this.memory, this.core);
+  }
+
+  /** KVM_IRQ_LINE: raises (true) or lowers a GSI. ENXIO without an irqchip, EINVAL for a GSI that does not exist. */
+  irqLine(gsi: number, level: boolean): void {
+    irqLine(this.memory, this.core, gsi, level);
+  }
+
+  /** KVM_SIGNAL_MSI: how many local APICs took the message. */
+  signalMsi(msi: Input<KvmMsi>): number {
+    return signalMsi(this.memory, this.core, msi);
+  }
+
+  /** KVM_SET_GSI_ROUTING: replaces the whole table. */
+  setGsiRouting(entries: readonly Input<KvmIrqRoutingEntry>[]): void {
+    setGsiRouting(this.memory, this.core, entries);
+  }
+
+  /** KVM_GET_IRQCHIP, by KVM_IRQCHIP chip id. */
+  getIrqchip(chipId: number): KvmIrqchip {
+    return getIrqchip(this.memory, chipId);
+  }
+
+  /** KVM_SET_IRQCHIP. */
+  setIrqchip(irqchip: Input<KvmIrqchip>): void {
+    setIrqchip(this.memory, this.core, irqchip);
+  }
+
+  /** The PICs, the IOAPIC, the lines and the PIT as after power on: for a machine's reset. */
+  resetIrqchip(): void {
+    if (this.hasIrqchip) this.core.irqchip_reset();
+  }
+
+  /** KVM_CREATE_PIT2. ENOENT without an irqchip, EEXIST. */
+  createPit2(config: Input<KvmPitConfig> = {}): void {
+    createPit2(this.memory, this.core, config);
+  }
+
+  /** KVM_GET_PIT2. */
+  getPit2(): KvmPitState2 {
+    return getPit2(this.memory);
+  }
+
+  /** KVM_SET_PIT2; fields not named keep their values. */
+  setPit2(state: Input<KvmPitState2>): void {
+    setPit2(this.memory, this.core, state);
+  }
+
+  /** KVM_REINJECT_CONTROL: whether PIT ticks that the guest was too slow for come later (the default) or are lost. */
+  reinjectControl(on: boolean): void {
+    this.core.pit_set_reinject(on ? 1 : 0);
+  }
+
+  /** KVM_GET_CLOCK: kvmclock in ns. */
+  getClock(): KvmClockData {
+    return getClock(this.memory);
+  }
+
+  /** KVM_SET_CLOCK. */
+  setClock(data: Input<KvmClockData>): void {
+    setClock(this.memory, data);
   }
 }
 

@@ -337,4 +337,7 @@ export type KvmLapicState = ValueOf<typeof kvm_lapic_state>;
 export type KvmIrqchip = ValueOf<typeof kvm_irqchip>;
 export type KvmPitState2 = ValueOf<typeof kvm_pit_state2>;
 export type KvmClockData = ValueOf<typeof kvm_clock_data>;
+export type KvmIrqRoutingEntry = ValueOf<typeof kvm_irq_routing_entry>;
+export type KvmMsi = ValueOf<typeof kvm_msi>;
+export type KvmPitConfig = ValueOf<typeof kvm_pit_config>;
 export type KvmUserspaceMemoryRegion = ValueOf<typeof kvm_userspace_memory_region>;

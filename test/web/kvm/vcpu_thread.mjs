@@ -1,0 +1,12 @@
+// A thread that runs one vCPU: enters the core again and again until it is asked to stop. Plain JavaScript, because a
+// worker of Node 20 loads no TypeScript.
+import { parentPort, workerData } from 'node:worker_threads';
+
+const { module, memory, page, budgetCode } = workerData;
+const now = () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
+const { run } = new WebAssembly.Instance(module, { env: { memory, now } }).exports;
+
+parentPort.postMessage('ready');
+let why = budgetCode;
+while (why === budgetCode) why = run(page, 0x4000_0000);
+parentPort.postMessage(why);
