@@ -185,7 +185,7 @@ const CHROMIUMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/g
 
 /** Chromium for the browser tests: Debian's package where we may install it, else a sentence that says so. */
 function provideChromium() {
-  if (process.env.CHROME_PATH ? existsSync(process.env.CHROME_PATH) : CHROMIUMS.some(existsSync)) return;
+  if ([process.env.CHROME_PATH ?? '', ...CHROMIUMS].some((path) => existsSync(path))) return;
   const isRoot = process.getuid?.() === 0;
   if (isRoot && existsSync('/usr/bin/apt-get')) {
     say('Installing Chromium from the Debian package "chromium" ...');
