@@ -49,15 +49,9 @@ export function debug_registers(v: u32): u32 {
   return v + (uses_debugger_registers(v) ? V_DEBUG_DR : V_DR);
 }
 
-/** Some breakpoint is enabled in the DR7 in force: of kind instruction (0) when `instruction`, else of the data kinds. */
-export function has_breakpoints(v: u32, instruction: bool): bool {
-  const dr7 = load<u32>(debug_registers(v) + 7 * 8);
-  if ((dr7 & 0xff) == 0) return false;
-  for (let i: u32 = 0; i < 4; i++) {
-    if ((dr7 & (3 << (i * 2))) == 0) continue;
-    if ((((dr7 >> (16 + i * 4)) & 3) == 0) == instruction) return true;
-  }
-  return false;
+/** Some breakpoint is enabled in the DR7 in force, of whatever kind. */
+export function has_breakpoints(v: u32): bool {
+  return (load<u32>(debug_registers(v) + 7 * 8) & 0xff) != 0;
 }
 
 /** DR6 bits B0..B3 of the instruction breakpoints at `la`. */

@@ -178,7 +178,7 @@ function must_step(v: u32): bool {
     (load<u32>(v + V_RFLAGS) & (FLAG_TF | FLAG_RF)) != 0 ||
     load<u32>(v + V_SHADOW) != 0 ||
     debugger_steps(v) ||
-    has_breakpoints(v, true)
+    has_breakpoints(v)
   );
 }
 
@@ -262,7 +262,7 @@ function step(v: u32, finishing: bool): u32 {
   store<u32>(v + V_CURRENT_RECORD, 0);
   const flags = load<u32>(v + V_RFLAGS);
   const shadow = load<u32>(v + V_SHADOW);
-  if (!finishing && (flags & FLAG_RF) == 0 && has_breakpoints(v, true)) {
+  if (!finishing && (flags & FLAG_RF) == 0 && has_breakpoints(v)) {
     const la = is_64(v)
       ? load<u64>(v + V_RIP)
       : (load<u64>(v + V_RIP) + load<u64>(cs(v) + SEG_BASE)) & 0xffffffff;
