@@ -118,6 +118,8 @@ export const VM_SEED: u32 = 0x048;
 export const VM_BOOT_CPU: u32 = 0x050;
 /** f64: host time in ms since the Unix epoch at which machine time was 0 (parallel engine). */
 export const VM_TIME_ORIGIN: u32 = 0x058;
+/** f64: host time in ms at which machine time was stopped; 0 = it runs. */
+export const VM_TIME_STOPPED: u32 = 0x060;
 /** Words that the VMM floor may use (event wake-up, machine state): 0x080..0x0ff. */
 export const VM_VMM_WORDS: u32 = 0x080;
 

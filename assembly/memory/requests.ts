@@ -85,15 +85,18 @@ export function exclusive_end(v: u32): void {
   atomic.notify(VM_PAGE + VM_EXCLUSIVE_OWNER, -1);
 }
 
-/** At a block edge: waits while another vCPU holds the exclusive right. */
+/**
+ * At a block edge: waits while another vCPU holds the exclusive right. The request is cleared before the owner is looked
+ * at: a new owner's request that comes later stays, and is served next.
+ */
 export function park_for_exclusive(v: u32): void {
   for (;;) {
+    atomic.and<u32>(v + V_REQUESTS, ~REQ_EXCLUSIVE);
     const owner = atomic.load<u32>(VM_PAGE + VM_EXCLUSIVE_OWNER);
-    if (owner == 0 || owner == load<u32>(v + V_ID) + 1) break;
+    if (owner == 0 || owner == load<u32>(v + V_ID) + 1) return;
     atomic.store<u32>(v + V_STATE, VCPU_PARKED);
     atomic.notify(v + V_STATE, -1);
     atomic.wait<i32>(VM_PAGE + VM_EXCLUSIVE_OWNER, owner as i32, WAIT_NS * 10);
     atomic.store<u32>(v + V_STATE, VCPU_IN);
   }
-  atomic.and<u32>(v + V_REQUESTS, ~REQ_EXCLUSIVE);
 }

@@ -190,7 +190,8 @@ function enter(v: u32): u32 {
   }
   let finishing = complete(v);
   while (true) {
-    if (load<u32>(v + V_REQUESTS) && serve(v) && !finishing) return RUN_REQUEST;
+    // Atomic, after the store to V_STATE: either the requester sees this vCPU in the core, or it sees the request.
+    if (atomic.load<u32>(v + V_REQUESTS) && serve(v) && !finishing) return RUN_REQUEST;
     if (!finishing) {
       const flow = inject_events(v);
       if (flow == FLOW_EXIT) return RUN_EXIT;

@@ -17,10 +17,6 @@ export interface Core {
   read_msr(v: number, index: number): number;
   /** Whether the MSR exists and took the value. */
   write_msr(v: number, index: number, value: bigint): number;
-  /** Fires the timers of PIT and local APICs that are due at `now`, machine time in ns. */
-  timers_poll(now: bigint): void;
-  /** When timers_poll has something to do next, in ns; 0 = never. */
-  timers_next(): bigint;
   // The irqchip; each function takes its lock.
   irqchip_create(): void;
   irqchip_reset(): void;

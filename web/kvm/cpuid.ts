@@ -29,31 +29,43 @@ export const FEATURES: readonly Feature[] = [
   [1, 'edx', 8, 'CX8'],
   [1, 'edx', 9, 'APIC'],
   [1, 'edx', 11, 'SEP'],
+  [1, 'edx', 12, 'MTRR'],
   [1, 'edx', 13, 'PGE'],
   [1, 'edx', 15, 'CMOV'],
   [1, 'edx', 16, 'PAT'],
   [1, 'edx', 17, 'PSE-36'],
+  [1, 'edx', 19, 'CLFSH'],
   [1, 'ecx', 13, 'CMPXCHG16B'],
+  [1, 'ecx', 21, 'x2APIC'],
   [1, 'ecx', 22, 'MOVBE'],
   [1, 'ecx', 23, 'POPCNT'],
   [1, 'ecx', 24, 'TSC-Deadline'],
   [1, 'ecx', 31, 'hypervisor'],
+  [7, 'ebx', 0, 'FSGSBASE'],
   [7, 'ebx', 3, 'BMI1'],
+  [7, 'ebx', 7, 'SMEP'],
   [7, 'ebx', 8, 'BMI2'],
   [7, 'ebx', 19, 'ADX'],
+  [7, 'ebx', 20, 'SMAP'],
+  [7, 'ecx', 2, 'UMIP'],
+  [7, 'ecx', 22, 'RDPID'],
   [0x8000_0001, 'ecx', 0, 'LAHF64'],
   [0x8000_0001, 'ecx', 5, 'LZCNT'],
+  [0x8000_0001, 'ecx', 8, 'PREFETCHW'],
   [0x8000_0001, 'edx', 11, 'SYSCALL'],
   [0x8000_0001, 'edx', 20, 'NX'],
   [0x8000_0001, 'edx', 26, '1GiB pages'],
   [0x8000_0001, 'edx', 27, 'RDTSCP'],
   [0x8000_0001, 'edx', 29, 'LM'],
+  [0x8000_0007, 'edx', 8, 'invariant TSC'],
 ];
 
 /** Leaf 1, EAX, and EDX after reset: family 6, model 15, stepping 11. */
 const PROCESSOR_SIGNATURE = 0x6fb;
 const VENDOR = 'GenuineIntel';
 const BRAND = 'Vitrine virtual processor';
+/** Leaf 1, EBX bits 15 to 8: CLFLUSH works on lines of 8 * 8 bytes. */
+const CACHE_LINE = 8 << 8;
 /** Physical and linear address bits: the page walk's MAXPHYADDR is 40. */
 const ADDRESS_BITS = 40 | (48 << 8);
 
@@ -93,11 +105,11 @@ function brandEntries(): KvmCpuidEntry2[] {
   });
 }
 
-/** KVM_GET_SUPPORTED_CPUID. A VMM sets the APIC id (leaf 1, EBX bits 31 to 24) for each vCPU before KVM_SET_CPUID2. */
+/** KVM_GET_SUPPORTED_CPUID. A VMM gives each vCPU its own APIC id with cpuidOf. */
 export function supportedCpuid(): KvmCpuidEntry2[] {
   return [
     entry(0, { eax: 7, ebx: word(VENDOR, 0), edx: word(VENDOR, 4), ecx: word(VENDOR, 8) }),
-    entry(1, { eax: PROCESSOR_SIGNATURE }),
+    entry(1, { eax: PROCESSOR_SIGNATURE, ebx: CACHE_LINE }),
     entry(7, {}, 0),
     // The signature of KVM, so that a guest finds its paravirtual leaves; none of their features yet.
     entry(0x4000_0000, { eax: 0x4000_0001, ebx: word('KVMK', 0), ecx: word('VMKV', 0), edx: word('M', 0) }),
@@ -105,8 +117,27 @@ export function supportedCpuid(): KvmCpuidEntry2[] {
     entry(0x8000_0000, { eax: 0x8000_0008 }),
     entry(0x8000_0001),
     ...brandEntries(),
+    entry(0x8000_0007),
     entry(0x8000_0008, { eax: ADDRESS_BITS }),
   ];
+}
+
+/**
+ * The entries for one vCPU of a VM with `count` of them: its APIC id and their number are in leaf 1 (SDM vol. 2, CPUID),
+ * and leaf 0xb lists one thread a core.
+ */
+export function cpuidOf(entries: readonly KvmCpuidEntry2[], id: number, count: number): KvmCpuidEntry2[] {
+  const topology = [
+    entry(0xb, { eax: 0, ebx: 1, ecx: 0x100, edx: id }, 0),
+    entry(0xb, { eax: 32 - Math.clz32(count - 1), ebx: count, ecx: 0x201, edx: id }, 1),
+  ];
+  const adapted = entries.map((each) => {
+    if (each.function === 0) return { ...each, eax: Math.max(each.eax, 0xb) };
+    if (each.function !== 1) return each;
+    const ebx = ((id << 24) | (count << 16) | (each.ebx & 0xffff)) >>> 0;
+    return { ...each, ebx, edx: (count > 1 ? each.edx | (1 << 28) : each.edx) >>> 0 };
+  });
+  return [...adapted.filter(({ function: leaf }) => leaf !== 0xb), ...topology];
 }
 
 /** Entries that fit a vCPU's CPUID page: KVM_MAX_CPUID_ENTRIES of this VM. */

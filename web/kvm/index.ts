@@ -2,7 +2,7 @@
 
 export * from './abi/index.ts';
 export type { Core } from './core.ts';
-export { FEATURES, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, MAX_CPUID_ENTRIES } from './cpuid.ts';
+export { cpuidOf, FEATURES, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, MAX_CPUID_ENTRIES } from './cpuid.ts';
 export { dirtyPages, hostWritten } from './dirty_log.ts';
 export { readRflags } from './flags.ts';
 export { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';

@@ -25,6 +25,7 @@ import {
   V_REQUESTS,
   V_STATE,
   V_WAKE,
+  V_WAKE_AT,
   VCPU_IN,
 } from '../../assembly/abi/vcpu_page.ts';
 import {
@@ -276,9 +277,7 @@ export class Vcpu {
    */
   enter(budget: number = this.#hasIrqchip ? TIMER_BUDGET : ENTRY_BUDGET): number {
     this.#takeSyncRegs();
-    const core = this.#core();
-    if (this.#hasIrqchip) core.timers_poll(machineNanoseconds(this.#memory));
-    const why = core.run(this.page, budget);
+    const why = this.#core().run(this.page, budget);
     if (why === RUN_EXIT || this.kvmRun.validRegs !== 0n) this.#giveSyncRegs();
     return why;
   }
@@ -320,7 +319,7 @@ export class Vcpu {
       const why = this.enter();
       if (why === RUN_EXIT) return this.kvmRun.exitReason;
       if (why === RUN_BUDGET) continue;
-      if (why === RUN_HALTED) {
+      if (why === RUN_HALTED && !this.kvmRun.immediateExit) {
         this.#sleep(wake);
         continue;
       }
@@ -332,7 +331,7 @@ export class Vcpu {
 
   /** Sleeps until the wake word changes from `wake`, or until the next timer is due. */
   #sleep(wake: number): void {
-    const at = this.#core().timers_next();
+    const at = this.#memory.u64(this.page + V_WAKE_AT);
     const left = at === 0n ? HALT_MS : Number(at - machineNanoseconds(this.#memory)) / 1e6;
     if (left > 0) this.#memory.wait(this.page + V_WAKE, wake, Math.min(left, HALT_MS));
   }

@@ -42,7 +42,7 @@ import { roundUp } from './memory.ts';
 import { type Slot, setUserMemoryRegion, slot, slots } from './slots.ts';
 import { Vcpu } from './vcpu.ts';
 import { powerUp } from './vcpu_reset.ts';
-import { findMachine, heapAllocate, layMachine, vcpuIds } from './vm_page.ts';
+import { findMachine, heapAllocate, layMachine, startTime, stopTime, vcpuIds } from './vm_page.ts';
 
 /** What another worker needs to attach to a VM; it travels by postMessage. */
 export interface VmHandle {
@@ -254,6 +254,16 @@ export class Vm {
   /** KVM_REINJECT_CONTROL: whether PIT ticks that the guest was too slow for come later (the default) or are lost. */
   reinjectControl(on: boolean): void {
     this.core.pit_set_reinject(on ? 1 : 0);
+  }
+
+  /** Machine time stands still (TSC, timers, kvmclock): for a pause of all vCPUs. */
+  stopTime(): void {
+    stopTime(this.memory);
+  }
+
+  /** Machine time goes on where it stood. A new VM's time runs. */
+  startTime(): void {
+    startTime(this.memory);
   }
 
   /** KVM_GET_CLOCK: kvmclock in ns. */

@@ -16,6 +16,7 @@ import {
   VM_MAX_VCPUS,
   VM_PAGE,
   VM_TIME_ORIGIN,
+  VM_TIME_STOPPED,
   VM_TSC_KHZ,
   VM_VCPUS,
   VM_VERSION,
@@ -36,8 +37,26 @@ export function hostMilliseconds(): number {
 /** The machine's time in ns since it was made: virtual in the deterministic engine, from the host's clock otherwise. */
 export function machineNanoseconds(memory: MachineMemory): bigint {
   if (memory.u32(VM_PAGE + VM_ENGINE) === ENGINE_DETERMINISTIC) return memory.u64(VM_PAGE + VM_VIRTUAL_NS);
-  const origin = memory.view().getFloat64(VM_PAGE + VM_TIME_ORIGIN, true);
-  return BigInt(Math.max(0, Math.round((hostMilliseconds() - origin) * 1e6)));
+  const view = memory.view();
+  const now = view.getFloat64(VM_PAGE + VM_TIME_STOPPED, true) || hostMilliseconds();
+  return BigInt(Math.max(0, Math.round((now - view.getFloat64(VM_PAGE + VM_TIME_ORIGIN, true)) * 1e6)));
+}
+
+/** Machine time stands still from now on, while the vCPUs stand too. Nothing happens where it stands already. */
+export function stopTime(memory: MachineMemory): void {
+  const view = memory.view();
+  if (view.getFloat64(VM_PAGE + VM_TIME_STOPPED, true) !== 0) return;
+  view.setFloat64(VM_PAGE + VM_TIME_STOPPED, hostMilliseconds(), true);
+}
+
+/** Machine time goes on where it stood; the time between does not count. */
+export function startTime(memory: MachineMemory): void {
+  const view = memory.view();
+  const stopped = view.getFloat64(VM_PAGE + VM_TIME_STOPPED, true);
+  if (stopped === 0) return;
+  const origin = view.getFloat64(VM_PAGE + VM_TIME_ORIGIN, true);
+  view.setFloat64(VM_PAGE + VM_TIME_ORIGIN, origin + (hostMilliseconds() - stopped), true);
+  view.setFloat64(VM_PAGE + VM_TIME_STOPPED, 0, true);
 }
 
 /** Bytes of a machine with `vcpus` vCPU areas and nothing on its heap. */

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { LF_ADD, LF_SUB, V_LF_A, V_LF_B, V_LF_KIND, V_LF_RES } from '../../../assembly/abi/vcpu_page.ts';
-import { KVM_VCPUEVENT, type Vcpu, type Vm } from '../../../web/kvm/index.ts';
+import { cpuidOf, KVM_VCPUEVENT, type Vcpu, type Vm } from '../../../web/kvm/index.ts';
 import { kvm, refuses, vmWithRam } from './support.ts';
 
 function machine(): { vm: Vm; vcpu: Vcpu } {
@@ -165,4 +165,20 @@ describe('translate', () => {
       writeable: 1,
     });
   });
+});
+
+test('each vCPU gets its own APIC id in CPUID', () => {
+  const entries = cpuidOf(kvm.getSupportedCpuid(), 3, 4);
+  const leaf = (of: number, index = 0) => entries.find((e) => e.function === of && e.index === index);
+  expect([leaf(1)?.ebx, (leaf(1)?.edx ?? 0) & (1 << 28)]).toEqual([0x0304_0800, 1 << 28]);
+  expect([leaf(0)?.eax, leaf(0xb, 1)?.ebx, leaf(0xb, 1)?.eax, leaf(0xb)?.edx]).toEqual([0xb, 4, 2, 3]);
+});
+
+test('machine time stands while it is stopped', () => {
+  const { vm } = machine();
+  vm.stopTime();
+  const { clock } = vm.getClock();
+  expect(vm.getClock().clock).toBe(clock);
+  vm.startTime();
+  expect(vm.getClock().clock - clock).toBeLessThan(1_000_000_000n);
 });
