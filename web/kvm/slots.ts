@@ -21,7 +21,7 @@ import {
 } from '../../assembly/abi/map.ts';
 import { REQ_FLUSH_TLB } from '../../assembly/abi/vcpu_page.ts';
 import { type Input, KvmError, type KvmUserspaceMemoryRegion } from './abi/index.ts';
-import { type MachineMemory, roundUp } from './memory.ts';
+import type { MachineMemory } from './memory.ts';
 import { requestAll } from './requests.ts';
 import { heapAllocate } from './vm_page.ts';
 
@@ -239,9 +239,4 @@ export function setUserMemoryRegion(memory: MachineMemory, given: Input<KvmUsers
     install(memory, { ...region, bitmap });
     publish(memory);
   });
-}
-
-/** Rounds a size up to whole guest pages. */
-export function toPages(bytes: number): number {
-  return roundUp(bytes, PAGE_SIZE);
 }

@@ -7,6 +7,7 @@ import {
   VM_BOOT_CPU,
   VM_MAX_VCPUS,
   VM_PAGE,
+  VM_TSC_KHZ,
   VM_VCPUS,
 } from '../../assembly/abi/map.ts';
 import {
@@ -264,6 +265,22 @@ export class Vm {
   /** Machine time goes on where it stood. A new VM's time runs. */
   startTime(): void {
     startTime(this.memory);
+  }
+
+  /** KVM_GET_TSC_KHZ. */
+  getTscKhz(): number {
+    return Number(this.memory.u64(VM_PAGE + VM_TSC_KHZ));
+  }
+
+  /** KVM_SET_TSC_KHZ, for all vCPUs (a guest sees one TSC). EINVAL for 0; EBUSY once a vCPU exists. */
+  setTscKhz(khz: number): void {
+    if (!(Number.isSafeInteger(khz) && khz > 0)) {
+      throw new KvmError('EINVAL', `${khz} kHz is no frequency; give a positive whole number.`);
+    }
+    if (this.vcpuIds().length > 0) {
+      throw new KvmError('EBUSY', 'vCPUs exist already; set the TSC frequency before the first createVcpu.');
+    }
+    this.memory.setU64(VM_PAGE + VM_TSC_KHZ, BigInt(khz));
   }
 
   /** KVM_GET_CLOCK: kvmclock in ns. */
