@@ -93,8 +93,11 @@ export function mmio_exit(v: u32): bool {
   store<u64>(run + RUN_MMIO_DATA, load<u64>(q + 16));
   store<u32>(run + RUN_MMIO_LEN, load<u32>(q + 8));
   store<u8>(run + RUN_MMIO_IS_WRITE, 1);
-  store<u32>(v + V_MMIO_NEXT, next + 1);
-  store<u32>(v + V_PENDING, next + 1 < count ? PENDING_MMIO_WRITE : PENDING_DONE);
+  const last = next + 1 >= count;
+  // What has left must not leave again with the next instruction that writes.
+  store<u32>(v + V_MMIO_NEXT, last ? 0 : next + 1);
+  if (last) store<u32>(v + V_MMIO_COUNT, 0);
+  store<u32>(v + V_PENDING, last ? PENDING_DONE : PENDING_MMIO_WRITE);
   return true;
 }
 
