@@ -2,7 +2,7 @@
 
 import type { Place } from './errors.ts';
 import { isConstant } from './expression.ts';
-import { Code } from './iced.ts';
+import { Code, OpCodeOperandKind as Kind } from './iced.ts';
 import type { MatchContext, Resolved } from './match.ts';
 import { NO_DECORATORS, type Operand } from './operand.ts';
 import { findRegister, type RegisterInfo } from './registers.ts';
@@ -66,8 +66,16 @@ export function adapt(
     return { operands: [withRegister(first, bits === 16 ? 2 : 4)] };
   if (mnemonic === 'sldt' && first.register?.size === 8) return { operands: [withRegister(first, 4)] };
   if (!second) return { operands };
-  if (/^(pextrb|vpextrb|vmovmskp[sd]|vpmovmskb)$/.test(mnemonic) && first.register?.size === 8) {
+  if (/^(pextrb|vpextrb|vpextrw|vmovmskp[sd]|vpmovmskb)$/.test(mnemonic) && first.register?.size === 8) {
     return { operands: [withRegister(first, 4), ...operands.slice(1)] };
+  }
+  // Both directions say the same of st0 and st0; nasm takes the one of DC.
+  if (
+    /^f(add|mul|subr?|divr?)$/.test(mnemonic) &&
+    first.register?.name === 'st0' &&
+    second.register?.name === 'st0'
+  ) {
+    return { operands, only: (form) => form.kinds[0] === Kind.sti_opcode };
   }
   if (mnemonic === 'arpl' && bits === 32)
     return { operands: [withRegister(first, 4), withRegister(second, 4)] };

@@ -50,10 +50,11 @@ export function span(first: Place, last: Place): Place {
   return first.note === undefined ? place : { ...place, note: first.note };
 }
 
-/** The candidate nearest to a misspelt word (edit distance at most 2), if there is one. */
+/** The candidate nearest to a misspelt word, if there is one: one slip in a short word, two in a long one. */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+  const slips = word.length <= 2 ? 0 : word.length <= 5 ? 1 : 2;
   let best: string | undefined;
-  let bestDistance = word.length < 4 ? 2 : 3;
+  let bestDistance = slips + 1;
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) >= bestDistance) continue;
     const distance = editDistance(word, candidate);
@@ -65,14 +66,20 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
+/** Insertions, deletions, changes and swaps of neighbours. */
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, i) => i);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
-      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+      let least = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      least = Math.min(least, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1);
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      if (swapped) least = Math.min(least, (before[j - 2] ?? 0) + 1);
+      next.push(least);
     }
+    before = row;
     row = next;
   }
   return row[b.length] ?? 0;

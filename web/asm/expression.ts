@@ -309,6 +309,7 @@ function scale(value: Value, by: bigint, hint: Hint | undefined, unknown = false
 
 function calculate(name: string, a: bigint, b: bigint): bigint {
   const truth = (is: boolean) => (is ? 1n : 0n);
+  // Shifts count modulo 64, as the processor that nasm runs on.
   switch (name) {
     case '*':
       return wrap(a * b);
@@ -322,11 +323,11 @@ function calculate(name: string, a: bigint, b: bigint): bigint {
       return wrap(a % b);
     case '<<':
     case '<<<':
-      return b < 0n || b > 63n ? 0n : wrap(a << b);
+      return wrap(a << (b & 63n));
     case '>>':
-      return b < 0n || b > 63n ? 0n : wrap(unsigned(a) >> b);
+      return wrap(unsigned(a) >> (b & 63n));
     case '>>>':
-      return a >> (b < 0n || b > 63n ? 63n : b);
+      return a >> (b & 63n);
     case '&':
       return a & b;
     case '|':

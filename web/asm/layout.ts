@@ -95,6 +95,7 @@ export class Layout {
       const moved = this.sections.place();
       if (!this.changed && !this.usedUnknown && !moved) return;
       if (this.pass >= PASS_LIMIT) {
+        if (this.errors.length > 0) return;
         this.errors.push({
           line: 1,
           column: 1,
@@ -150,7 +151,11 @@ export class Layout {
       return undefined;
     }
     const local = name.replace(/^[^.]*(?=\.)/, '');
-    const near = nearest(name, this.labels.keys());
+    const isLocal = name.includes('.');
+    const near = nearest(
+      name,
+      [...this.labels.keys()].filter((other) => other.includes('.') === isLocal && !other.startsWith('..@')),
+    );
     const shown = name.includes('.') && !name.startsWith('.') ? local : name;
     throw errorAt(
       place,
@@ -298,7 +303,7 @@ export class Layout {
         const value = evaluate(body.count, this.scope);
         const count = toNumber(value, this.scope, body.place);
         if (count < 0n) {
-          if (this.pass === 1 || this.usedUnknown) return;
+          if (value.unknown) return;
           throw errorAt(
             body.place,
             `TIMES has the negative count ${count}: what stands before is ${-count} bytes too long, so shorten it.`,
@@ -313,9 +318,10 @@ export class Layout {
         return;
       }
       case 'reserve': {
-        const count = this.number(body.count);
+        const value = evaluate(body.count, this.scope);
+        const count = toNumber(value, this.scope, body.place);
         if (count < 0n || count * BigInt(body.unit) > BigInt(SIZE_LIMIT)) {
-          if (this.pass === 1) return;
+          if (value.unknown) return;
           throw errorAt(body.place, `${count} is no size that can be reserved; use 0 to ${SIZE_LIMIT}.`);
         }
         this.reserve(Number(count) * body.unit, body.place);
@@ -363,25 +369,31 @@ export class Layout {
     const start = this.current.size;
     let left = count;
     while (left > 0) {
-      const context = this.context();
-      const memo = this.memos.get(statement);
-      const operands = resolveOperands(statement, context);
-      let bytes: Uint8Array;
-      let positional: boolean;
-      if (memo && memo.key === encodingKey(operands, context, memo.positional))
-        ({ bytes, positional } = memo);
-      else {
-        const warned = this.warnings.length;
-        ({ bytes, positional } = encodeInstruction(statement, operands, context));
-        // A warning must come again in the last pass, so what has one is not remembered.
-        if (this.warnings.length === warned)
-          this.memos.set(statement, { key: encodingKey(operands, context, positional), positional, bytes });
-      }
+      const { bytes, positional } = this.encode(statement);
       const times = positional ? 1 : left;
       for (let i = 0; i < times; i++) this.write(bytes, statement.place);
       left -= times;
     }
     this.row(start, statement.place, 'code');
+  }
+
+  private encode(statement: InstructionStatement): Memo {
+    const context = this.context();
+    const memo = this.memos.get(statement);
+    try {
+      const operands = resolveOperands(statement, context);
+      if (memo && memo.key === encodingKey(operands, context, memo.positional)) return memo;
+      const warned = this.warnings.length;
+      const { bytes, positional } = encodeInstruction(statement, operands, context);
+      const made = { key: encodingKey(operands, context, positional), positional, bytes };
+      // A warning must come again in the last pass, so what has one is not remembered.
+      if (this.warnings.length === warned) this.memos.set(statement, made);
+      return made;
+    } catch (error) {
+      // The line keeps the size it had, so that what follows is judged at its right place.
+      if (memo) this.write(memo.bytes, statement.place);
+      throw error;
+    }
   }
 
   private context(): EncodeContext {

@@ -145,6 +145,12 @@ function readOperand(reader: ExpressionParser, tokens: readonly Token[]): Operan
     const decorators = readDecorators(reader);
     return { kind: 'register', register, to, decorators, place: place() };
   }
+  if (token.text.toLowerCase() === 'offset' && next && next.text !== ',') {
+    throw errorAt(
+      token,
+      "NASM has no OFFSET: a label alone is its address and [label] is what stands there; leave 'offset' out.",
+    );
+  }
   const value = reader.parse();
   if (reader.accept(':')) {
     keywords();

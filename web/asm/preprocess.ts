@@ -250,10 +250,14 @@ export class Preprocessor {
         return;
       }
       case 'push':
-      case 'repl':
-        if (name === 'repl') this.contexts.pop();
         this.contexts.push({ name: rest[0]?.text ?? '', id: ++this.unique });
         return;
+      case 'repl': {
+        const context = this.contexts.pop();
+        if (!context) throw errorAt(head, 'There is no context for %repl to rename; open one with %push.');
+        this.contexts.push({ name: rest[0]?.text ?? '', id: context.id });
+        return;
+      }
       case 'pop':
         if (!this.contexts.pop()) throw errorAt(head, 'There is no context to %pop; open one with %push.');
         return;

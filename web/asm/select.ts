@@ -2,9 +2,10 @@
 
 import { adapt, alternatives, resized } from './adapt.ts';
 import { errorAt, nearest, type Place } from './errors.ts';
+import { Register } from './iced.ts';
 import { fitsForm, type MatchContext, ofMeantSizes, type Resolved } from './match.ts';
 import type { Bits, InstructionStatement } from './operand.ts';
-import type { RegisterInfo } from './registers.ts';
+import { registerInfo } from './registers.ts';
 import { type Entry, type Form, formLength, formsFor, mnemonics } from './table.ts';
 
 /** Instructions that NASM lets have a memory operand of the mode's size when none is written. */
@@ -17,6 +18,28 @@ export function unknownInstruction(statement: { mnemonic: string; place: Place }
   return errorAt(
     statement.place,
     `There is no instruction '${statement.mnemonic}'${near ? `; did you mean '${near}'?` : "; a label needs ':' after it."}`,
+  );
+}
+
+/** Outside 64-bit code there are eight registers of a kind, and none of 64 bits. */
+function checkExists({ operand, register, address }: Resolved, bits: Bits): void {
+  const used = [register, address?.base, address?.index].flatMap((one) => {
+    if (typeof one !== 'number') return one ?? [];
+    return one === Register.None ? [] : registerInfo(one);
+  });
+  const missing = used.find(
+    ({ class: kind, size, number, name }) =>
+      (kind === 'gpr' && (size === 8 || number > 7 || /^(spl|bpl|sil|dil)$/.test(name))) ||
+      (kind === 'vector' && number > 7),
+  );
+  if (!missing) return;
+  const instead =
+    missing.class === 'gpr' && missing.number < 8 && missing.size === 8
+      ? `use ${resized(missing, 4).name} or `
+      : '';
+  throw errorAt(
+    operand.place,
+    `${missing.name} exists only in 64-bit code and this is ${bits}-bit code; ${instead}write bits 64 above.`,
   );
 }
 
@@ -34,6 +57,7 @@ export function choose(
   given: readonly Resolved[],
   match: MatchContext,
 ): Chosen {
+  if (match.bits !== 64) for (const operand of given) checkExists(operand, match.bits);
   const forms = formsFor(mnemonic, entry, match.bits);
   let best: Chosen | undefined;
   let ambiguous = false;
@@ -100,17 +124,12 @@ function noForm(
       `'${mnemonic}' does not exist in ${bits}-bit code; it needs bits ${modes.join(' or ')}.`,
     );
   }
-  const wide = operands.find(
-    (operand) => operand.register && operand.register.class === 'gpr' && operand.register.size === 8,
-  );
-  if (wide && bits !== 64)
-    return errorAt(
-      wide.operand.place,
-      `${wide.register?.name} exists only in 64-bit code; use ${resized(wide.register as RegisterInfo, 4).name} or write bits 64 above.`,
-    );
   const counts = [...new Set(forms.map((form) => form.written.length))].sort();
   if (!counts.includes(operands.length)) {
-    return errorAt(place, `'${mnemonic}' takes ${counts.join(' or ')} operands, not ${operands.length}.`);
+    return errorAt(
+      place,
+      `'${mnemonic}' takes ${counts.join(' or ')} ${counts.join() === '1' ? 'operand' : 'operands'}, not ${operands.length}.`,
+    );
   }
   const [first, second] = operands;
   if (first?.operand.kind === 'memory' && second?.operand.kind === 'memory') {

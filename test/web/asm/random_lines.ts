@@ -13,7 +13,7 @@ import type { Bits } from '../../../web/asm/index.ts';
 
 /** Encodings that nasm 2.16 does not know, spells otherwise or gets wrong, and those that no assembler emits. */
 const LEFT_OUT =
-  /_82$|_F[67]r1$|_D[CDEF](C8|D0|D8)$|Cyrix|Loadall|^Sal_|Zalloc|Umov|ndoc|Enqcmd|Jmpe|Ptwrite|Rdss|Incss|Wr[su]?ss|Vmgexit|Rdshr|Wrshr|Movdir64|Invpcid|KNC|Popw_CS|Cmpxchg486|Bnd|^(Mov|Push|Pop).*_tr|XOP|D3NOW|VEX_Vpdp|VEX_Vpmadd52|Vcvtneps2bf16|Reservednop|Vextractps_r64|Vpextrw_r64|^F(add|mul|div|divr|sub|subr)_(st0_sti|sti_st0)/;
+  /_82$|_F[67]r1$|_D[CDEF](C8|D0|D8)$|Cyrix|Loadall|^Sal_|Zalloc|Umov|ndoc|Enqcmd|Jmpe|Ptwrite|Rdss|Incss|Wr[su]?ss|Vmgexit|Rdshr|Wrshr|Movdir64|Invpcid|KNC|Popw_CS|Cmpxchg486|Bnd|^(Mov|Push|Pop).*_tr|XOP|D3NOW|VEX_Vpdp|VEX_Vpmadd52|Vcvtneps2bf16|Reservednop|Vextractps_r64|Tile/;
 const STRING_KINDS: readonly Kind[] = [Kind.seg_rSI, Kind.es_rDI, Kind.seg_rDI, Kind.seg_rBX_al];
 const STRING_REGISTERS: readonly Kind[] = [Kind.al, Kind.ax, Kind.eax, Kind.rax, Kind.dx];
 const LEGACY = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di'];
