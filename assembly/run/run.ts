@@ -8,7 +8,6 @@ import {
   FLOW_EXIT_BRANCH,
   FLOW_EXIT_RESTART,
   FLOW_FAULT,
-  FLOW_NEXT,
   FLOW_RESTART,
   FLOW_STOP,
   R_OP,
@@ -25,13 +24,10 @@ import {
   RUN_READY_FOR_INTERRUPT_INJECTION,
 } from '../abi/kvm_run';
 import { VCPU_PAGE } from '../abi/map';
-import { OP_INT, OP_INT1, OP_INT3, OP_INTO, OP_MOVS, OP_OUTS } from '../abi/ops';
+import { OP_INT, OP_INT1, OP_INT3, OP_INTO, OP_JMP_FAR, OP_MOVS, OP_OUTS, OP_SYSCALL } from '../abi/ops';
 import {
   FAULT_EXIT,
   LEAVE_MMIO,
-  MODE_64,
-  MODE_SIZE,
-  PENDING_DONE,
   PENDING_MMIO_READ,
   PENDING_MMIO_WRITE,
   PENDING_NONE,
@@ -63,7 +59,6 @@ import {
   V_LEAVE,
   V_MMIO_COUNT,
   V_MMIO_NEXT,
-  V_MODE,
   V_MP_STATE,
   V_PENDING,
   V_REPLAY,
@@ -74,7 +69,6 @@ import {
   V_RIP,
   V_SHADOW,
   V_STAT_EXITS,
-  V_STAT_FAULTS,
   V_STATE,
   VCPU_IN,
   VCPU_OUT,
@@ -216,7 +210,6 @@ function settle(v: u32, flow: u32): u32 {
       return FLOW_EXIT_RESTART;
     }
     store<u32>(v + V_REPLAY_COUNT, 0);
-    store<u64>(v + V_STAT_FAULTS, load<u64>(v + V_STAT_FAULTS) + 1);
     return deliver_fault(v);
   }
   if (flow == FLOW_EXIT_RESTART) return flow;
@@ -258,6 +251,11 @@ function run_blocks(v: u32): u32 {
   }
 }
 
+/** The instruction may load a new RF: IRET, and what can switch tasks. */
+function writes_rf(op: u32): bool {
+  return op >= OP_JMP_FAR && op <= OP_INTO;
+}
+
 /** Executes one instruction with everything that may follow it: shadow, RF, single-step trap, instruction breakpoints. */
 function step(v: u32, finishing: bool): u32 {
   store<u32>(v + V_CURRENT_RECORD, 0);
@@ -288,13 +286,16 @@ function step(v: u32, finishing: bool): u32 {
   if (restarts) {
     store<u32>(v + V_SHADOW, shadow);
   } else if (raw != FLOW_FAULT) {
-    // RF was there for this instruction; IRET and POPF may have written a new one.
-    if (flags & FLAG_RF && raw != FLOW_BRANCH && raw != FLOW_STOP)
+    // RF was there for this instruction, for every round of it.
+    if (flags & FLAG_RF && !iteration && !writes_rf(op)) {
       store<u32>(v + V_RFLAGS, load<u32>(v + V_RFLAGS) & ~FLAG_RF);
-    else if (flags & FLAG_RF && op < 0x190) store<u32>(v + V_RFLAGS, load<u32>(v + V_RFLAGS) & ~FLAG_RF);
+    }
     const software = op == OP_INT || op == OP_INT3 || op == OP_INTO || op == OP_INT1;
-    if ((flags & FLAG_TF || debugger_steps(v)) && !(software && !debugger_steps(v)))
+    // SYSCALL traps only if its mask has left TF, so that a kernel's entry is not stepped into.
+    const trap = op == OP_SYSCALL ? load<u32>(v + V_RFLAGS) & FLAG_TF : flags & FLAG_TF;
+    if (debugger_steps(v) || (trap != 0 && !software)) {
       store<u32>(v + V_DB_PENDING, load<u32>(v + V_DB_PENDING) | DR6_BS);
+    }
   }
   return settle(v, raw);
 }
