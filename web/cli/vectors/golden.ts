@@ -1,4 +1,5 @@
 // Runs a golden file and compares: what a real processor did against what the core does.
+import { usesFloat } from './float.ts';
 import { type Case, type Frame, GPR, parseCase } from './golden_case.ts';
 import { GoldenMachine, type Outcome } from './golden_machine.ts';
 import type { Report } from './report.ts';
@@ -72,6 +73,7 @@ export function runGolden(core: WebAssembly.Module, text: string, frame: Frame, 
       test.index,
       `${test.name} (${test.mode}-bit, ${Buffer.from(test.code).toString('hex')})`,
       wrong,
+      !usesFloat(test.code, test.mode),
     );
   }
 }

@@ -2,7 +2,7 @@
 
 import { bytesOf } from './golden_case.ts';
 import type { Report } from './report.ts';
-import { type RealOutcome, RealMachine, REAL_REGISTERS, type RealRegisters } from './sst286_machine.ts';
+import { REAL_REGISTERS, RealMachine, type RealOutcome, type RealRegisters } from './sst286_machine.ts';
 
 /** One line; the fields are described beside the vectors. */
 interface Line {
@@ -41,7 +41,9 @@ export function isOnly286(line: { op: string; b: string }): boolean {
 /** The bytes of `{ address: bytes }`, one by one. */
 function bytesAt(chunks: Record<string, string>, into: Map<number, number>): Map<number, number> {
   for (const [start, bytes] of Object.entries(chunks)) {
-    bytesOf(bytes).forEach((byte, k) => into.set(Number.parseInt(start, 16) + k, byte));
+    bytesOf(bytes).forEach((byte, k) => {
+      into.set(Number.parseInt(start, 16) + k, byte);
+    });
   }
   return into;
 }
