@@ -66,8 +66,6 @@ function resolve(operand: Operand, statement: InstructionStatement, context: Enc
         decorators: NO_DECORATORS,
       };
     }
-    case 'rounding':
-      return { operand, number: 0n, size: undefined, decorators: operand.decorators };
     case 'memory': {
       const hint: Hint = { register: 0, kind: 'none' };
       const value = evaluate(operand.value, scope, hint);

@@ -1,9 +1,9 @@
 // Which form of an instruction fits the operands, as NASM would choose. It encodes nothing.
 
 import { isConstant, sectionOf, type Value } from './expression.ts';
-import { OpCodeOperandKind as Kind } from './iced.ts';
+import { EncodingKind, OpCodeOperandKind as Kind } from './iced.ts';
 import type { Address } from './memory.ts';
-import type { Bits, Decorators, Operand } from './operand.ts';
+import { type Bits, type Decorators, NO_DECORATORS, type Operand } from './operand.ts';
 import { findRegister, type RegisterInfo, registerInfo } from './registers.ts';
 import { type Form, formLength } from './table.ts';
 
@@ -52,7 +52,7 @@ const ofClass =
       return (
         register.class === kind &&
         (size === 0 || register.size === size) &&
-        (form.encoding === 2 || register.number < 16)
+        (form.encoding === EncodingKind.EVEX || register.number < 16)
       );
     return memory && fitsMemory(operand, form);
   };
@@ -285,6 +285,9 @@ const FITS: Partial<Record<Kind, Fit>> = {
 /** True when these operands, in the order written, fit a form. */
 export function fitsForm(form: Form, operands: readonly Resolved[], context: MatchContext): boolean {
   if (form.written.length !== operands.length) return false;
+  // Masks, broadcasts and rounding exist in the EVEX encoding only.
+  const decorated = operands.some(({ decorators }) => decorators !== NO_DECORATORS);
+  if (decorated && form.encoding !== EncodingKind.EVEX) return false;
   for (let i = 0; i < operands.length; i++) {
     const operand = operands[i];
     const kind = form.kinds[form.written[i] ?? 0];

@@ -41,8 +41,7 @@ export type Operand =
       readonly offset: Expression;
       readonly size?: number;
       readonly place: Place;
-    }
-  | { readonly kind: 'rounding'; readonly decorators: Decorators; readonly place: Place };
+    };
 
 /** `[...]` as written. */
 export interface MemoryOperand {

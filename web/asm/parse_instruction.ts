@@ -63,8 +63,10 @@ export function parseInstruction(
   reader.at++;
   const operands: Operand[] = [];
   if (reader.peek()) {
-    do operands.push(readOperand(reader, tokens));
-    while (reader.accept(','));
+    do {
+      if (reader.peek()?.text === '{') addRounding(operands, reader);
+      else operands.push(readOperand(reader, tokens));
+    } while (reader.accept(','));
   }
   const extra = reader.peek();
   if (extra) {
@@ -128,10 +130,6 @@ function readOperand(reader: ExpressionParser, tokens: readonly Token[]): Operan
   const place = () => span(first, tokens[reader.at - 1] ?? first);
   const sized = size === undefined ? {} : { size };
   if (!token) throw errorAt(reader.endPlace(), `A value is missing after '${first.text}'.`);
-  if (token.kind === 'op' && token.text === '{') {
-    const decorators = readDecorators(reader);
-    return { kind: 'rounding', decorators, place: place() };
-  }
   const next = tokens[reader.at + 1];
   const register = token.kind === 'id' ? findRegister(token.text) : undefined;
   if (register && next?.kind === 'op' && next.text === ':' && tokens[reader.at + 2]?.text === '[') {
@@ -207,6 +205,16 @@ function readMemory(
     ...(displacementSize === undefined ? {} : { displacementSize }),
     place: span(first, tokens[reader.at - 1] ?? first),
   };
+}
+
+/** `{rn-sae}` stands as an operand of its own, but it says something about the whole instruction. */
+function addRounding(operands: Operand[], reader: ExpressionParser): void {
+  const place = reader.peek();
+  const decorators = readDecorators(reader);
+  const first = operands[0];
+  if (first?.kind !== 'register')
+    throw errorAt(place ?? reader.endPlace(), 'A rounding mode follows register operands.');
+  operands[0] = { ...first, decorators: { ...first.decorators, ...decorators } };
 }
 
 /** `{k1}{z}`, `{1to8}`, `{rn-sae}`, `{sae}`. */

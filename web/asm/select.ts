@@ -106,7 +106,6 @@ const SAY: Readonly<Record<string, string>> = {
   immediate: 'a number',
   memory: 'memory',
   far: 'a far address',
-  rounding: 'a rounding mode',
 };
 
 function noForm(

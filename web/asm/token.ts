@@ -86,6 +86,11 @@ export function tokenize(text: string, line: number): Token[] {
     if (/[0-9]/.test(char) || (char === '$' && /[0-9]/.test(text.charAt(at + 1)))) {
       at = endOfNumber(text, at);
       const spelled = text.slice(start, at);
+      // AVX-512's {1to16} is a word that begins with a digit.
+      if (/^1to[0-9]+$/i.test(spelled) && tokens.at(-1)?.text === '{') {
+        push('id', start, spelled);
+        continue;
+      }
       if (isFloat(spelled)) push('float', start, spelled);
       else {
         const value = parseInteger(spelled);
