@@ -21,6 +21,7 @@ type Feature = readonly [leaf: number, register: Register, bit: number, name: st
 
 /** Every feature bit that is set, with the name of the manual. A bit stands here only once the core does it. */
 export const FEATURES: readonly Feature[] = [
+  [1, 'edx', 1, 'VME'],
   [1, 'edx', 2, 'DE'],
   [1, 'edx', 3, 'PSE'],
   [1, 'edx', 4, 'TSC'],
@@ -36,15 +37,18 @@ export const FEATURES: readonly Feature[] = [
   [1, 'edx', 17, 'PSE-36'],
   [1, 'edx', 19, 'CLFSH'],
   [1, 'ecx', 13, 'CMPXCHG16B'],
+  [1, 'ecx', 17, 'PCID'],
   [1, 'ecx', 21, 'x2APIC'],
   [1, 'ecx', 22, 'MOVBE'],
   [1, 'ecx', 23, 'POPCNT'],
   [1, 'ecx', 24, 'TSC-Deadline'],
   [1, 'ecx', 31, 'hypervisor'],
   [7, 'ebx', 0, 'FSGSBASE'],
+  [7, 'ebx', 1, 'TSC_ADJUST'],
   [7, 'ebx', 3, 'BMI1'],
   [7, 'ebx', 7, 'SMEP'],
   [7, 'ebx', 8, 'BMI2'],
+  [7, 'ebx', 10, 'INVPCID'],
   [7, 'ebx', 19, 'ADX'],
   [7, 'ebx', 20, 'SMAP'],
   [7, 'ecx', 2, 'UMIP'],
