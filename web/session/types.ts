@@ -26,6 +26,8 @@ export interface MachineOptions {
   /** Log dirty pages of the main memory slot. */
   logDirty?: boolean;
   slots?: SlotRequest[];
+  /** KVM_CREATE_IRQCHIP and PIT2 before the first vCPU; true when left out. Without it HLT is an exit. */
+  irqchip?: boolean;
   /** Port of the debug exit device (status = (value << 1) | 1). */
   exitPort?: number;
   program: Program;

@@ -1,0 +1,5 @@
+// Entry of the command line's machine worker.
+import { MachineServer } from '../../session/machine_server.ts';
+import { nodeThreads, selfPort } from './node_threads.ts';
+
+new MachineServer(selfPort(), nodeThreads);

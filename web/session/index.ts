@@ -1,0 +1,29 @@
+// The door of web/session for a page: starts a machine in the best tier that the page allows.
+import coreUrl from '../../build/core.wasm?url';
+import { SessionClient } from './client.ts';
+import { browserThreads } from './threads_browser.ts';
+import type { MachineOptions, Session, Tier } from './types.ts';
+
+export * from './types.ts';
+
+let compiled: Promise<WebAssembly.Module> | undefined;
+
+/** The core, compiled once for the page. */
+function core(): Promise<WebAssembly.Module> {
+  compiled ??= (async () => {
+    const response = await fetch(coreUrl);
+    if (!response.ok) throw new Error(`The core could not be loaded (HTTP ${response.status}); reload the page.`);
+    return WebAssembly.compile(await response.arrayBuffer());
+  })();
+  compiled.catch(() => {
+    compiled = undefined;
+  });
+  return compiled;
+}
+
+/** Makes a machine; it stands until `run`. Rejects with one sentence when it cannot be made. */
+export async function startSession(options: MachineOptions): Promise<Session> {
+  const tier: Tier = globalThis.crossOriginIsolated ? options.engine : 'messages';
+  const wanted: MachineOptions = tier === 'messages' ? { ...options, engine: 'deterministic' } : options;
+  return SessionClient.start(browserThreads.spawn('machine'), tier, await core(), wanted);
+}

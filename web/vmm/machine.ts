@@ -1,0 +1,136 @@
+// A machine from parts: VM, memory slots, devices, a program in memory and the first vCPU at its entry. Runs nothing.
+import { Kvm, type Vcpu, Vm, type VmHandle } from '../kvm/index.ts';
+import { KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY } from '../../assembly/abi/kvm_run.ts';
+import { ENGINE_DETERMINISTIC, ENGINE_PARALLEL, VM_ENGINE, VM_PAGE, VM_SEED } from '../../assembly/abi/map.ts';
+import type { Host } from '../devices/index.ts';
+import { Board, type BoardOptions } from './board.ts';
+import { type EntryMode, type EntryState, loadFlat, loadKernel } from './loaders/index.ts';
+import { MachineWords } from './words.ts';
+
+/** What the machine is made of; the same fields as a session's options. */
+export interface MachineSpec {
+  readonly memory: number;
+  readonly cpus: number;
+  readonly engine: 'parallel' | 'deterministic';
+  readonly seed?: number | undefined;
+  readonly irqchip?: boolean | undefined;
+  readonly logDirty?: boolean | undefined;
+  readonly slots?: readonly { gpa: number; size: number; readonly?: boolean | undefined; logDirty?: boolean | undefined }[] | undefined;
+  readonly exitPort?: number | undefined;
+  readonly program:
+    | { kind: 'flat'; image: Uint8Array; at: number; mode: EntryMode }
+    | { kind: 'kernel'; kernel: Uint8Array; initrd?: Uint8Array | undefined; append?: string | undefined };
+}
+
+/** A deterministic machine starts at this wall-clock time: 2026-01-01 00:00 UTC. */
+const FIXED_TIME = 1_767_225_600_000_000_000n;
+const MIB = 2 ** 20;
+/** RAM ends below the IOAPIC. */
+const RAM_LIMIT = 0xfec0_0000;
+
+/** A machine of this thread: handles into the one memory. */
+export class Machine {
+  readonly vm: Vm;
+  readonly words: MachineWords;
+  readonly board: Board;
+
+  private constructor(vm: Vm, board: (host: Host) => Board) {
+    this.vm = vm;
+    this.words = new MachineWords(vm.memory);
+    this.board = board({
+      powerOff: () => this.end('poweroff', 0),
+      reset: () => this.end('reset', 0),
+      exit: (status) => this.end('exit', status),
+    });
+  }
+
+  /** Makes and loads a machine. KvmError and LoadError carry one sentence for the user. */
+  static create(core: WebAssembly.Module, spec: MachineSpec): Machine {
+    checkSpec(spec);
+    const kvm = Kvm.open({ core });
+    const extra = (spec.slots ?? []).reduce((sum, slot) => sum + slot.size, 0);
+    const vm = kvm.createVm({ maxVcpus: spec.cpus });
+    vm.memory.setU32(VM_PAGE + VM_ENGINE, spec.engine === 'deterministic' ? ENGINE_DETERMINISTIC : ENGINE_PARALLEL);
+    vm.memory.setU64(VM_PAGE + VM_SEED, BigInt(spec.seed ?? 1) | 1n);
+    const ram = spec.memory;
+    // Grown once, so that every view of the memory that is made later covers all of it.
+    const base = vm.allocate(ram + extra);
+    let next = base + ram;
+    vm.setUserMemoryRegion({
+      slot: 0,
+      flags: spec.logDirty ? KVM_MEM_LOG_DIRTY_PAGES : 0,
+      guest_phys_addr: 0n,
+      memory_size: BigInt(ram),
+      userspace_addr: BigInt(base),
+    });
+    for (const [n, slot] of (spec.slots ?? []).entries()) {
+      vm.setUserMemoryRegion({
+        slot: n + 1,
+        flags: (slot.readonly ? KVM_MEM_READONLY : 0) | (slot.logDirty ? KVM_MEM_LOG_DIRTY_PAGES : 0),
+        guest_phys_addr: BigInt(slot.gpa),
+        memory_size: BigInt(slot.size),
+        userspace_addr: BigInt(next),
+      });
+      next += slot.size;
+    }
+    if (spec.irqchip ?? true) {
+      vm.createIrqchip();
+      vm.createPit2();
+    }
+    const cpuid = kvm.getSupportedCpuid();
+    for (let id = 0; id < spec.cpus; id++) vm.createVcpu(id).setCpuid2(cpuid);
+    const entry = load(vm, spec);
+    const boot = vm.vcpu(0);
+    const { sregs, regs } = entry;
+    boot.setSregs(sregs as Parameters<Vcpu['setSregs']>[0]);
+    boot.setRegs(regs as Parameters<Vcpu['setRegs']>[0]);
+    const machine = new Machine(vm, (host) => Board.create(vm, host, boardOptions(spec), ram));
+    if (spec.engine === 'deterministic') machine.board.setTime(FIXED_TIME);
+    return machine;
+  }
+
+  /** The same machine seen from another thread. */
+  static attach(handle: VmHandle, options: BoardOptions): Machine {
+    const vm = Vm.attach(handle);
+    return new Machine(vm, (host) => Board.attach(vm, host, options));
+  }
+
+  /** Ends the machine and makes every vCPU leave the core. */
+  end(reason: 'poweroff' | 'reset' | 'exit', status: number): void {
+    if (!this.words.end(reason, status)) return;
+    for (const id of this.vm.vcpuIds()) this.vm.vcpu(id).kick();
+  }
+}
+
+export function boardOptions(spec: MachineSpec): BoardOptions {
+  return spec.exitPort === undefined ? {} : { exitPort: spec.exitPort };
+}
+
+/** A request that no machine can be made of, in one sentence. */
+export class SpecError extends Error {
+  override readonly name = 'SpecError';
+}
+
+function checkSpec(spec: MachineSpec): void {
+  if (!Number.isSafeInteger(spec.memory) || spec.memory < 0x1000 || spec.memory % 0x1000 !== 0) {
+    throw new SpecError(`Guest memory of ${spec.memory} bytes is no whole number of 4 KiB pages; give a size such as 64M.`);
+  }
+  if (spec.memory > RAM_LIMIT) {
+    const most = Math.floor(RAM_LIMIT / MIB);
+    throw new SpecError(`Guest memory of ${Math.round(spec.memory / MIB)} MiB does not fit below the interrupt controllers; give at most ${most}M.`);
+  }
+  if (!Number.isInteger(spec.cpus) || spec.cpus < 1 || spec.cpus > 32) {
+    throw new SpecError(`A machine has 1 to 32 CPUs; ${spec.cpus} were asked for.`);
+  }
+}
+
+function load(vm: Vm, spec: MachineSpec): EntryState {
+  const memory = { size: spec.memory, write: (gpa: number, bytes: Uint8Array) => vm.write(gpa, bytes) };
+  const { program } = spec;
+  if (program.kind === 'flat') return loadFlat(memory, program.image, program.at, program.mode);
+  return loadKernel(memory, program.kernel, {
+    cpus: spec.cpus,
+    ...(program.initrd ? { initrd: program.initrd } : {}),
+    ...(program.append === undefined ? {} : { append: program.append }),
+  });
+}
