@@ -1,11 +1,12 @@
 // The command line's entry. It only names the commands; each lives in its own file.
 import { defineCommand, runMain } from 'citty';
 import packageJson from '../../package.json' with { type: 'json' };
+import { runCommand } from './run.ts';
 import { vectorsCommand } from './vectors/command.ts';
 
 void runMain(
   defineCommand({
     meta: { name: 'vitrine', version: packageJson.version, description: packageJson.description },
-    subCommands: { vectors: vectorsCommand },
+    subCommands: { run: runCommand, vectors: vectorsCommand },
   }),
 );

@@ -4,12 +4,30 @@
 import { TRACE_ENTRIES, TRACE_ENTRY_SIZE, TRACE_HEADER, TRACE_RING } from '../../assembly/abi/map.ts';
 import { machineNanoseconds, type MachineMemory } from '../kvm/index.ts';
 import { RUN_UNION } from '../../assembly/abi/kvm_run.ts';
-import { vcpuArea } from '../kvm/index.ts';
+import { vcpuArea, vcpuPage } from '../kvm/index.ts';
+import { V_VMM_WORDS } from '../../assembly/abi/vcpu_page.ts';
 
 const UNION_BYTES = 40;
+/** Exits of each reason, u64 each, in the vCPU's page. */
+const EXIT_COUNTS = V_VMM_WORDS + 0x100;
+const REASONS = 64;
+
+/** How often vCPU `id` has exited for each reason that occurred. */
+export function exitCounts(memory: MachineMemory, id: number): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (let reason = 0; reason < REASONS; reason++) {
+    const count = Number(memory.u64(vcpuPage(id) + EXIT_COUNTS + reason * 8));
+    if (count > 0) counts.set(reason, count);
+  }
+  return counts;
+}
 
 /** Writes one exit of vCPU `id`, from its run page; the same exit again only counts. */
 export function traceExit(memory: MachineMemory, id: number, reason: number, claimed: boolean): void {
+  if (reason < REASONS) {
+    const at = vcpuPage(id) + EXIT_COUNTS + reason * 8;
+    memory.setU64(at, memory.u64(at) + 1n);
+  }
   const head = memory.load(TRACE_RING);
   const run = vcpuArea(id);
   const union = memory.bytes(run + RUN_UNION, UNION_BYTES);

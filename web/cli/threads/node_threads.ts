@@ -4,7 +4,7 @@ import type { Port, Threads } from '../../session/port.ts';
 
 export const nodeThreads: Threads = {
   spawn(kind) {
-    const worker = new Worker(new URL(`./worker_${kind}.js`, import.meta.url));
+    const worker = new Worker(new URL(`./${kind}_worker.js`, import.meta.url));
     let closed = false;
     return {
       post: (message, transfer = []) => worker.postMessage(message, transfer),
