@@ -7,7 +7,6 @@ import {
   R_BASE,
   R_DISP,
   R_FLAGS,
-  R_IMM,
   R_INDEX,
   R_LEN,
   R_OFF,
@@ -20,17 +19,7 @@ import {
   RF_RMW,
   RF_SIZE,
 } from '../abi/insn';
-import {
-  FS,
-  LEAVE_COMMIT,
-  MODE_64,
-  MODE_SIZE,
-  SEG_BASE,
-  V_GPR,
-  V_LEAVE,
-  V_MODE,
-  V_RIP,
-} from '../abi/vcpu_page';
+import { LEAVE_COMMIT, MODE_64, MODE_SIZE, V_GPR, V_LEAVE, V_MODE, V_RIP } from '../abi/vcpu_page';
 import { commit, translate } from '../memory/access';
 import { linear } from '../memory/segments';
 import { faulted } from '../state/fault';
@@ -66,7 +55,7 @@ export function write_memory(p: u32, size: u32, value: u64): void {
   else store<u8>(p, value as u8);
 }
 
-export function read_rm(v: u32, r: u32, rm: u32): u64 {
+export function read_rm(_v: u32, r: u32, rm: u32): u64 {
   return read_sized(rm, size_of(r));
 }
 

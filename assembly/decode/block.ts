@@ -9,7 +9,6 @@ import {
   BLOCK_HEADER,
   BLOCK_MAX,
   INSN_MAX,
-  R_AM,
   R_LEN,
   R_OFF,
   R_OP,
@@ -18,23 +17,20 @@ import {
 import {
   BLOCK_HASH_ENTRIES,
   PAGE_HOLDS_CODE,
-  TLB_EXEC_ENTRY_SIZE,
   VCPU_BLOCK_HASH,
   VCPU_BLOCKS,
   VCPU_BLOCKS_END,
   VCPU_PAGE,
   VCPU_SCRATCH_BLOCK,
 } from '../abi/map';
-import { OP_END, OP_UD } from '../abi/ops';
+import { OP_END } from '../abi/ops';
 import {
   CODE_QUEUE_MAX,
-  CS,
   MODE_64,
   MODE_FLAT,
   MODE_SIZE,
   SEG_BASE,
   SEG_LIMIT,
-  SEG_STRIDE,
   V_BLOCK_EPOCH,
   V_BLOCKS_TOP,
   V_CODE_QUEUE,
@@ -43,7 +39,6 @@ import {
   V_FETCH,
   V_MODE,
   V_RIP,
-  V_SEGS,
   V_STAT_BLOCKS,
   V_WALK_FLAGS,
   V_WALK_GPA,
@@ -54,7 +49,7 @@ import { find_slot, mark_code, page_flags, slot_hva } from '../memory/slots';
 import { exec_entry, fill_exec, flush_tlb_writes } from '../memory/tlb';
 import { ACCESS_FETCH, ACCESS_USER, WALK_GLOBAL, walk } from '../memory/walk';
 import { emulation_failure } from '../state/exit';
-import { raise, raise_code } from '../state/fault';
+import { raise_code } from '../state/fault';
 import { canonical, cs, is_64 } from '../state/vcpu';
 import { C_CODE, C_END, C_ENDS, C_MODE, C_PC, C_STATUS, CURSOR_SHORT, cursor } from './cursor';
 import { decode_insn } from './insn';

@@ -1,27 +1,18 @@
 // One instruction: prefixes, then the opcode maps. Decodes from bytes that are all in one piece of memory.
 import {
   AM_GENERIC,
-  AM_NONE,
   AM_RIP,
-  INSN_MAX,
   R_AM,
   R_BASE,
   R_DISP,
   R_FLAGS,
-  R_IMM,
-  R_INDEX,
   R_LEN,
   R_OFF,
-  R_OP,
-  R_RM,
   RF_66,
-  RF_ASIZE_SHIFT,
   RF_LOCK,
   RF_REP,
   RF_REPNE,
-  RF_SIZE,
 } from '../abi/insn';
-import { OP_UD } from '../abi/ops';
 import { CS, DS, ES, FS, GS, MODE_64, MODE_REAL, SS, V_RIP } from '../abi/vcpu_page';
 import {
   C_ASIZE,
@@ -89,7 +80,7 @@ function vex(c: u32, v: u32, r: u32, op: u32): void {
  * Decodes the instruction at C_PC into `r`. C_STATUS says whether the bytes sufficed; C_ENDS whether the block ends.
  */
 export function decode_insn(c: u32, v: u32, r: u32, offset: u32): void {
-  const mode = load<u32>(c + C_MODE);
+  const _mode = load<u32>(c + C_MODE);
   const code = load<u32>(c + C_CODE);
   let osize: u32 = code == 0 ? 1 : 2;
   let asize: u32 = code == 0 ? 1 : code == 1 ? 2 : 3;

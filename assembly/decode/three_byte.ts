@@ -1,5 +1,5 @@
 // The three-byte opcode maps 0F 38 and 0F 3A, and their VEX forms on general registers (BMI1, BMI2). SIMD rows join later.
-import { R_RM, R_SCALE, R_SPAN, RF_66, RF_REP, RF_REPNE } from '../abi/insn';
+import { R_SCALE, R_SPAN, RF_66, RF_REP, RF_REPNE } from '../abi/insn';
 import {
   OP_ADCX,
   OP_ADOX,
@@ -30,9 +30,7 @@ import {
   modrm_op,
   READ,
   reg_operand,
-  register,
   rm_operand,
-  rm_operand_bytes,
   set_size,
   WRITE,
 } from './modrm';
@@ -77,7 +75,7 @@ export function decode_0f38(c: u32, v: u32, r: u32): void {
   undefined_opcode(c, r);
 }
 
-export function decode_0f3a(c: u32, v: u32, r: u32): void {
+export function decode_0f3a(c: u32, _v: u32, r: u32): void {
   next8(c);
   fetch_modrm(c);
   undefined_opcode(c, r);

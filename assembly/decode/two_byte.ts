@@ -1,5 +1,5 @@
 // The two-byte opcode map, 0F xx (SDM vol. 2, table A-3). SIMD rows join with their families.
-import { R_DISP, R_FLAGS, R_IMM, R_REG, R_RM, R_SPAN, RF_66, RF_LOCK, RF_REP, RF_REPNE } from '../abi/insn';
+import { R_IMM, R_REG, R_RM, RF_66, RF_LOCK, RF_REP, RF_REPNE } from '../abi/insn';
 import {
   OP_BSF,
   OP_BSR,
@@ -19,8 +19,6 @@ import {
   OP_INVD,
   OP_INVLPG,
   OP_LAR,
-  OP_LGDT,
-  OP_LIDT,
   OP_LLDT,
   OP_LMSW,
   OP_LOCK_BT,
@@ -33,7 +31,6 @@ import {
   OP_MOV_STORE,
   OP_MOV_TO_CR,
   OP_MOV_TO_DR,
-  OP_MOV_TO_REG,
   OP_MOVSX8,
   OP_MOVSX16,
   OP_MOVZX8,
@@ -53,7 +50,6 @@ import {
   OP_SHLD_CL,
   OP_SHRD,
   OP_SHRD_CL,
-  OP_SIDT,
   OP_SLDT,
   OP_SMSW,
   OP_STAC,
@@ -73,7 +69,7 @@ import {
   OP_XSETBV,
 } from '../abi/ops';
 import { FS, GS, MODE_64, MODE_REAL, SS, V_GPR } from '../abi/vcpu_page';
-import { C_CODE, C_FLAGS, C_LOCKABLE, C_MODE, C_MODRM, C_OSIZE, C_REX, next8 } from './cursor';
+import { C_CODE, C_FLAGS, C_LOCKABLE, C_MODE, C_OSIZE, C_REX, next8 } from './cursor';
 import {
   ADDRESS,
   fetch_modrm,
@@ -83,7 +79,6 @@ import {
   modrm_reg,
   READ,
   reg_operand,
-  register,
   rm_operand,
   rm_operand_bytes,
   set_size,
@@ -216,7 +211,7 @@ function mov_system(c: u32, v: u32, r: u32, op: u32): void {
 }
 
 function group15(c: u32, v: u32, r: u32): void {
-  const m = fetch_modrm(c);
+  const _m = fetch_modrm(c);
   const operation = modrm_op(c);
   const prefixes = load<u32>(c + C_FLAGS);
   if (modrm_is_register(c)) {

@@ -2,13 +2,11 @@
 // programs are mostly made of are here; the rest is a call into their family (cold.ts).
 import {
   AM_32,
-  AM_64,
   AM_64_SEG,
   AM_MOFFS,
   AM_NONE,
   AM_RIP,
   B_COUNT,
-  B_HVA,
   BLOCK_HEADER,
   FLOW_BRANCH,
   FLOW_EXIT,
@@ -23,7 +21,6 @@ import {
   R_IMM,
   R_INDEX,
   R_LEN,
-  R_LINK_NEXT,
   R_LINK_TAKEN,
   R_OFF,
   R_OP,
@@ -81,7 +78,6 @@ import {
   OP_XCHG_R,
 } from '../abi/ops';
 import {
-  GS,
   LF_SUB,
   MODE_64,
   MODE_SIZE,

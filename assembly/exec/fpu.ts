@@ -7,7 +7,7 @@ import { raise } from '../state/fault';
 
 const FWAIT: u64 = 0x9b;
 
-export function exec_fpu(v: u32, r: u32, op: u32, rm: u32): u32 {
+export function exec_fpu(v: u32, r: u32, _op: u32, _rm: u32): u32 {
   const cr0 = load<u32>(v + V_CR0);
   if (load<u64>(r + R_IMM) == FWAIT) {
     if ((cr0 & (CR0_MP | CR0_TS)) == (CR0_MP | CR0_TS)) return raise(v, NM);

@@ -1,7 +1,6 @@
 // The software TLB of a vCPU: flushing and filling. The look-up itself is inlined where it is needed.
 import {
   PAGE_HOLDS_CODE,
-  SLOT_FLAGS,
   TLB_ADDEND,
   TLB_ENTRIES,
   TLB_ENTRY_SIZE,
@@ -18,7 +17,6 @@ import {
   VCPU_TLB,
   VCPU_TLB_EXEC,
 } from '../abi/map';
-import { V_TLB } from '../abi/vcpu_page';
 import { page_flags } from './slots';
 
 /** Address of the data array of a TLB mode. */

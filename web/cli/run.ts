@@ -22,7 +22,8 @@ class UsageError extends Error {}
 /** Bytes of a size such as 128M, 1G, 512K or 4096. */
 export function parseSize(text: string): number {
   const found = /^(\d+)([kmg]?)(i?b)?$/i.exec(text.trim());
-  if (found === null) throw new UsageError(`"${text}" is no size; write a number with K, M or G, such as 128M.`);
+  if (found === null)
+    throw new UsageError(`"${text}" is no size; write a number with K, M or G, such as 128M.`);
   const unit = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[(found[2] ?? '').toLowerCase()] ?? 1;
   return Number(found[1]) * unit;
 }
@@ -59,7 +60,8 @@ interface RunArgs {
 }
 
 function programOf(args: RunArgs): Program {
-  if (args.kernel !== undefined && args.flat !== undefined) throw new UsageError('Give either --kernel or --flat, not both.');
+  if (args.kernel !== undefined && args.flat !== undefined)
+    throw new UsageError('Give either --kernel or --flat, not both.');
   if (args.flat !== undefined) {
     const mode = args.mode ?? 'real';
     if (mode !== 'real' && mode !== 'protected' && mode !== 'long') {
@@ -72,7 +74,8 @@ function programOf(args: RunArgs): Program {
       mode: mode as EntryMode,
     };
   }
-  if (args.kernel === undefined) throw new UsageError('Nothing to run was named; give --kernel FILE or --flat FILE.');
+  if (args.kernel === undefined)
+    throw new UsageError('Nothing to run was named; give --kernel FILE or --flat FILE.');
   return {
     kind: 'kernel',
     kernel: readFile(args.kernel, 'The kernel'),
@@ -121,13 +124,17 @@ function connectInput(session: Session, leave: () => void): () => void {
     for (const byte of data) {
       if (stdin.isTTY && escaped) {
         escaped = false;
-        if (byte === 0x78) return leave();
+        if (byte === 0x78) {
+          leave();
+          return;
+        }
         if (byte !== ESCAPE) bytes.push(ESCAPE);
         bytes.push(byte);
       } else if (stdin.isTTY && byte === ESCAPE) {
         escaped = true;
       } else if (stdin.isTTY && byte === 0x03) {
-        return leave();
+        leave();
+        return;
       } else {
         bytes.push(byte);
       }
@@ -145,8 +152,17 @@ function connectInput(session: Session, leave: () => void): () => void {
 }
 
 /** Runs the machine to its end; the process's exit status. */
-async function runMachine(options: MachineOptions, timeout: number | undefined, stats: string | undefined): Promise<number> {
-  const session = await SessionClient.start(nodeThreads.spawn('machine'), options.engine, readCore(), options);
+async function runMachine(
+  options: MachineOptions,
+  timeout: number | undefined,
+  stats: string | undefined,
+): Promise<number> {
+  const session = await SessionClient.start(
+    nodeThreads.spawn('machine'),
+    options.engine,
+    readCore(),
+    options,
+  );
   session.onConsole((bytes) => process.stdout.write(bytes));
   const start = performance.now();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -158,7 +174,8 @@ async function runMachine(options: MachineOptions, timeout: number | undefined, 
         resolve(1);
       } else if (now.state === 'ended') {
         const { ending } = now;
-        if (ending && ending.reason !== 'exit' && ending.reason !== 'poweroff') console.error(`vitrine: ${ending.sentence}`);
+        if (ending && ending.reason !== 'exit' && ending.reason !== 'poweroff')
+          console.error(`vitrine: ${ending.sentence}`);
         resolve(ending?.status ?? 1);
       } else if (now.parked !== undefined && now.state === 'paused') {
         console.error(`vitrine: ${now.parked.sentence}`);
@@ -183,7 +200,8 @@ async function runMachine(options: MachineOptions, timeout: number | undefined, 
   restore();
   await session.pause().catch(() => {});
   const seconds = (performance.now() - start) / 1000;
-  if (stats !== undefined) fs.writeFileSync(stats, `${JSON.stringify(statistics(session, seconds), null, 2)}\n`);
+  if (stats !== undefined)
+    fs.writeFileSync(stats, `${JSON.stringify(statistics(session, seconds), null, 2)}\n`);
   await session.close();
   return status;
 }
@@ -201,14 +219,21 @@ export const runCommand = defineCommand({
     cpus: { type: 'string', description: 'Number of vCPUs', default: '1' },
     engine: { type: 'string', description: 'parallel or deterministic', default: 'parallel' },
     seed: { type: 'string', description: 'Seed of the deterministic schedule' },
-    'exit-port': { type: 'string', description: 'Port whose write ends the machine with status (value << 1) | 1' },
+    'exit-port': {
+      type: 'string',
+      description: 'Port whose write ends the machine with status (value << 1) | 1',
+    },
     timeout: { type: 'string', description: 'Give up after so many seconds, with status 124' },
-    stats: { type: 'string', description: 'Write instructions, seconds and exits by reason to this file as JSON' },
+    stats: {
+      type: 'string',
+      description: 'Write instructions, seconds and exits by reason to this file as JSON',
+    },
   },
   async run({ args }) {
     try {
       const timeout = args.timeout === undefined ? undefined : Number(args.timeout);
-      if (timeout !== undefined && !(timeout > 0)) throw new UsageError(`--timeout is "${args.timeout}"; give seconds.`);
+      if (timeout !== undefined && !(timeout > 0))
+        throw new UsageError(`--timeout is "${args.timeout}"; give seconds.`);
       const status = await runMachine(optionsOf(args as RunArgs), timeout, args.stats);
       process.exit(status);
     } catch (error) {

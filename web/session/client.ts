@@ -1,6 +1,7 @@
 // The session's near end: calls to the machine worker, and the machine's words and console read from its memory. No React.
-import { CONSOLE_OUT_RING } from '../../assembly/abi/map.ts';
+
 import { RUN_EXIT_REASON } from '../../assembly/abi/kvm_run.ts';
+import { CONSOLE_OUT_RING } from '../../assembly/abi/map.ts';
 import { V_RIP } from '../../assembly/abi/vcpu_page.ts';
 import { Ring } from '../devices/index.ts';
 import { MachineMemory, vcpuArea, vcpuPage } from '../kvm/index.ts';
@@ -15,7 +16,10 @@ const LOOK_MS = 8;
 export class SessionClient implements Session {
   readonly tier: Tier;
   readonly #port: Port;
-  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve: (value: unknown) => void; reject: (error: Error) => void }
+  >();
   readonly #statusListeners = new Set<(status: SessionStatus) => void>();
   readonly #consoleListeners = new Set<(bytes: Uint8Array) => void>();
   readonly #early: Uint8Array[] = [];
@@ -38,7 +42,12 @@ export class SessionClient implements Session {
     );
   }
 
-  static async start(port: Port, tier: Tier, core: WebAssembly.Module, options: MachineOptions): Promise<SessionClient> {
+  static async start(
+    port: Port,
+    tier: Tier,
+    core: WebAssembly.Module,
+    options: MachineOptions,
+  ): Promise<SessionClient> {
     const client = new SessionClient(port, tier);
     try {
       client.#adopt(await client.#call('start', { core, options, share: tier !== 'messages' }));
@@ -76,7 +85,8 @@ export class SessionClient implements Session {
   async refresh(ranges: { offset: number; length: number }[] = []): Promise<void> {
     if (this.tier !== 'messages') return;
     const copy = this.#copy;
-    for (const { offset, bytes } of await this.#call('refresh', ranges)) new Uint8Array(copy, offset, bytes.length).set(bytes);
+    for (const { offset, bytes } of await this.#call('refresh', ranges))
+      new Uint8Array(copy, offset, bytes.length).set(bytes);
   }
 
   async run(): Promise<void> {
@@ -116,7 +126,10 @@ export class SessionClient implements Session {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     this.#look();
-    await Promise.race([this.#call('close', undefined).catch(() => {}), new Promise((done) => setTimeout(done, 1000))]);
+    await Promise.race([
+      this.#call('close', undefined).catch(() => {}),
+      new Promise((done) => setTimeout(done, 1000)),
+    ]);
     this.#port.close();
   }
 
@@ -185,10 +198,16 @@ export class SessionClient implements Session {
     this.#tell(words.state as MachineState, words.ending as Ending | undefined, exit);
   }
 
-  #tell(state: MachineState, ending: { reason: Ending['reason']; status: number } | undefined, exit: ParkedExit | undefined): void {
+  #tell(
+    state: MachineState,
+    ending: { reason: Ending['reason']; status: number } | undefined,
+    exit: ParkedExit | undefined,
+  ): void {
     this.#publish({
       state,
-      ...(ending ? { ending: { ...ending, sentence: endingSentence(ending.reason, ending.status, exit) } } : {}),
+      ...(ending
+        ? { ending: { ...ending, sentence: endingSentence(ending.reason, ending.status, exit) } }
+        : {}),
       ...(exit ? { parked: { vcpu: exit.vcpu, reason: exit.reason, sentence: parkedSentence(exit) } } : {}),
     });
   }

@@ -12,7 +12,8 @@ let compiled: Promise<WebAssembly.Module> | undefined;
 function core(): Promise<WebAssembly.Module> {
   compiled ??= (async () => {
     const response = await fetch(coreUrl);
-    if (!response.ok) throw new Error(`The core could not be loaded (HTTP ${response.status}); reload the page.`);
+    if (!response.ok)
+      throw new Error(`The core could not be loaded (HTTP ${response.status}); reload the page.`);
     return WebAssembly.compile(await response.arrayBuffer());
   })();
   compiled.catch(() => {

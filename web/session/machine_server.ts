@@ -1,6 +1,7 @@
 // The machine worker: makes the machine, starts a thread per vCPU or runs the deterministic engine itself, and answers calls.
-import { CONSOLE_IN_RING, CONSOLE_OUT_RING } from '../../assembly/abi/map.ts';
+
 import { RUN_EXIT_REASON } from '../../assembly/abi/kvm_run.ts';
+import { CONSOLE_IN_RING, CONSOLE_OUT_RING } from '../../assembly/abi/map.ts';
 import { V_WAKE } from '../../assembly/abi/vcpu_page.ts';
 import { Ring } from '../devices/index.ts';
 import { vcpuArea, vcpuPage } from '../kvm/index.ts';
@@ -111,7 +112,10 @@ export class MachineServer {
         machine.words.setBusy(id, false);
         machine.words.parked = id;
         machine.words.end('error', 1);
-        this.#send({ event: 'dead', why: `The worker of vCPU ${id} died (${why}); the machine stands, its memory can still be read.` });
+        this.#send({
+          event: 'dead',
+          why: `The worker of vCPU ${id} died (${why}); the machine stands, its memory can still be read.`,
+        });
         this.#report();
       },
     );
@@ -130,6 +134,7 @@ export class MachineServer {
     if (words.state === 'ended') throw new Error('The machine has ended; reset it to run it again.');
     words.parked = undefined;
     for (const id of vm.vcpuIds()) vm.vcpu(id).resume();
+    vm.startTime();
     words.state = 'running';
     if (this.#vcpus.length === 0) this.#turn();
     return undefined;
@@ -141,15 +146,20 @@ export class MachineServer {
     if (machine === undefined) return undefined;
     const { words, vm } = machine;
     if (words.state === 'running') words.state = 'paused';
-    if (this.#vcpus.length === 0) return undefined;
+    if (this.#vcpus.length === 0) {
+      vm.stopTime();
+      return undefined;
+    }
     for (const id of vm.vcpuIds()) vm.vcpu(id).requestPause();
     for (const id of vm.vcpuIds()) {
       vm.memory.add(vcpuPage(id) + V_WAKE, 1);
       vm.memory.notify(vcpuPage(id) + V_WAKE);
     }
     const deadline = performance.now() + 5000;
-    while (vm.vcpuIds().some((id) => words.isBusy(id)) && performance.now() < deadline) words.waitWhile(words.state, 1);
+    while (vm.vcpuIds().some((id) => words.isBusy(id)) && performance.now() < deadline)
+      words.waitWhile(words.state, 1);
     for (const id of vm.vcpuIds()) vm.vcpu(id).resume();
+    vm.stopTime();
     return undefined;
   }
 
@@ -223,5 +233,9 @@ export class MachineServer {
 
 function parkedExit(machine: Machine, vcpu: number): ParkedExit {
   const memory = machine.vm.memory;
-  return { vcpu, reason: memory.u32(vcpuArea(vcpu) + RUN_EXIT_REASON), rip: machine.vm.vcpu(vcpu).getRegs().rip };
+  return {
+    vcpu,
+    reason: memory.u32(vcpuArea(vcpu) + RUN_EXIT_REASON),
+    rip: machine.vm.vcpu(vcpu).getRegs().rip,
+  };
 }

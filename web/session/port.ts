@@ -16,7 +16,10 @@ export interface Threads {
 
 /** Calls that a client makes of the machine worker: name to arguments and result. */
 export interface Calls {
-  start: [{ core: WebAssembly.Module; options: MachineOptions; share: boolean }, { memory?: WebAssembly.Memory; bytes: number }];
+  start: [
+    { core: WebAssembly.Module; options: MachineOptions; share: boolean },
+    { memory?: WebAssembly.Memory; bytes: number },
+  ];
   run: [undefined, undefined];
   pause: [undefined, undefined];
   step: [number, undefined];
@@ -39,7 +42,13 @@ export type ServerMessage =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: string }
   | { readonly event: 'console'; readonly bytes: Uint8Array }
-  | { readonly event: 'words'; readonly state: string; readonly ending?: { reason: string; status: number }; readonly parked?: number; readonly exit?: ParkedExit }
+  | {
+      readonly event: 'words';
+      readonly state: string;
+      readonly ending?: { reason: string; status: number };
+      readonly parked?: number;
+      readonly exit?: ParkedExit;
+    }
   | { readonly event: 'dead'; readonly why: string };
 
 /** The exit on which a vCPU parked, as far as a sentence needs it. */

@@ -5,7 +5,8 @@ import type { Ending, Tier } from './types.ts';
 
 export function tierSentence(tier: Tier): string {
   if (tier === 'parallel') return 'Each vCPU runs in a worker of its own, in parallel.';
-  if (tier === 'deterministic') return 'One worker runs all vCPUs in turn: the same seed and input give the same bytes.';
+  if (tier === 'deterministic')
+    return 'One worker runs all vCPUs in turn: the same seed and input give the same bytes.';
   return 'This page is not cross-origin isolated, so one worker runs all vCPUs in turn and the page sees their memory through messages.';
 }
 
@@ -20,7 +21,11 @@ export function parkedSentence(exit: ParkedExit): string {
 }
 
 /** How a machine ended. */
-export function endingSentence(reason: Ending['reason'], status: number, exit: ParkedExit | undefined): string {
+export function endingSentence(
+  reason: Ending['reason'],
+  status: number,
+  exit: ParkedExit | undefined,
+): string {
   switch (reason) {
     case 'poweroff':
       return 'The guest powered the machine off.';

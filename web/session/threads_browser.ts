@@ -26,7 +26,11 @@ export const browserThreads: Threads = {
 
 /** The worker's own end. */
 export function selfPort(): Port {
-  const scope = self as unknown as { postMessage(message: unknown, transfer: ArrayBuffer[]): void; close(): void; onmessage: unknown };
+  const scope = self as unknown as {
+    postMessage(message: unknown, transfer: ArrayBuffer[]): void;
+    close(): void;
+    onmessage: unknown;
+  };
   return {
     post: (message, transfer = []) => scope.postMessage(message, transfer),
     listen: (onMessage) => {

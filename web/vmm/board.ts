@@ -2,8 +2,8 @@
 // what they hold is shared. Starts nothing.
 import { CONSOLE_IN_RING, CONSOLE_OUT_RING, DEVICES_BASE } from '../../assembly/abi/map.ts';
 import {
-  DebugExit,
   Debugcon,
+  DebugExit,
   DelayPort,
   type Device,
   type DevicePage,
@@ -13,8 +13,8 @@ import {
   type IrqLine,
   MmioBus,
   PmTimer,
-  PortBus,
   Port92,
+  PortBus,
   Post,
   Power,
   ResetControl,
@@ -67,7 +67,11 @@ export class Board {
     const clock = { now: () => machineNanoseconds(vm.memory) };
     this.output = Ring.at(buffer, CONSOLE_OUT_RING);
     this.input = Ring.at(buffer, CONSOLE_IN_RING);
-    this.serial = new Serial(page(SLOT.serial), { irq: line(GSI.serial), output: this.output, input: this.input });
+    this.serial = new Serial(page(SLOT.serial), {
+      irq: line(GSI.serial),
+      output: this.output,
+      input: this.input,
+    });
     const port92 = new Port92(page(SLOT.port92), { host });
     this.keyboard = new I8042(page(SLOT.i8042), { irq: line(GSI.keyboard), host, a20: port92 });
     this.#rtc = new Rtc(page(SLOT.rtc), { irq: line(GSI.rtc), clock });
@@ -78,10 +82,22 @@ export class Board {
     this.#add({ start: 0x92, length: 1 }, port92, 'port 92');
     this.#add({ start: 0x80, length: 1 }, new Post(page(SLOT.post)), 'post');
     this.#add({ start: 0xed, length: 1 }, new DelayPort(page(SLOT.delay)), 'delay');
-    this.#add({ start: 0xe9, length: 1 }, new Debugcon(page(SLOT.debugcon), { output: this.output }), 'debugcon');
-    this.#add({ start: 0x600, length: 8, width: 2 }, new Power(page(SLOT.power), { host, sci: line(GSI.sci) }), 'power');
+    this.#add(
+      { start: 0xe9, length: 1 },
+      new Debugcon(page(SLOT.debugcon), { output: this.output }),
+      'debugcon',
+    );
+    this.#add(
+      { start: 0x600, length: 8, width: 2 },
+      new Power(page(SLOT.power), { host, sci: line(GSI.sci) }),
+      'power',
+    );
     this.#add({ start: 0x608, length: 4, width: 4 }, new PmTimer(page(SLOT.pmTimer), { clock }), 'pm timer');
-    this.#add({ start: 0xcf9, length: 1 }, new ResetControl(page(SLOT.resetControl), { host }), 'reset control');
+    this.#add(
+      { start: 0xcf9, length: 1 },
+      new ResetControl(page(SLOT.resetControl), { host }),
+      'reset control',
+    );
     if (options.exitPort !== undefined) {
       const exit = new DebugExit(page(SLOT.debugExit), { host });
       this.#add({ start: options.exitPort, length: 4, width: 4 }, exit, 'debug exit');
@@ -117,10 +133,8 @@ export class Board {
 
   /** Lets devices do what is due; the machine time in ns of the next work. */
   poll(): bigint {
-    const serial = this.serial.poll();
-    const keyboard = this.keyboard.poll();
-    const rtc = this.#rtc.poll();
-    const first = serial < keyboard ? serial : keyboard;
-    return first < rtc ? first : rtc;
+    let first = this.serial.poll();
+    for (const time of [this.keyboard.poll(), this.#rtc.poll()]) if (time < first) first = time;
+    return first;
   }
 }

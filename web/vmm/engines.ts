@@ -1,17 +1,19 @@
 // The two engines: a thread per vCPU, and one thread that runs all vCPUs in turn by instruction count and virtual time.
+
+import { KVM_MP_STATE_HALTED, KVM_MP_STATE_RUNNABLE } from '../../assembly/abi/kvm_run.ts';
 import { VM_PAGE, VM_SEED, VM_VIRTUAL_NS } from '../../assembly/abi/map.ts';
 import {
   RUN_BUDGET,
   RUN_EXIT,
   RUN_HALTED,
   RUN_INTERRUPTED,
+  V_ICOUNT,
   V_MP_STATE,
   V_NMI_PENDING,
   V_RFLAGS,
   V_WAKE,
   V_WAKE_AT,
 } from '../../assembly/abi/vcpu_page.ts';
-import { KVM_MP_STATE_HALTED, KVM_MP_STATE_RUNNABLE } from '../../assembly/abi/kvm_run.ts';
 import { FLAG_IF } from '../../assembly/abi/x86.ts';
 import { machineNanoseconds, type Vcpu, vcpuPage } from '../kvm/index.ts';
 import { handleExit } from './exits.ts';
@@ -21,6 +23,8 @@ import type { Machine } from './machine.ts';
 const SLICE = 200_000;
 /** A halted vCPU looks at its devices at least this often, in ms. */
 const HALT_MS = 20;
+/** A machine whose vCPUs all halted with interrupts off has ended when nothing moves for so long, in ms. */
+const DEAD_MS = 100;
 /** Virtual time: 5 ns an instruction, a processor of 200 MIPS. */
 const NS_PER_INSTRUCTION = 5n;
 const QUANTUM = 2000;
@@ -37,11 +41,23 @@ function isDead(machine: Machine): boolean {
   });
 }
 
+/** What moves when anything happens in the machine: instructions and wake-ups of all vCPUs. */
+function pulse(machine: Machine): string {
+  const memory = machine.vm.memory;
+  return machine.vm
+    .vcpuIds()
+    .map((id) => `${memory.u64(vcpuPage(id) + V_ICOUNT)}:${memory.load(vcpuPage(id) + V_WAKE)}`)
+    .join();
+}
+
 /** The thread of vCPU `id`: runs it while the machine runs, stands while it is paused, returns when it is closed. */
 export function runVcpuThread(machine: Machine, id: number): void {
   const { vm, words, board } = machine;
   const vcpu = vm.vcpu(id);
   const memory = vm.memory;
+  // vCPUs wake each other while they are looked at: the machine is dead when it stays so without a pulse.
+  let deadSince = 0;
+  let deadPulse = '';
   for (;;) {
     const state = words.state;
     if (state === 'closed') return;
@@ -62,8 +78,17 @@ export function runVcpuThread(machine: Machine, id: number): void {
     const due = id === 0 ? board.poll() : NEVER;
     if (why !== RUN_HALTED) continue;
     if (isDead(machine)) {
-      if (words.end('halted', 0)) for (const other of vm.vcpuIds()) vm.vcpu(other).kick();
-      continue;
+      const now = performance.now();
+      const beat = pulse(machine);
+      if (beat !== deadPulse) {
+        deadPulse = beat;
+        deadSince = now;
+      } else if (now - deadSince > DEAD_MS) {
+        if (words.end('halted', 0)) for (const other of vm.vcpuIds()) vm.vcpu(other).kick();
+        continue;
+      }
+    } else {
+      deadPulse = '';
     }
     const timer = memory.u64(vcpuPage(id) + V_WAKE_AT);
     const first = timer !== 0n && timer < due ? timer : due;

@@ -1,6 +1,5 @@
 // What the VMM does with an exit: one switch over the reasons. Runs on the thread of the vCPU that exited.
-import { KVM_EXIT, type Vcpu, type Vm } from '../kvm/index.ts';
-import { VCPU_RUN } from '../../assembly/abi/map.ts';
+
 import {
   KVM_EXIT_IO_OUT,
   RUN_IO_COUNT,
@@ -13,7 +12,8 @@ import {
   RUN_MMIO_LEN,
   RUN_MMIO_PHYS_ADDR,
 } from '../../assembly/abi/kvm_run.ts';
-import { vcpuArea } from '../kvm/index.ts';
+import { VCPU_RUN } from '../../assembly/abi/map.ts';
+import { KVM_EXIT, type Vcpu, type Vm, vcpuArea } from '../kvm/index.ts';
 import type { Board } from './board.ts';
 import { traceExit } from './trace.ts';
 import type { MachineWords } from './words.ts';
@@ -40,7 +40,9 @@ function handleMmio(vm: Vm, id: number, board: Board): boolean {
   const memory = vm.memory;
   const data = memory.bytes(run + RUN_MMIO_DATA, memory.u32(run + RUN_MMIO_LEN));
   const gpa = Number(memory.u64(run + RUN_MMIO_PHYS_ADDR));
-  return memory.u8(run + RUN_MMIO_IS_WRITE) ? board.mmio.writeBytes(gpa, data) : board.mmio.readBytes(gpa, data);
+  return memory.u8(run + RUN_MMIO_IS_WRITE)
+    ? board.mmio.writeBytes(gpa, data)
+    : board.mmio.readBytes(gpa, data);
 }
 
 /** Handles the exit in the run page of `vcpu`; afterwards the vCPU may be entered again unless the machine has ended. */

@@ -1,5 +1,5 @@
 // The door of web/vmm: machines, their engines, their words. Starts no thread.
-export { type BoardOptions } from './board.ts';
+export type { BoardOptions } from './board.ts';
 export { runRound, runVcpuThread, stepVcpu } from './engines.ts';
 export { LoadError } from './loaders/index.ts';
 export { boardOptions, Machine, type MachineSpec, SpecError } from './machine.ts';

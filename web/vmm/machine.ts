@@ -1,8 +1,15 @@
 // A machine from parts: VM, memory slots, devices, a program in memory and the first vCPU at its entry. Runs nothing.
-import { Kvm, type Vcpu, Vm, type VmHandle } from '../kvm/index.ts';
+
 import { KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY } from '../../assembly/abi/kvm_run.ts';
-import { ENGINE_DETERMINISTIC, ENGINE_PARALLEL, VM_ENGINE, VM_PAGE, VM_SEED } from '../../assembly/abi/map.ts';
+import {
+  ENGINE_DETERMINISTIC,
+  ENGINE_PARALLEL,
+  VM_ENGINE,
+  VM_PAGE,
+  VM_SEED,
+} from '../../assembly/abi/map.ts';
 import type { Host } from '../devices/index.ts';
+import { cpuidOf, Kvm, type Vcpu, Vm, type VmHandle } from '../kvm/index.ts';
 import { Board, type BoardOptions } from './board.ts';
 import { type EntryMode, type EntryState, loadFlat, loadKernel } from './loaders/index.ts';
 import { MachineWords } from './words.ts';
@@ -15,7 +22,9 @@ export interface MachineSpec {
   readonly seed?: number | undefined;
   readonly irqchip?: boolean | undefined;
   readonly logDirty?: boolean | undefined;
-  readonly slots?: readonly { gpa: number; size: number; readonly?: boolean | undefined; logDirty?: boolean | undefined }[] | undefined;
+  readonly slots?:
+    | readonly { gpa: number; size: number; readonly?: boolean | undefined; logDirty?: boolean | undefined }[]
+    | undefined;
   readonly exitPort?: number | undefined;
   readonly program:
     | { kind: 'flat'; image: Uint8Array; at: number; mode: EntryMode }
@@ -25,6 +34,8 @@ export interface MachineSpec {
 /** A deterministic machine starts at this wall-clock time: 2026-01-01 00:00 UTC. */
 const FIXED_TIME = 1_767_225_600_000_000_000n;
 const MIB = 2 ** 20;
+/** What a VM's memory may grow to: all that 32-bit offsets reach. */
+const MEMORY_LIMIT = 2 ** 32;
 /** RAM ends below the IOAPIC. */
 const RAM_LIMIT = 0xfec0_0000;
 
@@ -49,8 +60,11 @@ export class Machine {
     checkSpec(spec);
     const kvm = Kvm.open({ core });
     const extra = (spec.slots ?? []).reduce((sum, slot) => sum + slot.size, 0);
-    const vm = kvm.createVm({ maxVcpus: spec.cpus });
-    vm.memory.setU32(VM_PAGE + VM_ENGINE, spec.engine === 'deterministic' ? ENGINE_DETERMINISTIC : ENGINE_PARALLEL);
+    const vm = kvm.createVm({ maxVcpus: spec.cpus, memoryLimit: MEMORY_LIMIT });
+    vm.memory.setU32(
+      VM_PAGE + VM_ENGINE,
+      spec.engine === 'deterministic' ? ENGINE_DETERMINISTIC : ENGINE_PARALLEL,
+    );
     vm.memory.setU64(VM_PAGE + VM_SEED, BigInt(spec.seed ?? 1) | 1n);
     const ram = spec.memory;
     // Grown once, so that every view of the memory that is made later covers all of it.
@@ -78,7 +92,7 @@ export class Machine {
       vm.createPit2();
     }
     const cpuid = kvm.getSupportedCpuid();
-    for (let id = 0; id < spec.cpus; id++) vm.createVcpu(id).setCpuid2(cpuid);
+    for (let id = 0; id < spec.cpus; id++) vm.createVcpu(id).setCpuid2(cpuidOf(cpuid, id, spec.cpus));
     const entry = load(vm, spec);
     const boot = vm.vcpu(0);
     const { sregs, regs } = entry;
@@ -113,11 +127,15 @@ export class SpecError extends Error {
 
 function checkSpec(spec: MachineSpec): void {
   if (!Number.isSafeInteger(spec.memory) || spec.memory < 0x1000 || spec.memory % 0x1000 !== 0) {
-    throw new SpecError(`Guest memory of ${spec.memory} bytes is no whole number of 4 KiB pages; give a size such as 64M.`);
+    throw new SpecError(
+      `Guest memory of ${spec.memory} bytes is no whole number of 4 KiB pages; give a size such as 64M.`,
+    );
   }
   if (spec.memory > RAM_LIMIT) {
     const most = Math.floor(RAM_LIMIT / MIB);
-    throw new SpecError(`Guest memory of ${Math.round(spec.memory / MIB)} MiB does not fit below the interrupt controllers; give at most ${most}M.`);
+    throw new SpecError(
+      `Guest memory of ${Math.round(spec.memory / MIB)} MiB does not fit below the interrupt controllers; give at most ${most}M.`,
+    );
   }
   if (!Number.isInteger(spec.cpus) || spec.cpus < 1 || spec.cpus > 32) {
     throw new SpecError(`A machine has 1 to 32 CPUs; ${spec.cpus} were asked for.`);

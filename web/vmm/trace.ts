@@ -1,11 +1,11 @@
 // The exit trace: a ring of entries in the machine's memory that the page reads. Layout in assembly/abi/map.ts.
 //
 //   0 ns u64 | 8 vcpu u32 | 12 exit_reason u32 | 16 first 40 bytes of the exit union | 56 claimed u32 | 60 repeats u32
-import { TRACE_ENTRIES, TRACE_ENTRY_SIZE, TRACE_HEADER, TRACE_RING } from '../../assembly/abi/map.ts';
-import { machineNanoseconds, type MachineMemory } from '../kvm/index.ts';
+
 import { RUN_UNION } from '../../assembly/abi/kvm_run.ts';
-import { vcpuArea, vcpuPage } from '../kvm/index.ts';
+import { TRACE_ENTRIES, TRACE_ENTRY_SIZE, TRACE_HEADER, TRACE_RING } from '../../assembly/abi/map.ts';
 import { V_VMM_WORDS } from '../../assembly/abi/vcpu_page.ts';
+import { type MachineMemory, machineNanoseconds, vcpuArea, vcpuPage } from '../kvm/index.ts';
 
 const UNION_BYTES = 40;
 /** Exits of each reason, u64 each, in the vCPU's page. */
@@ -33,7 +33,11 @@ export function traceExit(memory: MachineMemory, id: number, reason: number, cla
   const union = memory.bytes(run + RUN_UNION, UNION_BYTES);
   if (head > 0) {
     const last = TRACE_RING + TRACE_HEADER + ((head - 1) % TRACE_ENTRIES) * TRACE_ENTRY_SIZE;
-    if (memory.u32(last + 8) === id && memory.u32(last + 12) === reason && memory.u32(last + 56) === (claimed ? 1 : 0)) {
+    if (
+      memory.u32(last + 8) === id &&
+      memory.u32(last + 12) === reason &&
+      memory.u32(last + 56) === (claimed ? 1 : 0)
+    ) {
       const before = memory.bytes(last + 16, UNION_BYTES);
       let same = true;
       for (let i = 0; i < UNION_BYTES && same; i++) same = before[i] === union[i];

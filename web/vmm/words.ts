@@ -18,7 +18,15 @@ export const RUN_STATE = { stopped: 0, running: 1, paused: 2, ended: 3, closed: 
 export type RunStateName = keyof typeof RUN_STATE;
 
 /** Why a machine ended; the number stands in its memory. */
-export const ENDING_REASON = { none: 0, poweroff: 1, exit: 2, reset: 3, shutdown: 4, halted: 5, error: 6 } as const;
+export const ENDING_REASON = {
+  none: 0,
+  poweroff: 1,
+  exit: 2,
+  reset: 3,
+  shutdown: 4,
+  halted: 5,
+  error: 6,
+} as const;
 export type EndingName = keyof typeof ENDING_REASON;
 
 function nameOf<T extends Record<string, number>>(table: T, value: number): keyof T {
