@@ -76,6 +76,7 @@ function resolve(operand: Operand, statement: InstructionStatement, context: Enc
         segment: operand.segment ?? statement.prefixes.segment,
         addressSize: operand.addressSize ?? statement.prefixes.addressSize,
         absolute: (part: Value) => toNumber(part, scope, operand.place),
+        warn: context.warn,
       });
       return {
         operand,

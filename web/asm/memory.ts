@@ -1,6 +1,6 @@
 // Effective addresses: from the value inside brackets to base, index, scale and displacement, as NASM splits it.
 
-import { errorAt } from './errors.ts';
+import { errorAt, type Place } from './errors.ts';
 import { type Hint, sectionOf, type Value } from './expression.ts';
 import { Register } from './iced.ts';
 import type { Bits, MemoryOperand } from './operand.ts';
@@ -31,6 +31,7 @@ export interface AddressContext {
   readonly addressSize: number | undefined;
   /** The whole value as a number, section starts included. */
   absolute(value: Value): bigint;
+  warn(place: Place, message: string): void;
 }
 
 const none = Register.None;
@@ -197,6 +198,12 @@ function direct(
       addressSize: short ? 32 : 64,
       direct: false,
     };
+  }
+  if (bits === 64 && operand.relative && !value.unknown) {
+    context.warn(
+      operand.place,
+      'A plain number is no place in this program, so it is encoded as an absolute address; use a label, or write abs.',
+    );
   }
   const written = { 2: 16, 4: 32, 8: 64 }[operand.displacementSize ?? 0];
   let addressSize = (context.addressSize ?? (bits === 64 ? 64 : (written ?? bits))) as Bits;

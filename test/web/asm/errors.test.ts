@@ -146,6 +146,12 @@ describe('a warning', () => {
     expect(warnings('htl')[0]).toMatch(/'htl' is taken as a label; write 'htl:', or 'hlt'/);
   });
 
+  test('comes for REL with a plain number, which nasm makes absolute', () => {
+    expect(warnings('bits 64\nmov eax, [rel 5]\nx: mov eax, [rel x]')).toEqual([
+      expect.stringMatching(/^2: A plain number is no place in this program/),
+    ]);
+  });
+
   test('comes once, however many passes there are', () => {
     expect(warnings('jmp x\ndb 300\nx:').length).toBe(1);
   });
