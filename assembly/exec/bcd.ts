@@ -18,7 +18,16 @@ import {
 } from '../abi/ops';
 import { V_GPR, V_RFLAGS } from '../abi/vcpu_page';
 import { DE, FLAG_AF, FLAG_CF, FLAG_DF, FLAG_OF, FLAG_PF, FLAG_SF, FLAG_ZF, RAX, RBX } from '../abi/x86';
-import { arith_flags, get_af, get_cf, get_flags, lazy_result, set_arith, set_carry } from '../cpu/flags';
+import {
+  arith_flags,
+  get_af,
+  get_cf,
+  get_flags,
+  lazy_add,
+  lazy_result,
+  set_arith,
+  set_carry,
+} from '../cpu/flags';
 import { load8 } from '../memory/access';
 import { linear } from '../memory/segments';
 import { faulted, raise } from '../state/fault';
@@ -103,13 +112,14 @@ export function exec_bcd(v: u32, r: u32, op: u32, _rm: u32): u32 {
       result_al(v, 0, 0);
       break;
     }
-    case OP_AAD - OP_DAA:
-      store<u16>(
-        v + AL,
-        ((load<u8>(v + AL) as u32) + (load<u8>(v + AH) as u32) * load<u32>(r + R_IMM)) as u16 & 0xff,
-      );
-      result_al(v, 0, 0);
+    case OP_AAD - OP_DAA: {
+      const al = load<i8>(v + AL) as i64;
+      const tens = ((load<u8>(v + AH) as u32) * load<u32>(r + R_IMM)) as i8 as i64;
+      store<u16>(v + AL, ((al + tens) as u16) & 0xff);
+      // CF, OF and AF are undefined; Intel processors leave those of the addition.
+      lazy_add(v, al, tens, (al + tens) as i8 as i64);
       break;
+    }
     case OP_CLC - OP_DAA:
       set_carry(v, 0);
       break;

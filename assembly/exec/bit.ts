@@ -38,8 +38,8 @@ import {
   OP_TZCNT,
 } from '../abi/ops';
 import { V_GPR } from '../abi/vcpu_page';
-import { FLAG_CF, FLAG_ZF } from '../abi/x86';
-import { get_cf, get_of, lazy_result, set_arith, set_carry, set_carry_overflow } from '../cpu/flags';
+import { FLAG_CF, FLAG_PF, FLAG_ZF } from '../abi/x86';
+import { get_cf, get_of, set_arith, set_carry, set_carry_overflow } from '../cpu/flags';
 import {
   effective_address,
   finish_store,
@@ -124,8 +124,13 @@ function locked_bit(p: u32, bit: u32, kind: u32): u64 {
 function scan(v: u32, r: u32, rm: u32, op: u32): u32 {
   const value = read_rm(v, r, rm);
   // Of a source of 0 nothing comes: the destination stays as it is, whole.
-  if (value != 0) write_reg(r, op == OP_BSF ? ctz(value) : 63 - clz(value));
-  set_arith(v, value == 0 ? FLAG_ZF : 0);
+  if (value == 0) {
+    set_arith(v, FLAG_ZF | FLAG_PF);
+    return FLOW_NEXT;
+  }
+  const n = op == OP_BSF ? ctz(value) : 63 - clz(value);
+  write_reg(r, n);
+  set_arith(v, popcnt(n) & 1 ? 0 : FLAG_PF);
   return FLOW_NEXT;
 }
 
@@ -178,6 +183,12 @@ function add_carry(v: u32, r: u32, rm: u32, with_cf: bool): u32 {
   return FLOW_NEXT;
 }
 
+/** CF, ZF and SF of a BMI instruction; the others, PF too, are 0. */
+function note_bmi(v: u32, size: u32, res: u64, cf: u32): void {
+  const sign = ((res >> (size == 3 ? 63 : 31)) & 1) as u32;
+  set_arith(v, cf | (res == 0 ? FLAG_ZF : 0) | (sign << 7));
+}
+
 /** BMI1 and BMI2; the VEX.vvvv register number is in R_IMM. */
 function bmi(v: u32, r: u32, op: u32, rm: u32): u32 {
   const size = size_of(r);
@@ -192,7 +203,7 @@ function bmi(v: u32, r: u32, op: u32, rm: u32): u32 {
     case OP_ANDN - OP_ANDN:
       res = ~other & source & mask;
       write_reg(r, res);
-      lazy_result(v, ((res as i64) << shift) >> shift, 0);
+      note_bmi(v, size, res, 0);
       return FLOW_NEXT;
     case OP_BLSR - OP_ANDN:
     case OP_BLSMSK - OP_ANDN:
@@ -206,14 +217,14 @@ function bmi(v: u32, r: u32, op: u32, rm: u32): u32 {
       }
       res &= mask;
       write_register(other_address, size, res);
-      lazy_result(v, ((res as i64) << shift) >> shift, cf);
+      note_bmi(v, size, res, cf);
       return FLOW_NEXT;
     }
     case OP_BZHI - OP_ANDN: {
       const n = other & 0xff;
       res = n < bits ? source & (((1 as u64) << n) - 1) : source;
       write_reg(r, res);
-      lazy_result(v, ((res as i64) << shift) >> shift, n >= bits ? FLAG_CF : 0);
+      note_bmi(v, size, res, n >= bits ? FLAG_CF : 0);
       return FLOW_NEXT;
     }
     case OP_BEXTR - OP_ANDN: {
@@ -222,7 +233,7 @@ function bmi(v: u32, r: u32, op: u32, rm: u32): u32 {
       res = start < bits ? source >> start : 0;
       if (length < bits) res &= ((1 as u64) << length) - 1;
       write_reg(r, res);
-      lazy_result(v, ((res as i64) << shift) >> shift, 0);
+      note_bmi(v, size, res, 0);
       return FLOW_NEXT;
     }
     case OP_PEXT - OP_ANDN: {

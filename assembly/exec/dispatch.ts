@@ -117,6 +117,7 @@ import { raise_code } from '../state/fault';
 import { canonical } from '../state/vcpu';
 import { Alu, put } from './alu';
 import { exec_cold } from './cold';
+import { mul_high_signed, note_product } from './muldiv';
 
 /** Instructions from `first` to `r`, and `extra` for `r` itself, leave the budget. */
 function retire(v: u32, r: u32, first: u32, extra: u32): void {
@@ -1063,7 +1064,7 @@ export function exec_block(v: u32, b: u32): u32 {
         const res = a << n;
         const cf = (a >> (32 - n)) & 1;
         store<u64>(rm, res as u64);
-        lazy_result(v, res as i32 as i64, cf | ((((res >> 31) ^ cf) & 1) << 11));
+        lazy_result(v, res as i32 as i64, cf | (((a ^ (a << 1)) >> 31) << 11));
         break;
       }
       case OP_SHR_R32: {
@@ -1071,7 +1072,7 @@ export function exec_block(v: u32, b: u32): u32 {
         const a = load<u32>(rm);
         const res = a >> n;
         store<u64>(rm, res as u64);
-        lazy_result(v, res as i32 as i64, ((a >> (n - 1)) & 1) | ((((res << 1) ^ res) >> 31) << 11));
+        lazy_result(v, res as i32 as i64, ((a >> (n - 1)) & 1) | ((a >> 31) << 11));
         break;
       }
       case OP_SAR_R32: {
@@ -1088,7 +1089,7 @@ export function exec_block(v: u32, b: u32): u32 {
         const res = a << n;
         const cf = ((a >> (64 - n)) & 1) as u32;
         store<u64>(rm, res);
-        lazy_result(v, res as i64, cf | (((((res >> 63) as u32) ^ cf) & 1) << 11));
+        lazy_result(v, res as i64, cf | ((((a ^ (a << 1)) >> 63) as u32) << 11));
         break;
       }
       case OP_SHR_R64: {
@@ -1096,11 +1097,7 @@ export function exec_block(v: u32, b: u32): u32 {
         const a = load<u64>(rm);
         const res = a >> n;
         store<u64>(rm, res);
-        lazy_result(
-          v,
-          res as i64,
-          (((a >> (n - 1)) & 1) as u32) | (((((res << 1) ^ res) >> 63) as u32) << 11),
-        );
+        lazy_result(v, res as i64, (((a >> (n - 1)) & 1) as u32) | (((a >> 63) as u32) << 11));
         break;
       }
       case OP_SAR_R64: {
@@ -1155,7 +1152,7 @@ export function exec_block(v: u32, b: u32): u32 {
         const product = (load<i32>(d) as i64) * (load<i32>(rm) as i64);
         const low = product as i32 as i64;
         store<u64>(d, (product as u64) & 0xffffffff);
-        lazy_result(v, low, low == product ? 0 : 0x801);
+        note_product(v, low, low != product);
         break;
       }
       case OP_IMUL_64: {
@@ -1164,7 +1161,7 @@ export function exec_block(v: u32, b: u32): u32 {
         const m = load<i64>(rm);
         const product = a * m;
         store<i64>(d, product);
-        lazy_result(v, product, high_of(a, m) == product >> 63 ? 0 : 0x801);
+        note_product(v, product, mul_high_signed(a, m) != product >> 63);
         break;
       }
       case OP_NOT:
@@ -1198,16 +1195,4 @@ export function exec_block(v: u32, b: u32): u32 {
     }
     r += RECORD_SIZE;
   }
-}
-
-/** Upper 64 bits of a signed product. */
-function high_of(a: i64, b: i64): i64 {
-  const al = (a as u64) & 0xffffffff;
-  const bl = (b as u64) & 0xffffffff;
-  const ah = a >> 32;
-  const bh = b >> 32;
-  const low = al * bl;
-  const m1 = ah * (bl as i64) + ((low >> 32) as i64);
-  const m2 = (al as i64) * bh + (m1 as u64 & 0xffffffff as i64);
-  return ah * bh + (m1 >> 32) + (m2 >> 32);
 }

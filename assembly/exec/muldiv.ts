@@ -2,8 +2,8 @@
 import { FLOW_NEXT, R_IMM, R_REG } from '../abi/insn';
 import { OP_DIV, OP_IDIV, OP_IMUL, OP_IMUL2, OP_IMUL3, OP_MUL } from '../abi/ops';
 import { V_GPR } from '../abi/vcpu_page';
-import { DE, RAX, RDX } from '../abi/x86';
-import { lazy_result } from '../cpu/flags';
+import { DE, FLAG_PF, RAX, RDX } from '../abi/x86';
+import { lazy_result, set_arith } from '../cpu/flags';
 import { read_reg_signed, read_rm, read_rm_signed, size_of, write_gpr, write_reg } from '../cpu/operands';
 import { raise } from '../state/fault';
 
@@ -29,6 +29,12 @@ export function mul_high_signed(a: i64, b: i64): i64 {
   return high;
 }
 
+/** CF and OF say that the product does not fit; SF and PF come from its low part, ZF is 0 on Intel processors. */
+export function note_product(v: u32, low: i64, wide: bool): void {
+  lazy_result(v, low, wide ? CF_OF : 0);
+  if (low == 0) set_arith(v, FLAG_PF | (wide ? CF_OF : 0));
+}
+
 function rax(v: u32): u64 {
   return load<u64>(v + V_GPR + RAX * 8);
 }
@@ -50,7 +56,7 @@ function put_product(v: u32, size: u32, low: u64, high: u64, wide: bool): u32 {
     write_gpr(v, RAX, size, low);
     write_gpr(v, RDX, size, high);
   }
-  lazy_result(v, sign(low, size), wide ? CF_OF : 0);
+  note_product(v, sign(low, size), wide);
   return FLOW_NEXT;
 }
 
@@ -97,7 +103,7 @@ function multiply_into(v: u32, r: u32, rm: u32, b: i64): u32 {
   const cut = sign(product as u64, size);
   const wide = size == 3 ? mul_high_signed(a, b) != product >> 63 : cut != product;
   write_reg(r, product as u64);
-  lazy_result(v, cut, wide ? CF_OF : 0);
+  note_product(v, cut, wide);
   return FLOW_NEXT;
 }
 
