@@ -1,7 +1,7 @@
 // The door of web/session for a page: starts a machine in the best tier that the page allows.
 import coreUrl from '../../build/core.wasm?url';
 import { SessionClient } from './client.ts';
-import { browserThreads } from './threads_browser.ts';
+import { workerPort } from './port_browser.ts';
 import type { MachineOptions, Session, Tier } from './types.ts';
 
 export * from './types.ts';
@@ -26,5 +26,7 @@ function core(): Promise<WebAssembly.Module> {
 export async function startSession(options: MachineOptions): Promise<Session> {
   const tier: Tier = globalThis.crossOriginIsolated ? options.engine : 'messages';
   const wanted: MachineOptions = tier === 'messages' ? { ...options, engine: 'deterministic' } : options;
-  return SessionClient.start(browserThreads.spawn('machine'), tier, await core(), wanted);
+  const module = await core();
+  const worker = new Worker(new URL('./worker_machine.ts', import.meta.url), { type: 'module', name: 'machine' });
+  return SessionClient.start(workerPort(worker), tier, module, wanted);
 }

@@ -1,6 +1,7 @@
-// Threads of a page: module workers. The near end of each is a Port.
-import type { Port, Threads } from './port.ts';
+// The ends of a channel between a page's threads. It starts no thread.
+import type { Port } from './port.ts';
 
+/** The near end of a worker. */
 export function workerPort(worker: Worker): Port {
   return {
     post: (message, transfer = []) => worker.postMessage(message, transfer),
@@ -14,15 +15,6 @@ export function workerPort(worker: Worker): Port {
     close: () => worker.terminate(),
   };
 }
-
-export const browserThreads: Threads = {
-  spawn: (kind) =>
-    workerPort(
-      kind === 'machine'
-        ? new Worker(new URL('./worker_machine.ts', import.meta.url), { type: 'module', name: 'machine' })
-        : new Worker(new URL('./worker_vcpu.ts', import.meta.url), { type: 'module', name: 'vcpu' }),
-    ),
-};
 
 /** The worker's own end. */
 export function selfPort(): Port {
