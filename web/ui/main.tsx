@@ -1,13 +1,41 @@
-// The page's entry: mounts React. It holds no state of the machine.
+// The page's entry: opens the link or the first guest, makes the workbench and mounts React.
+
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
+import { decodeLink } from '../session/share.ts';
+import { App } from './App.tsx';
+import { defaultGuest } from './guests.ts';
 import { ensureIsolation } from './isolation.ts';
+import { completed, layout } from './state/layout.ts';
+import { ConsoleTerminal } from './state/terminal.ts';
+import { Workbench } from './state/workbench.ts';
+import './styles/tokens.css';
+import './styles/base.css';
 
 const root = document.getElementById('root');
 if (root && (await ensureIsolation()) !== 'reloading') {
+  const link = await decodeLink(location.hash);
+  const page = link.kind === 'page' ? link.page : { ...defaultGuest, guest: defaultGuest.id };
+  if (link.kind === 'page') layout.set(completed({ ...layout.get(), ...link.page.layout }));
+  const terminal = new ConsoleTerminal();
+  const workbench = new Workbench(
+    { guest: page.guest, source: page.source, options: page.options },
+    terminal,
+  );
+  terminal.onInput((bytes) => workbench.input(bytes));
   createRoot(root).render(
     <StrictMode>
-      <h1>Vitrine</h1>
+      <App workbench={workbench} terminal={terminal} />
     </StrictMode>,
   );
+  await workbench.prepare();
+  if (link.kind === 'bad') workbench.fail(link.sentence);
+  // A link pasted into the address bar of an open page changes the fragment only.
+  addEventListener('hashchange', async () => {
+    const next = await decodeLink(location.hash);
+    if (next.kind === 'bad') workbench.fail(next.sentence);
+    if (next.kind !== 'page') return;
+    layout.set(completed({ ...layout.get(), ...next.page.layout }));
+    await workbench.open({ guest: next.page.guest, source: next.page.source, options: next.page.options });
+  });
 }

@@ -25,6 +25,7 @@ import {
   FLAG_AF,
   FLAG_CF,
   FLAG_OF,
+  FLAG_ONE,
   FLAG_PF,
   FLAG_SF,
   FLAG_ZF,
@@ -39,12 +40,12 @@ export function readFlags(memory: MachineMemory, vcpu: number): number {
   const page = vcpuPage(vcpu);
   const stored = readU32(memory, page + V_RFLAGS);
   const kind = readU32(memory, page + V_LF_KIND);
-  if (kind === LF_EXPLICIT) return stored;
+  if (kind === LF_EXPLICIT) return stored | FLAG_ONE;
   const a = readU64(memory, page + V_LF_A);
   const b = readU64(memory, page + V_LF_B);
   const result = readU64(memory, page + V_LF_RES);
   const carry = readU32(memory, page + V_LF_CF);
-  return ((stored & ~FLAGS_ARITH) | ofResult(result) | carries(kind, a, b, result, carry)) >>> 0;
+  return ((stored & ~FLAGS_ARITH) | ofResult(result) | carries(kind, a, b, result, carry) | FLAG_ONE) >>> 0;
 }
 
 /** ZF, SF and PF follow from the result alone. */

@@ -1,0 +1,286 @@
+// What the page works on: source, options, the session and its state, and the actions of the top bar. No React.
+
+import { startSession } from '../../session/index.ts';
+import type { SharedOptions } from '../../session/share.ts';
+import type { MachineOptions, Program, Session, SessionStatus } from '../../session/types.ts';
+import { type Registers, readRegisters, readSlots, vcpuIds } from '../../session/views/index.ts';
+import {
+  type Assembled,
+  assembleSource,
+  errorsOf,
+  type ListingRow,
+  type Problem,
+  problemSentence,
+} from '../editor/toolchain.ts';
+import { HarvestLog } from './harvest.ts';
+import { Store } from './store.ts';
+import { MachineWatch } from './watch.ts';
+
+/** A kernel chosen from the disk or from the guests beside the page. */
+export interface KernelFiles {
+  name: string;
+  kernel: Uint8Array;
+  initrd?: Uint8Array;
+  append: string;
+}
+
+export interface PageState {
+  /** Id of the lab guest that the source came from; undefined for a kernel or an unknown source. */
+  guest: string | undefined;
+  source: string;
+  options: SharedOptions;
+  /** What runs instead of the source, if anything. */
+  kernel: KernelFiles | undefined;
+  /** Errors of the source as it stands in the editor. */
+  problems: readonly Problem[];
+  /** Addresses and lines of the image that is loaded. */
+  listing: readonly ListingRow[];
+  session: Session | undefined;
+  status: SessionStatus;
+  watch: MachineWatch;
+  /** Something is under way that buttons must wait for. */
+  isBusy: boolean;
+  /** Source or options were changed after the machine was made. */
+  isStale: boolean;
+  /** One sentence about what failed last. */
+  failure: string | undefined;
+  /** The vCPU that registers and disassembly show. */
+  vcpu: number;
+  /** Registers of each vCPU before the last run or step. */
+  before: ReadonlyMap<number, Registers>;
+  /** Dirty log history by slot id. */
+  harvests: ReadonlyMap<number, HarvestLog>;
+}
+
+/** Where the console's bytes go. */
+export interface ConsoleSink {
+  write(bytes: Uint8Array): void;
+  clear(): void;
+}
+
+const STOPPED: SessionStatus = { state: 'stopped' };
+
+/** The one workbench of a page. */
+export class Workbench {
+  readonly state: Store<PageState>;
+  readonly #console: ConsoleSink;
+  #queue: Promise<void> = Promise.resolve();
+  #checking: Promise<void> | undefined;
+  /** The session whose console and status are shown; a closed one may still have words on the way. */
+  #current: Session | undefined;
+  #goToListeners = new Set<(line: number, column: number) => void>();
+
+  constructor(
+    start: { guest?: string | undefined; source: string; options: SharedOptions },
+    sink: ConsoleSink,
+  ) {
+    this.#console = sink;
+    this.state = new Store<PageState>({
+      guest: start.guest,
+      source: start.source,
+      options: start.options,
+      kernel: undefined,
+      problems: [],
+      listing: [],
+      session: undefined,
+      status: STOPPED,
+      watch: new MachineWatch(),
+      isBusy: false,
+      isStale: false,
+      failure: undefined,
+      vcpu: 0,
+      before: new Map(),
+      harvests: new Map(),
+    });
+  }
+
+  /** Makes the machine without running it, so that every panel has something to show. */
+  prepare(): Promise<void> {
+    return this.#do(() => this.#make());
+  }
+
+  /** Replaces source and options by a guest's, and makes its machine. */
+  open(guest: { guest?: string | undefined; source: string; options: SharedOptions }): Promise<void> {
+    this.state.patch({ ...guest, guest: guest.guest, kernel: undefined, failure: undefined, problems: [] });
+    return this.prepare();
+  }
+
+  /** Takes a kernel instead of the source, and makes its machine. */
+  openKernel(kernel: KernelFiles, options: SharedOptions): Promise<void> {
+    this.state.patch({ kernel, options, guest: undefined, failure: undefined });
+    return this.prepare();
+  }
+
+  edit(source: string): void {
+    if (source === this.state.get().source) return;
+    this.state.patch({ source, kernel: undefined, isStale: true });
+    this.#checking ??= new Promise<void>((done) => setTimeout(done, 250)).then(() => {
+      this.#checking = undefined;
+      return this.#check();
+    });
+  }
+
+  setOptions(options: Partial<SharedOptions>): void {
+    this.state.patch({ options: { ...this.state.get().options, ...options }, isStale: true });
+  }
+
+  /** Puts the cursor of the editor, where one is shown, to a place of the source; counted from 1. */
+  goTo(line: number, column: number): void {
+    for (const listener of this.#goToListeners) listener(line, column);
+  }
+
+  /** The editor's end of `goTo`; returns the unsubscriber. */
+  onGoTo(listener: (line: number, column: number) => void): () => void {
+    this.#goToListeners.add(listener);
+    return () => this.#goToListeners.delete(listener);
+  }
+
+  select(vcpu: number): void {
+    this.state.patch({ vcpu });
+  }
+
+  /** Runs the machine; a changed source, changed options or an ended machine make it anew first. */
+  run(): Promise<void> {
+    return this.#do(async () => {
+      const session = await this.#fresh();
+      if (!session) return;
+      this.#remember();
+      await session.run();
+    });
+  }
+
+  pause(): Promise<void> {
+    return this.#do(async () => this.state.get().session?.pause());
+  }
+
+  /** One instruction of the selected vCPU. */
+  step(): Promise<void> {
+    return this.#do(async () => {
+      const session = await this.#fresh();
+      if (!session) return;
+      this.#remember();
+      await session.step(this.state.get().vcpu);
+      this.state.get().watch.look();
+    });
+  }
+
+  /** Back to the state after loading, with the source and options as they stand now. */
+  reset(): Promise<void> {
+    return this.#do(async () => {
+      const { session, isStale } = this.state.get();
+      if (!session || isStale) return this.#make();
+      this.#console.clear();
+      this.state.patch({ failure: undefined, before: new Map() });
+      await session.reset();
+      this.#startHarvests(session);
+      this.state.get().watch.look();
+    });
+  }
+
+  input(bytes: Uint8Array): void {
+    this.state.get().session?.input(bytes);
+  }
+
+  /** Shows one sentence in the status strip until the next action. */
+  fail(sentence: string): void {
+    this.state.patch({ failure: sentence });
+  }
+
+  /** Actions run one after another; what one throws becomes the sentence of the status strip. */
+  #do(action: () => Promise<void>): Promise<void> {
+    this.#queue = this.#queue.then(async () => {
+      this.state.patch({ isBusy: true, failure: undefined });
+      try {
+        await action();
+      } catch (error) {
+        this.fail(error instanceof Error ? error.message : String(error));
+      } finally {
+        this.state.patch({ isBusy: false });
+      }
+    });
+    return this.#queue;
+  }
+
+  /** The session that the source and options ask for, made anew where the one at hand is another or has ended. */
+  async #fresh(): Promise<Session | undefined> {
+    const { session, isStale, status } = this.state.get();
+    if (!session || isStale || status.error) {
+      await this.#make();
+      // A source with errors leaves the machine before it in sight, but it is not what was asked for.
+      if (this.state.get().isStale) return undefined;
+    } else if (status.state === 'ended') {
+      this.#console.clear();
+      await session.reset();
+      this.#startHarvests(session);
+    }
+    return this.state.get().session;
+  }
+
+  async #make(): Promise<void> {
+    const { session: old, source, options, kernel } = this.state.get();
+    const assembled = kernel ? undefined : await assembleSource(source, options.at);
+    // The machine at hand stays until its successor's source is sound.
+    if (assembled && !this.#accept(assembled)) return;
+    this.#current = undefined;
+    await old?.close();
+    this.#console.clear();
+    const gone = { session: undefined, status: STOPPED, watch: new MachineWatch(), before: new Map() };
+    this.state.patch({ ...gone, listing: [], harvests: new Map(), isStale: false, vcpu: 0 });
+    const session = await startSession(machineOptions(options, kernel, assembled));
+    this.#current = session;
+    session.onConsole((bytes) => this.#current === session && this.#console.write(bytes));
+    session.onStatus((status) => this.#current === session && this.state.patch({ status }));
+    await session.refresh();
+    this.state.patch({
+      session,
+      status: session.status,
+      watch: new MachineWatch(session),
+      listing: assembled?.listing ?? [],
+    });
+    this.#startHarvests(session);
+  }
+
+  /** Shows what assembling gave; false, with the first error as the sentence, when it failed. */
+  #accept(assembled: Assembled): boolean {
+    const { problems } = assembled;
+    this.state.patch({ problems });
+    if (errorsOf(problems).length === 0) return true;
+    this.state.patch({ failure: problemSentence(problems), isStale: true });
+    return false;
+  }
+
+  async #check(): Promise<void> {
+    const { source, options, kernel } = this.state.get();
+    if (kernel) return;
+    const { problems } = await assembleSource(source, options.at);
+    if (source === this.state.get().source) this.state.patch({ problems });
+  }
+
+  /** Keeps the registers as the "before" of what comes next. */
+  #remember(): void {
+    const memory = this.state.get().watch.memory();
+    if (!memory) return;
+    this.state.patch({ before: new Map(vcpuIds(memory).map((id) => [id, readRegisters(memory, id)])) });
+  }
+
+  #startHarvests(session: Session): void {
+    const memory = this.state.get().watch.memory();
+    const slots = memory ? readSlots(memory).filter((slot) => slot.logDirty) : [];
+    this.state.patch({ harvests: new Map(slots.map((slot) => [slot.id, new HarvestLog(session, slot)])) });
+  }
+}
+
+function machineOptions(
+  { at, mode, ...machine }: SharedOptions,
+  kernel: KernelFiles | undefined,
+  assembled: Assembled | undefined,
+): MachineOptions {
+  if (!kernel) {
+    const { image, origin } = assembled ?? { image: new Uint8Array(), origin: at };
+    return { ...machine, program: { kind: 'flat', image, at: origin, mode } };
+  }
+  const program: Program = { kind: 'kernel', kernel: kernel.kernel };
+  if (kernel.initrd) program.initrd = kernel.initrd;
+  if (kernel.append) program.append = kernel.append;
+  return { ...machine, program };
+}
