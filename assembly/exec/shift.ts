@@ -24,6 +24,15 @@ export function exec_shift(v: u32, r: u32, op: u32, rm: u32): u32 {
 }
 
 /**
+ * OF by the sign of the result, for shifts and rotates of bytes: an 80286 leaves it so for every count, and its golden cases
+ * compare it for immediates. For a count of 1 it is the same as that of the first step.
+ */
+function byte_overflow(kind: u32, res: u64, cf: u32): u32 {
+  const sign = ((res >> 7) & 1) as u32;
+  return kind == 1 || kind == 5 ? sign ^ (((res >> 6) & 1) as u32) : sign ^ cf;
+}
+
+/**
  * ROL ROR RCL RCR. OF is defined for a count of 1; Intel processors give what a rotation by 1 would, but ROL and ROR of a
  * register by an immediate leave it alone.
  */
@@ -44,7 +53,9 @@ function rotate(v: u32, r: u32, rm: u32, kind: u32, count: u32, a: u64): u32 {
     const n = count & top;
     if (n) res = kind == 0 ? (a << n) | (a >> (bits - n)) : (a >> n) | (a << (bits - n));
     cf = ((kind == 0 ? res : res >> top) & 1) as u32;
-    if (count > 1 && load<u8>(r + R_AM) == AM_NONE && load<u32>(r + R_REG) == r + R_IMM) overflow = get_of(v);
+    if (size == 0) overflow = byte_overflow(kind, res, cf);
+    else if (count > 1 && load<u8>(r + R_AM) == AM_NONE && load<u32>(r + R_REG) == r + R_IMM)
+      overflow = get_of(v);
   } else {
     const n = size < 2 ? count % (bits + 1) : count;
     if (n == 0) {
@@ -64,7 +75,7 @@ function rotate(v: u32, r: u32, rm: u32, kind: u32, count: u32, a: u64): u32 {
   return flow;
 }
 
-/** SHL SHR SAR. OF is what a shift by 1 would give, whatever the count. */
+/** SHL SHR SAR. OF is what a shift by 1 would give, whatever the count; see byte_overflow for bytes. */
 function shift(v: u32, r: u32, rm: u32, kind: u32, count: u32, a: u64): u32 {
   const size = size_of(r);
   const bits: u32 = 8 << size;
@@ -85,6 +96,7 @@ function shift(v: u32, r: u32, rm: u32, kind: u32, count: u32, a: u64): u32 {
     cf = count <= bits ? (((a >> (bits - count)) & 1) as u32) : 0;
     overflow ^= ((a >> (top - 1)) & 1) as u32;
   }
+  if (size == 0 && kind != 7) overflow = byte_overflow(kind, res, cf);
   const flow = write_rm(v, r, rm, res);
   lazy_result(v, extend(res, size), cf | (overflow << 11));
   return flow;
