@@ -255,280 +255,168 @@ export function exec_block(v: u32, b: u32): u32 {
         break;
       case OP_ALU + 1:
         store<i8>(rm, Alu.add<i8>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 2:
         put<i16>(rm, Alu.add<i16>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 3:
         store<i16>(rm, Alu.add<i16>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 4:
         put<i32>(rm, Alu.add<i32>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 5:
         store<i32>(rm, Alu.add<i32>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 6:
         put<i64>(rm, Alu.add<i64>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 7:
         store<i64>(rm, Alu.add<i64>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 8:
         put<i8>(rm, Alu.or<i8>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 9:
         store<i8>(rm, Alu.or<i8>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 10:
         put<i16>(rm, Alu.or<i16>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 11:
         store<i16>(rm, Alu.or<i16>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 12:
         put<i32>(rm, Alu.or<i32>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 13:
         store<i32>(rm, Alu.or<i32>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 14:
         put<i64>(rm, Alu.or<i64>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 15:
         store<i64>(rm, Alu.or<i64>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 16:
         put<i8>(rm, Alu.adc<i8>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 17:
         store<i8>(rm, Alu.adc<i8>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 18:
         put<i16>(rm, Alu.adc<i16>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 19:
         store<i16>(rm, Alu.adc<i16>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 20:
         put<i32>(rm, Alu.adc<i32>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 21:
         store<i32>(rm, Alu.adc<i32>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 22:
         put<i64>(rm, Alu.adc<i64>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 23:
         store<i64>(rm, Alu.adc<i64>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 24:
         put<i8>(rm, Alu.sbb<i8>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 25:
         store<i8>(rm, Alu.sbb<i8>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 26:
         put<i16>(rm, Alu.sbb<i16>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 27:
         store<i16>(rm, Alu.sbb<i16>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 28:
         put<i32>(rm, Alu.sbb<i32>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 29:
         store<i32>(rm, Alu.sbb<i32>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 30:
         put<i64>(rm, Alu.sbb<i64>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 31:
         store<i64>(rm, Alu.sbb<i64>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 32:
         put<i8>(rm, Alu.and<i8>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 33:
         store<i8>(rm, Alu.and<i8>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 34:
         put<i16>(rm, Alu.and<i16>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 35:
         store<i16>(rm, Alu.and<i16>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 36:
         put<i32>(rm, Alu.and<i32>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 37:
         store<i32>(rm, Alu.and<i32>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 38:
         put<i64>(rm, Alu.and<i64>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 39:
         store<i64>(rm, Alu.and<i64>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 40:
         put<i8>(rm, Alu.sub<i8>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 41:
         store<i8>(rm, Alu.sub<i8>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 42:
         put<i16>(rm, Alu.sub<i16>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 43:
         store<i16>(rm, Alu.sub<i16>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 44:
         put<i32>(rm, Alu.sub<i32>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 45:
         store<i32>(rm, Alu.sub<i32>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 46:
         put<i64>(rm, Alu.sub<i64>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 47:
         store<i64>(rm, Alu.sub<i64>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 48:
         put<i8>(rm, Alu.xor<i8>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 49:
         store<i8>(rm, Alu.xor<i8>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 50:
         put<i16>(rm, Alu.xor<i16>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 51:
         store<i16>(rm, Alu.xor<i16>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 52:
         put<i32>(rm, Alu.xor<i32>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 53:
         store<i32>(rm, Alu.xor<i32>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 54:
         put<i64>(rm, Alu.xor<i64>(v, rm, load<u32>(r + R_REG)));
         break;
       case OP_ALU + 55:
         store<i64>(rm, Alu.xor<i64>(v, rm, load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_ALU + 56:
       case OP_ALU + 57:
@@ -724,31 +612,15 @@ export function exec_block(v: u32, b: u32): u32 {
         break;
       case OP_MOV_STORE + 0:
         store<u8>(rm, load<u8>(load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_MOV_STORE + 1:
         store<u16>(rm, load<u16>(load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_MOV_STORE + 2:
         store<u32>(rm, load<u32>(load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_MOV_STORE + 3:
         store<u64>(rm, load<u64>(load<u32>(r + R_REG)));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_MOV_LOAD + 0:
         put<u8>(load<u32>(r + R_REG), load<u8>(rm));
@@ -803,80 +675,48 @@ export function exec_block(v: u32, b: u32): u32 {
         break;
       case OP_INC + 1:
         store<i8>(rm, Alu.inc<i8>(v, rm));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_INC + 2:
         put<i16>(rm, Alu.inc<i16>(v, rm));
         break;
       case OP_INC + 3:
         store<i16>(rm, Alu.inc<i16>(v, rm));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_INC + 4:
         put<i32>(rm, Alu.inc<i32>(v, rm));
         break;
       case OP_INC + 5:
         store<i32>(rm, Alu.inc<i32>(v, rm));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_INC + 6:
         put<i64>(rm, Alu.inc<i64>(v, rm));
         break;
       case OP_INC + 7:
         store<i64>(rm, Alu.inc<i64>(v, rm));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_DEC + 0:
         put<i8>(rm, Alu.dec<i8>(v, rm));
         break;
       case OP_DEC + 1:
         store<i8>(rm, Alu.dec<i8>(v, rm));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_DEC + 2:
         put<i16>(rm, Alu.dec<i16>(v, rm));
         break;
       case OP_DEC + 3:
         store<i16>(rm, Alu.dec<i16>(v, rm));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_DEC + 4:
         put<i32>(rm, Alu.dec<i32>(v, rm));
         break;
       case OP_DEC + 5:
         store<i32>(rm, Alu.dec<i32>(v, rm));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_DEC + 6:
         put<i64>(rm, Alu.dec<i64>(v, rm));
         break;
       case OP_DEC + 7:
         store<i64>(rm, Alu.dec<i64>(v, rm));
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_XCHG_R + 0: {
         const d = load<u32>(r + R_REG);
@@ -1110,10 +950,6 @@ export function exec_block(v: u32, b: u32): u32 {
       }
       case OP_SETCC:
         store<u8>(rm, condition(v, load<u32>(r + R_IMM)) as u8);
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
-        }
         break;
       case OP_CMOV:
         if (condition(v, load<u32>(r + R_IMM))) store<u16>(load<u32>(r + R_REG), load<u16>(rm));

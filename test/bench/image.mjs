@@ -14,11 +14,34 @@ const HEADER_BYTES = 32;
  *     xor eax, eax ; out exitPort, al ; cli ; hlt
  */
 export function makeCountingKernel(count, exitPort) {
-  const code = [
+  return makeKernel([
     ...[0x31, 0xc0, 0x31, 0xdb, 0xb9, ...new Uint8Array(new Uint32Array([count]).buffer)],
     ...[0x40, 0x01, 0xc3, 0x39, 0xc8, 0x75, 0xf9],
     ...[0x31, 0xc0, 0xe6, exitPort, 0xfa, 0xf4],
-  ];
+  ]);
+}
+
+/**
+ * A 32-bit kernel that writes 16 MiB from 0x400000 on word by word, `rounds` times, and then writes 0 to `exitPort`:
+ *
+ *     mov ecx, rounds
+ *     again: mov edi, 0x400000
+ *     next: mov [edi], ecx ; add edi, 4 ; cmp edi, 0x1400000 ; jne next
+ *     dec ecx ; jne again
+ *     xor eax, eax ; out exitPort, al ; cli ; hlt
+ */
+export function makeStoringKernel(rounds, exitPort) {
+  return makeKernel([
+    ...[0xb9, ...new Uint8Array(new Uint32Array([rounds]).buffer)],
+    ...[0xbf, 0x00, 0x00, 0x40, 0x00],
+    ...[0x89, 0x0f, 0x83, 0xc7, 0x04, 0x81, 0xff, 0x00, 0x00, 0x40, 0x01, 0x75, 0xf3],
+    ...[0x49, 0x75, 0xeb],
+    ...[0x31, 0xc0, 0xe6, exitPort, 0xfa, 0xf4],
+  ]);
+}
+
+/** A Multiboot 1 image of 32-bit code that starts at its first byte. */
+function makeKernel(code) {
   const image = new Uint8Array(HEADER_BYTES + code.length);
   const header = new DataView(image.buffer);
   const end = LOAD_ADDRESS + image.length;

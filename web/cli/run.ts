@@ -56,6 +56,7 @@ interface RunArgs {
   cpus: string;
   engine: string;
   seed?: string;
+  'log-dirty'?: boolean;
   'exit-port'?: string;
 }
 
@@ -92,6 +93,7 @@ function optionsOf(args: RunArgs): MachineOptions {
     memory: parseSize(args.memory),
     cpus: parseNumber(args.cpus, '--cpus'),
     engine: args.engine,
+    ...(args['log-dirty'] ? { logDirty: true } : {}),
     ...(args.seed === undefined ? {} : { seed: parseNumber(args.seed, '--seed') }),
     ...(args['exit-port'] === undefined ? {} : { exitPort: parseNumber(args['exit-port'], '--exit-port') }),
     program: programOf(args),

@@ -1,0 +1,57 @@
+// What dirty logging costs a store: the same store loop over 16 MiB with and without KVM_MEM_LOG_DIRTY_PAGES, in turn.
+// Options: --passes N (over the 16 MiB), --rounds N. It measures; it judges nothing.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { makeStoringKernel } from './image.mjs';
+
+const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const EXIT_PORT = 0xf4;
+const { values } = parseArgs({
+  options: { passes: { type: 'string', default: '100' }, rounds: { type: 'string', default: '5' } },
+});
+const work = mkdtempSync(join(tmpdir(), 'vitrine-dirty-'));
+process.on('exit', () => rmSync(work, { recursive: true, force: true }));
+const image = join(work, 'store.bin');
+const stats = join(work, 'stats.json');
+writeFileSync(image, makeStoringKernel(Number(values.passes), EXIT_PORT));
+
+/** Instructions a second of one run. */
+function measure(log) {
+  const args = [
+    'run',
+    '--kernel',
+    image,
+    '--memory',
+    '32M',
+    '--exit-port',
+    String(EXIT_PORT),
+    '--stats',
+    stats,
+  ];
+  const done = spawnSync(
+    process.execPath,
+    [join(ROOT, 'build', 'cli', 'main.js'), ...args, ...(log ? ['--log-dirty'] : [])],
+    {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  if (done.status !== 1) throw new Error(`the guest ended with status ${done.status}: ${done.stderr}`);
+  const { instructions, seconds } = JSON.parse(readFileSync(stats, 'utf8'));
+  return instructions / seconds / 1e6;
+}
+
+const median = (numbers) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+const off = [];
+const on = [];
+for (let round = 0; round < Number(values.rounds); round++) {
+  off.push(measure(false));
+  on.push(measure(true));
+}
+process.stdout.write(`stores without the log  ${median(off).toFixed(1)} M instr/s\n`);
+process.stdout.write(`stores with the log     ${median(on).toFixed(1)} M instr/s\n`);
+process.stdout.write(`cost of the log         ${((median(off) / median(on) - 1) * 100).toFixed(1)} %\n`);
