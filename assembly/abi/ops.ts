@@ -229,5 +229,7 @@ export const OP_OUT_I: u32 = 0x242;
 export const OP_OUT_DX: u32 = 0x243;
 /** exec/fpu.ts: x87, MMX and SSE state and instructions; grows with the next floors of the core. */
 export const OP_FPU: u32 = 0x260;
+export const OP_FXSAVE: u32 = 0x261; // RF_ADDRESS_ONLY; R_FLAGS size 3 = FXSAVE64
+export const OP_FXRSTOR: u32 = 0x262;
 /** Pseudo record: fetching this instruction faulted; V_FAULT* values are in R_IMM and R_DISP. */
 export const OP_FETCH_FAULT: u32 = 0x2f0;

@@ -13,6 +13,7 @@ import {
   OP_CMPXCHG8B,
   OP_CMPXCHG16B,
   OP_CPUID,
+  OP_FXSAVE,
   OP_IMUL_32,
   OP_IMUL_64,
   OP_IMUL2,
@@ -222,6 +223,10 @@ function group15(c: u32, v: u32, r: u32): void {
     }
     if ((prefixes & (RF_REP | RF_REPNE | RF_66)) == 0 && operation >= 5) return set_op(r, OP_NOP); // LFENCE MFENCE SFENCE
     return undefined_opcode(c, r);
+  }
+  if (operation < 2 && (prefixes & (RF_REP | RF_REPNE | RF_66)) == 0) {
+    rm_operand(c, v, r, load<u32>(c + C_OSIZE), ADDRESS);
+    return set_op(r, OP_FXSAVE + operation);
   }
   if (operation == 7 && (prefixes & (RF_REP | RF_REPNE)) == 0) {
     // CLFLUSH, CLFLUSHOPT: memory is coherent, the address must be readable.
