@@ -1,4 +1,4 @@
-// One vCPU over 2 MiB of RAM for tests of single instructions: registers in, code, registers out. No assertions.
+// A vCPU or more over 2 MiB of RAM for tests of single instructions: registers in, code, registers out. No assertions.
 import { readFileSync } from 'node:fs';
 import { RUN_EXIT } from '../../../assembly/abi/vcpu_page.ts';
 import { KVM_EXIT, Kvm, type KvmRegs, type KvmSregs, type Vcpu, type Vm } from '../../../web/kvm/index.ts';
@@ -19,12 +19,13 @@ export type Registers = Partial<Record<keyof KvmRegs, bigint | number>>;
 export class Machine {
   readonly vm: Vm;
   readonly vcpu: Vcpu;
+  readonly vcpus: readonly Vcpu[];
   /** The guest's RAM. */
   readonly ram: Uint8Array;
   readonly #sregs: KvmSregs;
 
-  constructor(mode: Mode) {
-    this.vm = kvm.createVm({ maxVcpus: 1, memoryLimit: 2 ** 28 });
+  constructor(mode: Mode, cpus = 1) {
+    this.vm = kvm.createVm({ maxVcpus: cpus, memoryLimit: 2 ** 28 });
     this.vm.setUserMemoryRegion({
       slot: 0,
       flags: 0,
@@ -33,6 +34,7 @@ export class Machine {
       userspace_addr: BigInt(this.vm.allocate(RAM)),
     });
     this.vcpu = this.vm.createVcpu(0);
+    this.vcpus = [this.vcpu, ...Array.from({ length: cpus - 1 }, (_, n) => this.vm.createVcpu(n + 1))];
     this.ram = this.vm.guest(0, RAM) as Uint8Array;
     const now = this.vcpu.getSregs();
     const data = { ...FLAT, selector: 16, type: 3, db: 1, l: 0 };
@@ -66,12 +68,12 @@ export class Machine {
   }
 
   /** Places `code` followed by HLT and sets the registers; the rest are 0, the stack is at 0x7000. */
-  prepare(code: string, registers: Registers): void {
+  prepare(code: string, registers: Registers, vcpu = this.vcpu): void {
     const bytes = Uint8Array.from(Buffer.from(`${code.replaceAll(' ', '')}f4`, 'hex'));
     this.vm.write(CODE, bytes);
-    const zero = Object.fromEntries(Object.keys(this.vcpu.getRegs()).map((name) => [name, 0n]));
-    this.vcpu.setSregs(this.#sregs);
-    this.vcpu.setRegs({ ...zero, rsp: 0x7000n, rip: BigInt(CODE), rflags: 2n, ...registers });
+    const zero = Object.fromEntries(Object.keys(vcpu.getRegs()).map((name) => [name, 0n]));
+    vcpu.setSregs(this.#sregs);
+    vcpu.setRegs({ ...zero, rsp: 0x7000n, rip: BigInt(CODE), rflags: 2n, ...registers });
   }
 
   /** Runs until the next exit and gives its KVM_EXIT_*. */
