@@ -103,7 +103,8 @@ export const guests: readonly Guest[] = [
   {
     id: 'lock',
     title: 'A race, with and without LOCK',
-    sentence: 'Two processors add to one counter; without LOCK additions are lost.',
+    sentence:
+      'Two processors add to one counter in three ways; only with LOCK is the total sure to be right.',
     source: lock,
     machine: small('protected', 0x8000, { cpus: 2, irqchip: true }),
   },
