@@ -5,6 +5,7 @@ export * from './dirty.ts';
 export * from './exits.ts';
 export * from './flags.ts';
 export * from './memory.ts';
+export * from './ranges.ts';
 export * from './registers.ts';
 export * from './slots.ts';
 export * from './vcpus.ts';

@@ -4,6 +4,7 @@ import { useCallback, useEffect, useRef, useState } from 'react';
 import type { Session } from '../../session/types.ts';
 import {
   codeSize,
+  hvaOf,
   isPaging,
   linearOfCode,
   type MachineMemory,
@@ -65,6 +66,9 @@ async function readCode(
     const physical = place.isPaging ? await session.translate(place.vcpu, linear) : linear;
     if (physical === undefined) break;
     const rest = Math.min(WINDOW_BYTES - length, Number(PAGE - (linear % PAGE)));
+    const hva = hvaOf(slots, Number(physical));
+    if (hva === undefined) break;
+    await session.refresh([{ offset: hva, length: rest }]);
     const part = readGuest(memory, slots, Number(physical), rest);
     if (part.length === 0) break;
     code.set(part, length);

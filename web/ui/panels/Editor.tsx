@@ -111,5 +111,5 @@ function useNextLine(editor: RefObject<CodeEditor | undefined>): void {
   const rip = useMachine(readRip);
   const isShown = !isStale && state !== 'running' && rip !== undefined;
   const line = isShown ? rowAt(listing, rip)?.line : undefined;
-  useEffect(() => editor.current?.setNextLine(line, state === 'paused'), [editor, line, state]);
+  useEffect(() => editor.current?.setNextLine(line, state !== 'stopped'), [editor, line, state]);
 }

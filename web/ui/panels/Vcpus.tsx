@@ -33,7 +33,7 @@ export function Vcpus() {
   return (
     <Panel name="vCPUs" className="vcpus" isLevel isScrolling={false}>
       {vcpus.length === 0 && <p className="vcpu-none">no machine yet</p>}
-      <fieldset className="vcpu-list">
+      <fieldset className="vcpu-list" hidden={vcpus.length === 0}>
         <legend className="visually-hidden">vCPU to look at</legend>
         {vcpus.map((vcpu) => (
           <Card

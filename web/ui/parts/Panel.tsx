@@ -41,7 +41,6 @@ export function Panel({
         {note !== undefined && <span className="panel-note">{note}</span>}
         {tools && <div className="panel-tools">{tools}</div>}
       </header>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard. */}
       <div
         className={body}
         {...(isScrolling && { role: 'group', tabIndex: 0, 'aria-label': `${name}, contents` })}

@@ -10,8 +10,8 @@ export const DEFAULT_LAYOUT = {
   columns: [55, 45],
   left: [54, 46],
   code: [59, 41],
-  right: [54, 20, 26],
-  memory: [53, 47],
+  right: [55, 20, 25],
+  memory: [55, 45],
 } satisfies Layout;
 
 export type GroupName = keyof typeof DEFAULT_LAYOUT;

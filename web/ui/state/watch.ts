@@ -2,7 +2,7 @@
 
 import { createContext, useContext, useRef, useSyncExternalStore } from 'react';
 import type { Session } from '../../session/types.ts';
-import { isMachine, type MachineMemory, memoryOf } from '../../session/views/index.ts';
+import { isMachine, type MachineMemory, memoryOf, viewRanges } from '../../session/views/index.ts';
 
 /** In tier `messages` each look is a copy over a channel, so it is taken this often at most. */
 const COPY_INTERVAL_MS = 120;
@@ -41,6 +41,16 @@ export class MachineWatch {
       if (this.#listeners.size === 0) this.#stop();
     };
   };
+
+  /** Makes the copy that a page without shared memory reads true again; done at once where memory is shared. */
+  async refresh(): Promise<void> {
+    if (this.#session?.tier !== 'messages') return;
+    const known = viewRanges(memoryOf(this.#session.memory()));
+    await this.#session.refresh(known);
+    // vCPUs and slots that this copy has shown for the first time have parts of their own.
+    const all = viewRanges(memoryOf(this.#session.memory()));
+    if (!isSame(all, known)) await this.#session.refresh(all);
+  }
 
   /** Looks now: after a step, a reset or a harvest of a machine that stands. */
   look(): void {
@@ -82,7 +92,7 @@ export class MachineWatch {
     if (this.#isCopying) return;
     this.#isCopying = true;
     try {
-      await this.#session?.refresh();
+      await this.refresh();
     } finally {
       this.#isCopying = false;
     }

@@ -172,7 +172,7 @@ export class Workbench {
       this.#console.clear();
       this.state.patch({ failure: undefined, before: new Map() });
       await session.reset();
-      this.#startHarvests(session);
+      await this.#startHarvests(session);
       this.state.get().watch.look();
     });
   }
@@ -211,7 +211,7 @@ export class Workbench {
     } else if (status.state === 'ended') {
       this.#console.clear();
       await session.reset();
-      this.#startHarvests(session);
+      await this.#startHarvests(session);
     }
     return this.state.get().session;
   }
@@ -230,14 +230,15 @@ export class Workbench {
     this.#current = session;
     session.onConsole((bytes) => this.#current === session && this.#console.write(bytes));
     session.onStatus((status) => this.#current === session && this.state.patch({ status }));
-    await session.refresh();
+    const watch = new MachineWatch(session);
+    await watch.refresh();
     this.state.patch({
       session,
       status: session.status,
-      watch: new MachineWatch(session),
+      watch,
       listing: assembled?.listing ?? [],
     });
-    this.#startHarvests(session);
+    await this.#startHarvests(session);
   }
 
   /** Shows what assembling gave; false, with the first error as the sentence, when it failed. */
@@ -263,7 +264,8 @@ export class Workbench {
     this.state.patch({ before: new Map(vcpuIds(memory).map((id) => [id, readRegisters(memory, id)])) });
   }
 
-  #startHarvests(session: Session): void {
+  async #startHarvests(session: Session): Promise<void> {
+    await this.state.get().watch.refresh();
     const memory = this.state.get().watch.memory();
     const slots = memory ? readSlots(memory).filter((slot) => slot.logDirty) : [];
     this.state.patch({ harvests: new Map(slots.map((slot) => [slot.id, new HarvestLog(session, slot)])) });

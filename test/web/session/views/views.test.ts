@@ -47,6 +47,8 @@ import {
   traceNumbers,
   traceReasons,
   traceStamp,
+  vcpuPage,
+  viewRanges,
 } from '../../../../web/session/views/index.ts';
 import { addExit, addSlot, machine, setVcpu } from './machine.ts';
 
@@ -202,7 +204,7 @@ describe('exits', () => {
     const exit = readExit(memory, 0);
     expect(exit).toMatchObject({
       name: 'KVM_EXIT_IO',
-      line: 'io out port=0x3f8 size=1 count=1 data=00',
+      line: 'io out port=0x3f8 size=1 count=1',
       repeats: 3,
       time: 5,
     });
@@ -263,5 +265,18 @@ describe('exits', () => {
     expect(traceNumbers(memory)).toHaveLength(4096);
     expect(traceNumbers(memory)[0]).toBe(4);
     expect(readExit(memory, 4099).vcpu).toBe(1);
+  });
+});
+
+describe('the ranges that views read', () => {
+  test('are the VM page and the trace of an empty copy, and vCPUs and dirty bitmaps once they are known', () => {
+    expect(viewRanges(memoryOf(new ArrayBuffer(0x200000)))).toHaveLength(2);
+    const { memory, heap } = machine(2);
+    addSlot(memory, 0, { gpa: 0, size: 0x20000, flags: KVM_MEM_LOG_DIRTY_PAGES, bitmap: heap });
+    expect(viewRanges(memory).slice(2)).toEqual([
+      { offset: vcpuPage(0), length: 4096 },
+      { offset: vcpuPage(1), length: 4096 },
+      { offset: heap, length: 4 },
+    ]);
   });
 });

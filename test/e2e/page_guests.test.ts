@@ -1,0 +1,84 @@
+// Every guest of the lab in the page: it runs, says what it should, and is looked at in a screenshot.
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect } from 'vitest';
+import { guests } from '../../web/lab/index.ts';
+import {
+  browserTest,
+  chromePath,
+  launchBrowser,
+  type Site,
+  screenshot,
+  serveSite,
+  withPage,
+} from './support/browser.ts';
+
+let browser: Browser;
+let site: Site;
+let plainSite: Site;
+
+beforeAll(async () => {
+  if (!chromePath) return;
+  browser = await launchBrowser();
+  site = await serveSite();
+  plainSite = await serveSite({ isolate: false });
+});
+afterAll(async () => {
+  await browser?.close();
+  await site?.close();
+  await plainSite?.close();
+});
+
+/** What each guest's console or panels say when it does its work. */
+const SAYS: Record<string, { region: string; text: string | RegExp }> = {
+  hello_port: { region: 'Console', text: '4' },
+  mmio: { region: 'Exits', text: 'KVM_EXIT_MMIO' },
+  modes: { region: 'Console', text: /long mode: 64 bits/ },
+  echo: { region: 'Console', text: /Type, and it comes back/ },
+  painter: { region: 'Dirty log', text: /in the last of \d+ harvest/ },
+  smp: { region: 'Console', text: /CPU 1: awake/ },
+  lock: { region: 'vCPUs', text: /vCPU 1/ },
+  count: { region: 'vCPUs', text: /\d M instr/ },
+};
+
+async function runGuest(page: Page, id: string, title: string): Promise<void> {
+  await page.getByRole('combobox', { name: 'Guest' }).selectOption(title);
+  await page.getByRole('status', { name: 'Machine state' }).getByText('Ready').waitFor();
+  await page.getByRole('button', { name: 'Run', exact: true }).click();
+  const said = SAYS[id] ?? { region: 'vCPUs', text: 'instr' };
+  const region = page.getByRole('region', { name: said.region, exact: true });
+  await region.getByText(said.text).first().waitFor();
+}
+
+for (const { id, title } of guests) {
+  browserTest(`${id} runs in the page`, () =>
+    withPage(browser, { viewport: { width: 1440, height: 900 } }, async (page, errors) => {
+      await page.goto(site.url);
+      await runGuest(page, id, title);
+      await page.waitForTimeout(1500);
+      await screenshot(page, `guest-${id}`);
+      expect(errors).toEqual([]);
+    }),
+  );
+}
+
+browserTest('what is typed into the console reaches the guest, and comes back', () =>
+  withPage(browser, {}, async (page) => {
+    await page.goto(site.url);
+    await runGuest(page, 'echo', 'Interrupts answer');
+    await page.getByRole('textbox', { name: /^Console input/ }).focus();
+    await page.keyboard.type('hello class');
+    await page.getByRole('region', { name: 'Console' }).getByText('hello class').first().waitFor();
+  }),
+);
+
+browserTest('where memory cannot be shared the page says so and runs guests all the same', () =>
+  withPage(browser, { serviceWorkers: 'block' }, async (page) => {
+    await page.goto(plainSite.url);
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
+    await runGuest(page, 'modes', 'From 1978 to 64 bits');
+    expect((await page.locator('.strip-tier.is-limited').textContent())?.length).toBeGreaterThan(20);
+    await page.getByRole('region', { name: 'Registers' }).getByText('long mode, 64-bit').waitFor();
+    await page.getByRole('region', { name: 'Exits' }).getByText('KVM_EXIT_IO').first().waitFor();
+    await screenshot(page, 'page-without-isolation');
+  }),
+);

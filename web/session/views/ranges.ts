@@ -1,0 +1,36 @@
+// Which parts of the memory the views read: what a page without shared memory must copy. It copies nothing.
+
+import {
+  PAGE_SIZE,
+  TRACE_ENTRIES,
+  TRACE_ENTRY_SIZE,
+  TRACE_HEADER,
+  TRACE_RING,
+  VM_PAGE,
+  VM_SLOTS,
+} from '../../../assembly/abi/map.ts';
+import { type MachineMemory, vcpuIds, vcpuPage } from './memory.ts';
+import { pagesOf, readSlots } from './slots.ts';
+
+/** Some bytes of the machine's memory. */
+export interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Bytes of the VM page that views read: its header and the slot table. */
+const VM_BYTES = VM_SLOTS + 0x4000;
+
+/**
+ * Everything that the views of this folder read, guest memory excepted. vCPUs and slots are those that the copy at
+ * hand knows; of an empty copy that is none, so the first copy takes two rounds.
+ */
+export function viewRanges(memory: MachineMemory): Range[] {
+  const logs = readSlots(memory).filter((slot) => slot.logDirty && slot.bitmap !== 0);
+  return [
+    { offset: VM_PAGE, length: VM_BYTES },
+    { offset: TRACE_RING, length: TRACE_HEADER + TRACE_ENTRIES * TRACE_ENTRY_SIZE },
+    ...vcpuIds(memory).map((id) => ({ offset: vcpuPage(id), length: PAGE_SIZE })),
+    ...logs.map((slot) => ({ offset: slot.bitmap, length: Math.ceil(pagesOf(slot) / 8) })),
+  ];
+}
