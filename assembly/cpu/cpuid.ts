@@ -67,10 +67,6 @@ export function cpuid_answer(v: u32, leaf: u32, index: u32): u32 {
 export function features_ecx(v: u32): u32 {
   return entry_ecx(cpuid_entry(v, 1, 0));
 }
-/** CPUID.1:EDX. */
-export function features_edx(v: u32): u32 {
-  return entry_edx(cpuid_entry(v, 1, 0));
-}
 /** CPUID.7.0:EBX. */
 export function extended_ebx(v: u32): u32 {
   return entry_ebx(cpuid_entry(v, 7, 0));

@@ -45,7 +45,7 @@ export function debugger_takes_bp(v: u32): bool {
 }
 
 /** Address of the debug registers in force. */
-export function debug_registers(v: u32): u32 {
+function debug_registers(v: u32): u32 {
   return v + (uses_debugger_registers(v) ? V_DEBUG_DR : V_DR);
 }
 
@@ -66,30 +66,16 @@ export function match_instruction(v: u32, la: u64): u32 {
   return hits;
 }
 
-/** DR6 bits B0..B3 of the data breakpoints that an access of `bytes` bytes at `la` touches. */
-export function match_data(v: u32, la: u64, bytes: u32, write: bool): u32 {
-  return match_access(v, la, bytes, write ? 1 : 0);
-}
-
-/** DR6 bits B0..B3 of the I/O breakpoints (CR4.DE) that a port access touches. */
+/** DR6 bits B0..B3 of the I/O breakpoints (CR4.DE) that a port access touches. Data breakpoints: memory/access.ts. */
 export function match_port(v: u32, port: u32, bytes: u32): u32 {
-  return match_access(v, port as u64, bytes, 2);
-}
-
-/** kind: 0 data read, 1 data write, 2 port. */
-function match_access(v: u32, la: u64, bytes: u32, kind: u32): u32 {
   const dr = debug_registers(v);
   const dr7 = load<u32>(dr + 7 * 8);
   let hits: u32 = 0;
   for (let i: u32 = 0; i < 4; i++) {
-    if ((dr7 & (3 << (i * 2))) == 0) continue;
-    const rw = (dr7 >> (16 + i * 4)) & 3;
-    const wanted = kind == 2 ? rw == 2 : rw == 3 || (rw == 1 && kind == 1);
-    if (!wanted) continue;
-    const code = (dr7 >> (18 + i * 4)) & 3;
-    const length: u64 = code == 2 ? 8 : code + 1;
-    const start = load<u64>(dr + i * 8) & ~(length - 1);
-    if (la < start + length && start < la + bytes) hits |= 1 << i;
+    if ((dr7 & (3 << (i * 2))) == 0 || ((dr7 >> (16 + i * 4)) & 3) != 2) continue;
+    const length = ((dr7 >> (18 + i * 4)) & 3) + 1;
+    const start = load<u32>(dr + i * 8) & ~(length - 1);
+    if (port < start + length && start < port + bytes) hits |= 1 << i;
   }
   return hits;
 }

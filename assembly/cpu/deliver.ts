@@ -126,13 +126,6 @@ function put(v: u32, la: u64, size: u32, value: u64, inner: bool): void {
   }
 }
 
-/** Loads one item of a TSS or frame with supervisor rights. */
-export function load_system(v: u32, la: u64, size: u32): u64 {
-  if (size == 1) return load_system16(v, la);
-  if (size == 2) return load_system32(v, la);
-  return load_system64(v, la);
-}
-
 /**
  * Pushes on a 16- or 32-bit stack given by its fields: `sp` is the offset after the push. Raises #SS(code) when the
  * item does not lie in the segment. Returns whether it went well.
@@ -152,11 +145,6 @@ export function push_at(
   if (la == NO_DESCRIPTOR) return fail(v, STACK_FAULT, code);
   put(v, la, size, value, inner);
   return !faulted(v);
-}
-
-/** Whether an exception vector pushes an error code in protected mode (SDM vol. 3, table 6-1). */
-export function has_error_code(vector: u32): bool {
-  return vector == DF || (vector >= TS && vector <= PF) || vector == 17 || vector == 21;
 }
 
 /** Writes SP of the current stack width, upper bits kept. */

@@ -78,7 +78,7 @@ export function attr_is_code(attr: u32): bool {
 }
 
 /** A data segment that can be written. */
-export function attr_is_writable_data(attr: u32): bool {
+function attr_is_writable_data(attr: u32): bool {
   return (attr & (ATTR_S | ATTR_CODE | ATTR_RW)) == (ATTR_S | ATTR_RW);
 }
 

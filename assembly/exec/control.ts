@@ -117,11 +117,11 @@ function privileged(v: u32): bool {
 }
 
 /** CR8: the upper half of the task priority, kept in the LAPIC when it is in the core. */
-export function read_cr8(v: u32): u64 {
+function read_cr8(v: u32): u64 {
   return has_irqchip() ? (((lapic_read(v, LAPIC_TPR) >> 4) & 15) as u64) : load<u64>(v + V_CR8);
 }
 
-export function write_cr8(v: u32, value: u64): void {
+function write_cr8(v: u32, value: u64): void {
   store<u64>(v + V_CR8, value);
   if (has_irqchip()) lapic_write(v, LAPIC_TPR, (value << 4) as u32);
 }
