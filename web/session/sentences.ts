@@ -36,7 +36,7 @@ export function endingSentence(
     case 'shutdown':
       return 'The guest triple-faulted (KVM_EXIT_SHUTDOWN): an exception came while it had no working handler; look at IDT and stack.';
     case 'halted':
-      return 'Every vCPU halted with interrupts off: the guest has ended.';
+      return 'Every vCPU has executed HLT and nothing can wake one: the guest has ended.';
     default:
       return exit ? parkedSentence(exit) : 'The machine stopped on an error.';
   }
