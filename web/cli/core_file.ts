@@ -1,12 +1,9 @@
-// Where the command line finds the core's Wasm.
+// The core's Wasm for the command line.
 import fs from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { coreFile } from '../session/node_files.ts';
 
-/** Compiles build/core.wasm, which lies beside build/cli. Throws one sentence when it has not been built. */
+/** Compiles build/core.wasm. Throws one sentence when it has not been built. */
 export function readCore(): WebAssembly.Module {
-  for (const place of ['../core.wasm', '../../build/core.wasm', '../../../build/core.wasm']) {
-    const file = fileURLToPath(new URL(place, import.meta.url));
-    if (fs.existsSync(file)) return new WebAssembly.Module(fs.readFileSync(file));
-  }
+  if (fs.existsSync(coreFile)) return new WebAssembly.Module(fs.readFileSync(coreFile));
   throw new Error('the core has not been built; run "npm run build" first.');
 }

@@ -1,10 +1,11 @@
 // Threads of Node for a session: worker_threads. The same ports as in a page.
 import { parentPort, Worker } from 'node:worker_threads';
+import { workerFile } from '../../session/node_files.ts';
 import type { Port, Threads } from '../../session/port.ts';
 
 export const nodeThreads: Threads = {
   spawn(kind) {
-    const worker = new Worker(new URL(`./${kind}_worker.js`, import.meta.url));
+    const worker = new Worker(workerFile(`${kind}_worker`));
     let closed = false;
     return {
       post: (message, transfer = []) => worker.postMessage(message, transfer),
