@@ -3,6 +3,7 @@
 import { TLB_WRITE } from '../abi/map';
 import { LEAVE_COMMIT, V_GPR, V_LEAVE, V_REQUESTS, V_RFLAGS } from '../abi/vcpu_page';
 import { FLAG_DF, FLAG_TF } from '../abi/x86';
+import { debugger_steps } from '../cpu/debug';
 import { read_sized, write_memory, write_register } from '../cpu/operands';
 import { commit, translate } from '../memory/access';
 import { mmio_queued } from '../memory/mmio';
@@ -40,9 +41,10 @@ export function put_element(v: u32, p: u32, size: u32, value: u64): void {
 
 /** Between two runs of a repeated instruction: something waits for the block edge. */
 export function is_interrupted(v: u32): bool {
-  // A single-step trap follows every element.
-  return (
-    (load<u32>(v + V_REQUESTS) | load<u32>(v + V_LEAVE) | (load<u32>(v + V_RFLAGS) & FLAG_TF)) != 0 ||
-    mmio_queued(v)
-  );
+  return (load<u32>(v + V_REQUESTS) | load<u32>(v + V_LEAVE)) != 0 || is_stepped(v) || mmio_queued(v);
+}
+
+/** A single-step trap follows every element, the guest's own or the debugger's. */
+export function is_stepped(v: u32): bool {
+  return (load<u32>(v + V_RFLAGS) & FLAG_TF) != 0 || debugger_steps(v);
 }

@@ -23,11 +23,10 @@ import {
   SEG_LIMIT,
   V_GPR,
   V_MODE,
-  V_RFLAGS,
   V_SCRATCH,
   V_TLB,
 } from '../abi/vcpu_page';
-import { FLAG_TF, RAX, RCX, RDI, RSI } from '../abi/x86';
+import { RAX, RCX, RDI, RSI } from '../abi/x86';
 import { get_zf, lazy_sub } from '../cpu/flags';
 import { read_signed, read_sized, size_of, write_memory, write_register } from '../cpu/operands';
 import { tlb_array } from '../memory/tlb';
@@ -36,6 +35,7 @@ import {
   address_register,
   element_address,
   is_interrupted,
+  is_stepped,
   put_element,
   set_address_register,
   stride,
@@ -241,7 +241,7 @@ export function exec_string(v: u32, r: u32, op: u32, _rm: u32): u32 {
   if ((flags & (RF_REP | RF_REPNE)) == 0)
     return advance(v, r, op, size, asize, 1, equal) ? FLOW_NEXT : FLOW_FAULT;
   const compares = op == OP_CMPS || op == OP_SCAS;
-  const single = (load<u32>(v + V_RFLAGS) & FLAG_TF) != 0;
+  const single = is_stepped(v);
   let count = address_register(v, RCX, asize);
   while (count) {
     const done = advance(v, r, op, size, asize, single ? 1 : count, equal);

@@ -17,6 +17,8 @@ export interface GuestMachine {
   /** Guest memory in bytes, from address 0. */
   readonly memory: number;
   readonly cpus: number;
+  /** Interrupt chips in the core; without them HLT is an exit that the VMM sees (KVM_EXIT_HLT). */
+  readonly irqchip: boolean;
   /** How the first vCPU enters: real (CS base 0), protected (flat 4 GiB segments) or long (identity map). */
   readonly mode: EntryMode;
   /** Where the image is loaded and entered; the source's ORG says the same. */
@@ -45,6 +47,7 @@ const EXIT_PORT = 0xf4;
 const small = (mode: EntryMode, at: number, more: Partial<GuestMachine> = {}): GuestMachine => ({
   memory: MIB,
   cpus: 1,
+  irqchip: false,
   mode,
   at,
   slots: [],
@@ -81,7 +84,7 @@ export const guests: readonly Guest[] = [
     title: 'Interrupts answer',
     sentence: 'Each key wakes the sleeping processor through the serial port, the 8259 and the IDT.',
     source: echo,
-    machine: small('protected', 0x10000),
+    machine: small('protected', 0x10000, { irqchip: true }),
   },
   {
     id: 'painter',
@@ -95,14 +98,15 @@ export const guests: readonly Guest[] = [
     title: 'Waking a second processor',
     sentence: 'INIT and SIPI through the local APIC, and a trampoline from real to protected mode.',
     source: smp,
-    machine: small('protected', 0x8000, { cpus: 2 }),
+    machine: small('protected', 0x8000, { cpus: 2, irqchip: true }),
   },
   {
     id: 'lock',
     title: 'A race, with and without LOCK',
-    sentence: 'Two processors add to one counter; without LOCK additions are lost.',
+    sentence:
+      'Two processors add to one counter in three ways; only with LOCK is the total sure to be right.',
     source: lock,
-    machine: small('protected', 0x8000, { cpus: 2 }),
+    machine: small('protected', 0x8000, { cpus: 2, irqchip: true }),
   },
   {
     id: 'count',

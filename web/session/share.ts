@@ -128,6 +128,7 @@ function checkedOptions(from: Fields): SharedOptions | undefined {
   const options: SharedOptions = { memory, cpus, engine, at, mode: entry };
   if (isCount(from.seed)) options.seed = from.seed;
   if (typeof from.logDirty === 'boolean') options.logDirty = from.logDirty;
+  if (typeof from.irqchip === 'boolean') options.irqchip = from.irqchip;
   if (isCount(from.exitPort)) options.exitPort = from.exitPort;
   if (Array.isArray(from.slots)) options.slots = from.slots.flatMap(checkedSlot);
   return options;

@@ -77,7 +77,12 @@ export async function loadFetched(
 export function kernelOptions(from: SharedOptions, size: number): SharedOptions {
   const { slots: _, ...rest } = from;
   const needed = size * 3 + 16 * MIB;
-  return { ...rest, logDirty: true, memory: Math.max(64 * MIB, 2 ** Math.ceil(Math.log2(needed))) };
+  return {
+    ...rest,
+    irqchip: true,
+    logDirty: true,
+    memory: Math.max(64 * MIB, 2 ** Math.ceil(Math.log2(needed))),
+  };
 }
 
 async function fetchBytes(path: string): Promise<Uint8Array> {

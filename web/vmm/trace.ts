@@ -1,13 +1,23 @@
 // The exit trace: a ring of entries in the machine's memory that the page reads. Layout in assembly/abi/map.ts.
 //
 //   0 ns u64 | 8 vcpu u32 | 12 exit_reason u32 | 16 first 40 bytes of the exit union | 56 claimed u32 | 60 repeats u32
+//
+// Behind the 16 bytes of the IO arm stand up to 8 bytes of its data, which kvm_run keeps in the next page.
 
-import { RUN_UNION } from '../../assembly/abi/kvm_run.ts';
+import {
+  KVM_EXIT_IO,
+  RUN_IO_COUNT,
+  RUN_IO_DATA_OFFSET,
+  RUN_IO_SIZE,
+  RUN_UNION,
+} from '../../assembly/abi/kvm_run.ts';
 import { TRACE_ENTRIES, TRACE_ENTRY_SIZE, TRACE_HEADER, TRACE_RING } from '../../assembly/abi/map.ts';
 import { V_VMM_WORDS } from '../../assembly/abi/vcpu_page.ts';
 import { type MachineMemory, machineNanoseconds, vcpuArea, vcpuPage } from '../kvm/index.ts';
 
 const UNION_BYTES = 40;
+/** Bytes of the IO arm of the exit union. */
+const IO_ARM = 16;
 /** Exits of each reason, u64 each, in the vCPU's page. */
 const EXIT_COUNTS = V_VMM_WORDS + 0x100;
 const REASONS = 64;
@@ -30,7 +40,12 @@ export function traceExit(memory: MachineMemory, id: number, reason: number, cla
   }
   const head = memory.load(TRACE_RING);
   const run = vcpuArea(id);
-  const union = memory.bytes(run + RUN_UNION, UNION_BYTES);
+  const union = memory.bytes(run + RUN_UNION, UNION_BYTES).slice();
+  if (reason === KVM_EXIT_IO) {
+    const bytes = Math.min(8, memory.u8(run + RUN_IO_SIZE) * memory.u32(run + RUN_IO_COUNT));
+    union.fill(0, IO_ARM);
+    union.set(memory.bytes(run + Number(memory.u64(run + RUN_IO_DATA_OFFSET)), bytes), IO_ARM);
+  }
   if (head > 0) {
     const last = TRACE_RING + TRACE_HEADER + ((head - 1) % TRACE_ENTRIES) * TRACE_ENTRY_SIZE;
     if (

@@ -6,10 +6,8 @@ import { join } from 'node:path';
 import { assemble } from '../../../web/asm/index.ts';
 import type { Guest } from '../../../web/lab/index.ts';
 
-const QEMU = 'qemu-system-x86_64';
-
 /** True when QEMU can be asked. */
-export const hasQemu = spawnSync(QEMU, ['--version']).status === 0;
+export const hasQemu = spawnSync('qemu-system-x86_64', ['--version']).status === 0;
 
 /** Loads `sectors` after the boot sector to `at` and jumps there as our machine would start. */
 function bootSector(at: number, sectors: number, isReal: boolean): string {
@@ -82,7 +80,7 @@ export async function runInQemu(guest: Guest, seconds: number, input = ''): Prom
     disk.set(image, 512);
     const file = join(folder, 'disk.img');
     writeFileSync(file, disk);
-    const child = spawn(QEMU, [
+    const child = spawn('qemu-system-x86_64', [
       ...[
         '-accel',
         'tcg',

@@ -1,16 +1,21 @@
 ; lock: two processors, one counter
 ;
-; Shows: a data race. Two vCPUs add 1 to the same counter, 200000 times each.
-; INC on memory is a read, an addition and a write; when both processors read
-; the same old value, one addition is lost. The prefix LOCK makes the three
-; steps one, and nothing is lost.
+; Shows: a data race. Two vCPUs add 1 to the same counter, 200000 times each, in
+; three ways. An addition in memory is a load, an addition and a store; when
+; both processors load the same old value, one addition is lost.
+;   1  MOV, INC, MOV   three instructions: anything may come between them
+;   2  INC [counter]   one instruction, but still a load and a store
+;   3  LOCK INC        one instruction that nobody can come between
 ;
-; Look at: the two totals on the console. Without LOCK the total is less than
-; 400000, and it differs from run to run. In the deterministic engine it
-; differs from seed to seed, and the same seed gives the same total: a race
-; that can be replayed.
+; Look at: the three totals on the console. Only the third is sure to be 400000.
+; With a thread for each vCPU, totals 1 and 2 can both fall short, by another
+; number in every run. In the deterministic engine one thread runs the vCPUs in
+; turn and never cuts an instruction in two, so total 2 is right, as it would be
+; on a computer with one core; total 1 differs from seed to seed, and the same
+; seed always gives the same total: a race that can be replayed.
 ;
-; Try: is `lock inc` needed if only one processor writes and the other reads?
+; Try: give each processor a counter of its own and add them up at the end.
+; Does that need LOCK?
 
 bits 32
 org 0x8000
@@ -39,20 +44,25 @@ start:
     call wait_sent
 
     call meet                   ; both start at the same moment
-    call count_plainly
+    call count_in_three
     call meet                   ; both have finished
-    mov esi, text_plain
-    call say
-    mov eax, [plain]
-    call say_number
+    mov esi, text_three
+    mov eax, [three]
+    call say_total
+
+    call meet
+    call count_in_one
+    call meet
+    mov esi, text_one
+    mov eax, [one]
+    call say_total
 
     call meet
     call count_locked
     call meet
     mov esi, text_locked
-    call say
     mov eax, [locked]
-    call say_number
+    call say_total
 
     cmp dword [locked], 2 * TURNS
     setne al                    ; 0 when the locked total is right
@@ -64,10 +74,20 @@ wait_sent:
     jnz wait_sent
     ret
 
-count_plainly:
+count_in_three:
     mov ecx, TURNS
 .turn:
-    inc dword [plain]           ; read, add, write: three steps
+    mov eax, [three]
+    inc eax
+    mov [three], eax
+    dec ecx
+    jnz .turn
+    ret
+
+count_in_one:
+    mov ecx, TURNS
+.turn:
+    inc dword [one]
     dec ecx
     jnz .turn
     ret
@@ -75,7 +95,7 @@ count_plainly:
 count_locked:
     mov ecx, TURNS
 .turn:
-    lock inc dword [locked]     ; one step
+    lock inc dword [locked]
     dec ecx
     jnz .turn
     ret
@@ -100,7 +120,10 @@ second:
     mov ss, ax
     mov esp, 0x7000
     call meet
-    call count_plainly
+    call count_in_three
+    call meet
+    call meet
+    call count_in_one
     call meet
     call meet
     call count_locked
@@ -109,18 +132,18 @@ second:
     hlt
     jmp .sleep
 
-; Sends the string at ESI.
-say:
+; Sends the string at ESI and then the number in EAX.
+say_total:
+    mov ebp, eax
+.next:
     lodsb
     test al, al
-    jz .end
+    jz .number
     call send
-    jmp say
-.end:
-    ret
-
+    jmp .next
+.number:
+    mov eax, ebp
 ; Sends EAX as a decimal number and a new line.
-say_number:
     mov ebx, 10
     xor ecx, ecx
 .digit:
@@ -154,14 +177,21 @@ send:
     out dx, al
     ret
 
-text_plain:  db "without lock: ", 0
-text_locked: db "with lock:    ", 0
-align 4
-arrivals: dd 0
-align 64
-plain:    dd 0
-align 64
-locked:   dd 0
+text_three:  db "mov, inc, mov: ", 0
+text_one:    db "inc:           ", 0
+text_locked: db "lock inc:      ", 0
+
+; The counters lie far from the code: a store beside instructions makes every
+; processor throw away what it has decoded of them. Memory starts as zeros.
+absolute 0x20000
+arrivals: resd 1
+alignb 64
+three:    resd 1
+alignb 64
+one:      resd 1
+alignb 64
+locked:   resd 1
+section .text
 
 trampoline equ 0x9000
 times trampoline - 0x8000 - ($ - $$) db 0

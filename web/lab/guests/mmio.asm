@@ -7,12 +7,13 @@
 ;
 ; The machine: RAM from 0 to 1 MiB, a read-only slot at 2 MiB, else nothing.
 ;
-; Look at: the exits. No device here claims these addresses, so the vCPU parks
-; at each of them with its state visible. Continue it, and the next one comes:
+; Look at: the exits. There are three of KVM_EXIT_MMIO:
 ;   1  write 4 bytes at 0x00500000     no slot
 ;   2  read  4 bytes at 0x00500004     no slot; the host must give the value
 ;   3  write 1 byte  at 0x00200010     a read-only slot
-; Between them, a read of the read-only slot makes no exit at all.
+; No device has these addresses here, so writes are lost and the read answers
+; all ones, as on the bus of a PC: EBX becomes 0xffffffff. The two reads of the
+; read-only slot make no exit at all.
 ;
 ; Try: `mov word [NOWHERE+0xfff], ax` touches two pages. How many exits?
 

@@ -115,6 +115,14 @@ function repeatsOf(memory: MachineMemory, number: number): number {
   return Math.max(1, readU32(memory, entryOf(number) + AT_REPEATS));
 }
 
+/** Bytes of the IO arm; the trace puts the data behind it. */
+const IO_ARM = 16;
+
+/** Bytes as hex, first byte first. */
+function dataOf(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 const hex = (value: number | bigint) => `0x${value.toString(16)}`;
 
 /** What a person wants to see of an arm: the fields that mean something, in the header's words. */
@@ -129,6 +137,15 @@ function fieldsOf(runPage: Uint8Array, arm: ExitArm): ExitField[] {
         field('port', hex(io.port)),
         field('size', io.size),
         field('count', io.count),
+        field(
+          'data',
+          dataOf(
+            runPage.subarray(
+              KVM_RUN_UNION + IO_ARM,
+              KVM_RUN_UNION + IO_ARM + Math.min(8, io.size * io.count),
+            ),
+          ),
+        ),
       ];
     }
     case 'mmio': {

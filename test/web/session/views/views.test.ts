@@ -204,7 +204,7 @@ describe('exits', () => {
     const exit = readExit(memory, 0);
     expect(exit).toMatchObject({
       name: 'KVM_EXIT_IO',
-      line: 'io out port=0x3f8 size=1 count=1',
+      line: 'io out port=0x3f8 size=1 count=1 data=00',
       repeats: 3,
       time: 5,
     });

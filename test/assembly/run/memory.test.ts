@@ -1,0 +1,121 @@
+// Guest stores that the run loop must notice: into code, into logged and into read-only slots.
+import { describe, expect, test } from 'vitest';
+import { KVM_EXIT, KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY } from '../../../web/kvm/index.ts';
+import { CODE, flatVcpu, guest, load, pagesOf, vmWithRam } from './machine.ts';
+
+describe('code that changes', () => {
+  test('behind the store, in its own block, is run as it now stands', () => {
+    const { vcpu } = guest(`mov byte [later + 1], 7\n nop\nlater: mov al, 1\n hlt`);
+    expect(vcpu.run()).toBe(KVM_EXIT.HLT);
+    expect(vcpu.getRegs().rax).toBe(7n);
+  });
+
+  test('as the very next instruction is run as it now stands', () => {
+    const { vcpu } = guest(`mov byte [next], 0x43\nnext: inc edx\n hlt`);
+    expect(vcpu.run()).toBe(KVM_EXIT.HLT);
+    expect(vcpu.getRegs()).toMatchObject({ rbx: 1n, rdx: 0n });
+  });
+
+  test('in a loop that patches itself on every turn counts every patch', () => {
+    const { vcpu } = guest(
+      `mov ecx, 50\nagain: inc byte [add_it + 2]\nadd_it: add ebx, byte 0\n loop again\n hlt`,
+    );
+    expect(vcpu.run()).toBe(KVM_EXIT.HLT);
+    expect(vcpu.getRegs().rbx).toBe(1275n);
+  });
+
+  test('under a string instruction that writes over what follows it', () => {
+    const { vm, vcpu } = guest(`rep movsb\ntarget: inc edx\n inc edx\n hlt`, { rcx: 2, rsi: 0x3000 });
+    vm.write(0x3000, Uint8Array.of(0x43, 0x43));
+    vcpu.setRegs({ rdi: CODE + 2 });
+    expect(vcpu.run()).toBe(KVM_EXIT.HLT);
+    expect(vcpu.getRegs()).toMatchObject({ rbx: 2n, rdx: 0n });
+  });
+
+  test('across the edge of its page, in the second page', () => {
+    const vm = vmWithRam();
+    load(vm, `mov byte [0x2001], 9\n jmp 0x1ffe`);
+    load(vm, `mov ebx, 0x01010101\n hlt`, 0x1ffe);
+    const vcpu = flatVcpu(vm);
+    expect(vcpu.run()).toBe(KVM_EXIT.HLT);
+    expect(vcpu.getRegs().rbx).toBe(0x01090101n);
+    vcpu.setRegs({ rip: CODE });
+    vm.write(CODE + 6, Uint8Array.of(0x55));
+    expect(vcpu.run()).toBe(KVM_EXIT.HLT);
+    expect(vcpu.getRegs().rbx).toBe(0x01550101n);
+  });
+
+  test('by the VMM is seen at the next entry', () => {
+    const { vm, vcpu } = guest(`mov al, 1\n hlt`);
+    vcpu.run();
+    vm.write(CODE + 1, Uint8Array.of(2));
+    vcpu.setRegs({ rip: CODE });
+    vcpu.run();
+    expect(vcpu.getRegs().rax).toBe(2n);
+  });
+
+  test('by another vCPU is seen by the one that had decoded it', () => {
+    const vm = vmWithRam({ vcpus: 2 });
+    load(vm, `mov al, 1\n hlt`);
+    load(vm, `mov byte [${CODE + 1}], 3\n hlt`, 0x2000);
+    const first = flatVcpu(vm, 0);
+    const second = flatVcpu(vm, 1, 0x2000);
+    first.run();
+    second.run();
+    first.setRegs({ rip: CODE });
+    first.run();
+    expect(first.getRegs().rax).toBe(3n);
+  });
+});
+
+describe('the dirty log', () => {
+  test('has the pages that the guest wrote since it was taken, and no others', () => {
+    const vm = vmWithRam({ flags: KVM_MEM_LOG_DIRTY_PAGES });
+    load(vm, `mov [0x5000], eax\n mov eax, [0x6000]\n mov [0x7ffe], eax\n hlt`);
+    const vcpu = flatVcpu(vm);
+    vm.getDirtyLog(0);
+    vcpu.run();
+    expect(pagesOf(vm.getDirtyLog(0))).toEqual([5, 7, 8]);
+    expect(pagesOf(vm.getDirtyLog(0))).toEqual([]);
+    vcpu.setRegs({ rip: CODE });
+    vcpu.run();
+    expect(pagesOf(vm.getDirtyLog(0))).toEqual([5, 7, 8]);
+  });
+
+  test('has pages written by PUSH, by strings and by locked instructions', () => {
+    const vm = vmWithRam({ flags: KVM_MEM_LOG_DIRTY_PAGES });
+    load(vm, `push eax\n mov edi, 0x9ffe\n stosd\n lock inc dword [0xb000]\n hlt`);
+    const vcpu = flatVcpu(vm);
+    vm.getDirtyLog(0);
+    vcpu.run();
+    expect(pagesOf(vm.getDirtyLog(0))).toEqual([7, 9, 10, 11]);
+  });
+});
+
+describe('a read-only slot', () => {
+  test('is read and run like RAM; a write is an MMIO exit that changes nothing', () => {
+    const vm = vmWithRam();
+    const rom = vm.allocate(0x1000);
+    vm.memory.bytes(rom, 0x1000).fill(0x90);
+    vm.setUserMemoryRegion({
+      slot: 1,
+      flags: KVM_MEM_READONLY,
+      guest_phys_addr: 0xf0000000,
+      memory_size: 0x1000,
+      userspace_addr: rom,
+    });
+    // Its last instruction is JMP 0x2000.
+    vm.memory.bytes(rom + 0xffb, 5).set([0xe9, 0, 0x10, 0, 0x10]);
+    load(vm, `mov eax, [0xf0000010]\n mov byte [0xf0000020], 5\n mov bl, [0xf0000020]\n hlt`);
+    const vcpu = flatVcpu(vm);
+    expect(vcpu.run()).toBe(KVM_EXIT.MMIO);
+    const { write, gpa, data } = vcpu.kvmRun.mmio;
+    expect([write, gpa, ...data]).toEqual([true, 0xf0000020n, 5]);
+    vcpu.run();
+    expect(vcpu.getRegs()).toMatchObject({ rax: 0x90909090n, rbx: 0x90n });
+    load(vm, 'hlt', 0x2000);
+    vcpu.setRegs({ rip: 0xf0000ff0 });
+    expect(vcpu.run()).toBe(KVM_EXIT.HLT);
+    expect(vcpu.getRegs().rip).toBe(0x2001n);
+  });
+});
