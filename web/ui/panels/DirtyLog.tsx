@@ -88,7 +88,7 @@ function SlotLog({ slot, log, picker }: SlotLogProps) {
   const harvested = figures.harvests
     ? `${figures.last.toLocaleString('en')} in the last of ${plural(figures.harvests, 'harvest')}`
     : 'none harvested yet';
-  const summary = `${plural(waiting, 'page')} dirty, ${harvested}`;
+  const summary = `Slot ${slot.id}: ${plural(waiting, 'page')} dirty, ${harvested}`;
   const tools = (
     <>
       {picker}
@@ -121,7 +121,7 @@ function SlotLog({ slot, log, picker }: SlotLogProps) {
     </>
   );
   return (
-    <Panel name="Dirty log" note={`slot ${slot.id}`} tools={tools} className="dirty">
+    <Panel name="Dirty log" tools={tools} className="dirty">
       {isTable ? (
         <Ranges slot={slot} now={now} last={log.bitmap} />
       ) : (

@@ -46,7 +46,7 @@ export function paintHeat(canvas: HTMLCanvasElement, pages: number, heat: (page:
   const byAge = Array.from({ length: FADE + 1 }, (_, age) => css(mix(warm, cool, age / FADE)));
   const colors = { hot: css(hot), none: css(none) };
   // Lines between cells, where cells are large enough to be told apart without.
-  const gap = Math.min(cellWidth, cellHeight) >= 5 ? 1 : 0;
+  const gap = Math.min(cellWidth, cellHeight) >= 4 ? 1 : 0;
   context.clearRect(0, 0, width, height);
   for (let row = 0; row * rows * ROW_PAGES < pages; row++) {
     // Whole pixels, so that neighbours neither overlap nor leave a seam.
