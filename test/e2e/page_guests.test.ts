@@ -1,6 +1,7 @@
-// Every guest of the lab in the page: it runs, says what it should, and is looked at in a screenshot.
+// Every guest of the lab in the page, and a real kernel where one was fetched: it runs, says what it should, and is looked at in a screenshot.
+import { existsSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { guests } from '../../web/lab/index.ts';
 import {
   browserTest,
@@ -81,4 +82,31 @@ browserTest('where memory cannot be shared the page says so and runs guests all 
     await page.getByRole('region', { name: 'Exits' }).getByText('KVM_EXIT_IO').first().waitFor();
     await screenshot(page, 'page-without-isolation');
   }),
+);
+
+/** Put there by `npm run guests`; without it the test is reported as skipped. */
+const MEMTEST = '.guests/memtest86+x64.bin';
+
+test.skipIf(!chromePath || !existsSync(MEMTEST))(
+  'a kernel from the disk boots on two vCPUs: memtest86+ draws its screen',
+  () =>
+    withPage(browser, { viewport: { width: 1440, height: 900 } }, async (page) => {
+      await page.goto(site.url);
+      await page.getByRole('combobox', { name: 'Guest' }).selectOption('Open kernel…');
+      const dialog = page.getByRole('dialog', { name: 'Open kernel' });
+      await dialog.getByLabel(/^Kernel/).setInputFiles(MEMTEST);
+      await dialog.getByRole('button', { name: 'Open' }).click();
+      await page.getByRole('status', { name: 'Machine state' }).getByText('Ready').waitFor();
+      await page.getByRole('button', { name: /Machine options/ }).click();
+      await page.getByRole('textbox', { name: /vCPUs/ }).fill('2');
+      await page.keyboard.press('Escape');
+      await page.getByRole('button', { name: 'Run', exact: true }).click();
+      const console = page.getByRole('region', { name: 'Console' });
+      await console.getByText('2 Cores 2 Threads').first().waitFor();
+      await console
+        .getByText(/Test #[1-9]/)
+        .first()
+        .waitFor({ timeout: 50_000 });
+      await screenshot(page, 'memtest86');
+    }),
 );
