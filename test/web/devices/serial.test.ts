@@ -147,9 +147,18 @@ test('bytes below the trigger level time out when the line is quiet', () => {
   expect([get(RBR), get(RBR), get(RBR), causeOf(serial), irq.level]).toEqual([1, 2, 3, 0x01, false]);
 });
 
+test('input waits for a guest that has not set up its interrupts, whatever it does to the FIFO', () => {
+  const { serial, input, set, get } = wired();
+  input.bytes.push(0x61);
+  serial.poll();
+  set(FCR, 0x07);
+  expect([get(LSR) & 1, get(RBR)]).toEqual([1, 0x61]);
+});
+
 test('input beyond the FIFO waits and follows as the guest reads', () => {
   const { serial, input, set, get } = wired();
   set(FCR, 0x01);
+  set(IER, 0x01);
   for (let i = 0; i < 40; i++) input.bytes.push(i);
   serial.poll();
   expect(input.bytes.length).toBe(24);
