@@ -12,6 +12,8 @@ import type { Ending, MachineOptions, MachineState, Session, SessionStatus, Tier
 
 /** How often the near end looks at the console and at the machine's words, in ms. */
 const LOOK_MS = 8;
+/** How often a byte is taken for a reader that is busy, in ms: well below RING_PATIENCE_MS. */
+const TRICKLE_MS = 250;
 
 export class SessionClient implements Session {
   readonly tier: Tier;
@@ -31,6 +33,8 @@ export class SessionClient implements Session {
   #words: MachineWords | undefined;
   #output: Ring | undefined;
   #seen = -1;
+  #held = false;
+  #trickled = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
 
   private constructor(port: Port, tier: Tier) {
@@ -123,8 +127,23 @@ export class SessionClient implements Session {
     return this.#call('translate', { vcpu, gva });
   }
 
+  async hash(): Promise<string> {
+    await this.pause();
+    return this.#call('hash', undefined);
+  }
+
+  /**
+   * Says whether the reader of the console is busy. Held back, a guest that prints waits for it instead of losing
+   * bytes: only a byte now and then is taken, which keeps up the ring's patience.
+   */
+  holdConsole(held: boolean): void {
+    this.#held = held;
+    if (!held) this.#look();
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#held = false;
     this.#look();
     await Promise.race([
       this.#call('close', undefined).catch(() => {}),
@@ -177,13 +196,26 @@ export class SessionClient implements Session {
     for (const listener of this.#consoleListeners) listener(bytes);
   }
 
+  #drain(): void {
+    const output = this.#output;
+    if (output === undefined || output.length === 0) return;
+    if (!this.#held) {
+      this.#print(output.read());
+      return;
+    }
+    const now = performance.now();
+    if (now - this.#trickled < TRICKLE_MS) return;
+    this.#trickled = now;
+    this.#print(output.read(1));
+  }
+
   /** Drains the console and reads the machine's words. */
   #look(): void {
     const words = this.#words;
     const memory = this.#memory;
     if (words === undefined || memory === undefined) return;
     const events = words.events;
-    if (this.#output !== undefined && this.#output.length > 0) this.#print(this.#output.read());
+    this.#drain();
     if (events === this.#seen) return;
     this.#seen = events;
     const parked = words.parked;

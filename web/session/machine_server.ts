@@ -6,11 +6,14 @@ import { V_WAKE } from '../../assembly/abi/vcpu_page.ts';
 import { Ring } from '../devices/index.ts';
 import { vcpuArea, vcpuPage } from '../kvm/index.ts';
 import { boardOptions, Machine, runRound, stepVcpu } from '../vmm/index.ts';
+import { memoryHash } from './hash.ts';
 import type { CallMessage, Calls, ParkedExit, Port, ServerMessage, Threads } from './port.ts';
 import type { MachineOptions } from './types.ts';
 
 /** The deterministic engine gives the event loop a turn this often, in ms. */
 const TURN_MS = 8;
+/** Input that waits for room in its ring tries again after so long, in ms. */
+const FEED_MS = 4;
 
 interface Start {
   readonly core: WebAssembly.Module;
@@ -24,6 +27,9 @@ export class MachineServer {
   #start: Start | undefined;
   #machine: Machine | undefined;
   #vcpus: Port[] = [];
+  /** Serial input that found no room in the ring yet. */
+  #waiting: Uint8Array[] = [];
+  #feeding: ReturnType<typeof setTimeout> | undefined;
   #turning = false;
   #events = -1;
 
@@ -72,6 +78,8 @@ export class MachineServer {
         const found = this.#made.vm.vcpu(vcpu).translate(gva);
         return found.valid ? found.physical_address : undefined;
       }
+      case 'hash':
+        return memoryHash(this.#made.vm.memory.wasm.buffer);
       case 'refresh':
         return (argument as Calls['refresh'][0]).map(({ offset, length }) => ({
           offset,
@@ -95,6 +103,9 @@ export class MachineServer {
     const machine = Machine.create(start.core, start.options);
     this.#machine = machine;
     this.#events = -1;
+    clearTimeout(this.#feeding);
+    this.#waiting = start.options.input === undefined ? [] : [start.options.input];
+    this.#feed();
     if (start.options.engine === 'parallel') {
       for (const id of machine.vm.vcpuIds()) this.#startThread(machine, id);
     }
@@ -134,7 +145,7 @@ export class MachineServer {
     if (words.state === 'ended') throw new Error('The machine has ended; reset it to run it again.');
     words.parked = undefined;
     for (const id of vm.vcpuIds()) vm.vcpu(id).resume();
-    vm.startTime();
+    if (this.#vcpus.length > 0) vm.startTime();
     words.state = 'running';
     if (this.#vcpus.length === 0) this.#turn();
     return undefined;
@@ -146,10 +157,8 @@ export class MachineServer {
     if (machine === undefined) return undefined;
     const { words, vm } = machine;
     if (words.state === 'running') words.state = 'paused';
-    if (this.#vcpus.length === 0) {
-      vm.stopTime();
-      return undefined;
-    }
+    // The deterministic engine runs on this thread and has no host time to stop.
+    if (this.#vcpus.length === 0) return undefined;
     for (const id of vm.vcpuIds()) vm.vcpu(id).requestPause();
     for (const id of vm.vcpuIds()) {
       vm.memory.add(vcpuPage(id) + V_WAKE, 1);
@@ -177,10 +186,30 @@ export class MachineServer {
   }
 
   #input(bytes: Uint8Array): void {
-    const { memory } = this.#made.vm;
-    Ring.at(memory.wasm.buffer, CONSOLE_IN_RING).offer(bytes);
+    this.#waiting.push(bytes);
+    this.#feed();
+  }
+
+  /** Moves waiting input into the ring as far as it has room, and comes back for the rest. */
+  #feed(): void {
+    const machine = this.#machine;
+    if (machine === undefined || this.#waiting.length === 0) return;
+    const { memory } = machine.vm;
+    const ring = Ring.at(memory.wasm.buffer, CONSOLE_IN_RING);
+    for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
+      const taken = ring.offer(first);
+      if (taken < first.length) {
+        this.#waiting[0] = first.subarray(taken);
+        break;
+      }
+      this.#waiting.shift();
+    }
+    // The deterministic engine looks for itself, before each round.
+    if (this.#start?.options.engine === 'deterministic') return;
     memory.add(vcpuPage(0) + V_WAKE, 1);
     memory.notify(vcpuPage(0) + V_WAKE);
+    clearTimeout(this.#feeding);
+    if (this.#waiting.length > 0) this.#feeding = setTimeout(() => this.#feed(), FEED_MS);
   }
 
   /** The deterministic engine's turns on this worker's event loop. */
@@ -193,7 +222,10 @@ export class MachineServer {
       let alive = machine?.words.isRunning ?? false;
       const end = performance.now() + TURN_MS;
       try {
-        while (alive && machine?.words.isRunning && performance.now() < end) alive = runRound(machine);
+        while (alive && machine?.words.isRunning && performance.now() < end) {
+          this.#feed();
+          alive = runRound(machine);
+        }
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         machine?.words.end('error', 1);

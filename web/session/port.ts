@@ -27,6 +27,8 @@ export interface Calls {
   input: [Uint8Array, undefined];
   harvest: [number, Uint8Array];
   translate: [{ vcpu: number; gva: bigint }, bigint | undefined];
+  /** SHA-256 of the memory of a machine that stands. */
+  hash: [undefined, string];
   refresh: [{ offset: number; length: number }[], { offset: number; bytes: Uint8Array }[]];
   close: [undefined, undefined];
 }

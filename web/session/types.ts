@@ -30,6 +30,8 @@ export interface MachineOptions {
   irqchip?: boolean;
   /** Port of the debug exit device (status = (value << 1) | 1). */
   exitPort?: number;
+  /** Serial input that lies ready before the first instruction: for the deterministic engine a part of the run. */
+  input?: Uint8Array;
   program: Program;
 }
 
@@ -82,5 +84,10 @@ export interface Session {
   harvest(slot: number): Promise<Uint8Array>;
   /** Guest-virtual to guest-physical, as KVM_TRANSLATE; undefined when not mapped. */
   translate(vcpu: number, gva: bigint): Promise<bigint | undefined>;
+  /**
+   * SHA-256 of the machine's whole memory in hexadecimal, see memoryHash. Pauses a machine that runs.
+   * Rejects when the host has no room for a copy.
+   */
+  hash(): Promise<string>;
   close(): Promise<void>;
 }

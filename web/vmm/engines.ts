@@ -128,6 +128,7 @@ export function runRound(machine: Machine): boolean {
   const memory = vm.memory;
   const ids = vm.vcpuIds();
   const single = ids.length === 1;
+  const seed = memory.u64(VM_PAGE + VM_SEED);
   let executed = 0n;
   let due = board.poll();
   for (const id of ids) {
@@ -164,7 +165,11 @@ export function runRound(machine: Machine): boolean {
     words.end('halted', 0);
     return false;
   }
-  if (due === NEVER) return false;
+  if (due === NEVER) {
+    // How often an idle machine is looked at is the host's affair: the schedule does not move by it.
+    memory.setU64(VM_PAGE + VM_SEED, seed);
+    return false;
+  }
   const now = machineNanoseconds(memory);
   if (due > now) memory.setU64(VM_PAGE + VM_VIRTUAL_NS, due);
   return true;

@@ -7,6 +7,7 @@ import {
   VM_ENGINE,
   VM_PAGE,
   VM_SEED,
+  VM_TIME_ORIGIN,
 } from '../../assembly/abi/map.ts';
 import type { Host } from '../devices/index.ts';
 import { cpuidOf, Kvm, type Vcpu, Vm, type VmHandle } from '../kvm/index.ts';
@@ -99,7 +100,11 @@ export class Machine {
     boot.setSregs(sregs as Parameters<Vcpu['setSregs']>[0]);
     boot.setRegs(regs as Parameters<Vcpu['setRegs']>[0]);
     const machine = new Machine(vm, (host) => Board.create(vm, host, boardOptions(spec), ram));
-    if (spec.engine === 'deterministic') machine.board.setTime(FIXED_TIME);
+    if (spec.engine === 'deterministic') {
+      machine.board.setTime(FIXED_TIME);
+      // Nothing of the host's clock stays in the memory, which two runs have alike.
+      vm.memory.setU64(VM_PAGE + VM_TIME_ORIGIN, 0n);
+    }
     return machine;
   }
 
