@@ -1,0 +1,162 @@
+// What `vitrine run` is asked for: options in words to a session's options, each refusal one sentence. Runs nothing.
+import fs from 'node:fs';
+import { parseArgs } from 'node:util';
+import type { EntryMode, MachineOptions, Program } from '../session/types.ts';
+
+/** A request that cannot be met, in one sentence. */
+export class UsageError extends Error {}
+
+/** The options with the words that describe them; every one takes a value. */
+export const RUN_ARGS = {
+  kernel: { type: 'string', description: 'bzImage, ELF with PVH note, or Multiboot 1 kernel' },
+  initrd: { type: 'string', description: 'Initial RAM disk, or the Multiboot module (--kernel)' },
+  append: { type: 'string', description: 'Kernel command line (--kernel)' },
+  flat: { type: 'string', description: 'Flat image, entered at --at' },
+  at: { type: 'string', description: 'Guest-physical address of the flat image' },
+  mode: { type: 'string', description: 'real, protected or long (--flat)' },
+  memory: { type: 'string', description: 'Guest memory, such as 64M; 128M when left out' },
+  cpus: { type: 'string', description: 'Number of vCPUs, 1 to 32; 1 when left out' },
+  engine: { type: 'string', description: 'parallel (when left out) or deterministic' },
+  seed: { type: 'string', description: 'Seed of the deterministic schedule' },
+  'exit-port': {
+    type: 'string',
+    description: 'Port whose write ends the machine with status (value << 1) | 1',
+  },
+  timeout: { type: 'string', description: 'Give up after so many seconds, with status 124' },
+  stats: {
+    type: 'string',
+    description:
+      'Write instructions, seconds and exits by reason to this file as JSON; SHA-256 of the memory too (deterministic)',
+  },
+} as const;
+
+type Values = Partial<Record<keyof typeof RUN_ARGS, string>>;
+
+/** All that a run needs to know. */
+export interface RunRequest {
+  readonly machine: MachineOptions;
+  /** Seconds. */
+  readonly timeout: number | undefined;
+  /** File of the statistics; it can be written. */
+  readonly stats: string | undefined;
+}
+
+/** Bytes of a size such as 128M, 1G, 512K or 4096. */
+export function parseSize(text: string): number {
+  const found = /^(\d+)([kmg]?)(i?b)?$/i.exec(text.trim());
+  if (found === null)
+    throw new UsageError(`"${text}" is no size; write a number with K, M or G, such as 128M.`);
+  const unit = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[(found[2] ?? '').toLowerCase()] ?? 1;
+  return Number(found[1]) * unit;
+}
+
+/** A whole number in decimal or with 0x. */
+export function parseNumber(text: string, what: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isSafeInteger(value) || value < 0) {
+    throw new UsageError(`${what} is "${text}"; give a whole number such as 0x7c00.`);
+  }
+  return value;
+}
+
+/** Splits a command line; unknown options, lone words and missing values are refused. */
+export function parseRunArgs(args: string[]): Values {
+  const options = Object.fromEntries(
+    Object.keys(RUN_ARGS).map((name) => [name, { type: 'string' as const }]),
+  );
+  try {
+    return parseArgs({ args, options, allowPositionals: false }).values as Values;
+  } catch (error) {
+    const { code, message } = error as Error & { code?: string };
+    const [named] = /'[^']*'/.exec(message) ?? ['that'];
+    const known = Object.keys(RUN_ARGS).map((name) => `--${name}`);
+    if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION')
+      throw new UsageError(`There is no option ${named}; use ${known.join(', ')}.`);
+    if (code === 'ERR_PARSE_ARGS_UNEXPECTED_POSITIONAL')
+      throw new UsageError(`${named} belongs to no option; name a file with --kernel or --flat.`);
+    throw new UsageError(
+      `Option ${named} needs a value; write one that begins with a dash as --option=value.`,
+    );
+  }
+}
+
+function readFile(name: string, what: string): Uint8Array {
+  try {
+    return new Uint8Array(fs.readFileSync(name));
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'EIO';
+    throw new UsageError(`${what} "${name}" cannot be read (${code}); check its path.`);
+  }
+}
+
+function modeOf(text: string): EntryMode {
+  if (text === 'real' || text === 'protected' || text === 'long') return text;
+  throw new UsageError(`--mode is "${text}"; it is real, protected or long.`);
+}
+
+/** Options that mean nothing beside the chosen program are refused: they would be silently lost. */
+function refuseBeside(program: 'kernel' | 'flat', args: Values, names: readonly (keyof Values)[]): void {
+  const other = program === 'kernel' ? 'flat' : 'kernel';
+  for (const name of names) {
+    if (args[name] !== undefined)
+      throw new UsageError(`--${name} means nothing with --${program}; it goes with --${other}.`);
+  }
+}
+
+function programOf(args: Values): Program {
+  if (args.kernel !== undefined && args.flat !== undefined)
+    throw new UsageError('Give either --kernel or --flat, not both.');
+  if (args.flat !== undefined) {
+    refuseBeside('flat', args, ['initrd', 'append']);
+    const mode = modeOf(args.mode ?? 'real');
+    return {
+      kind: 'flat',
+      image: readFile(args.flat, 'The flat image'),
+      at: parseNumber(args.at ?? (mode === 'real' ? '0x7c00' : '0x100000'), '--at'),
+      mode,
+    };
+  }
+  if (args.kernel === undefined)
+    throw new UsageError('Nothing to run was named; give --kernel FILE or --flat FILE.');
+  refuseBeside('kernel', args, ['at', 'mode']);
+  return {
+    kind: 'kernel',
+    kernel: readFile(args.kernel, 'The kernel'),
+    ...(args.initrd === undefined ? {} : { initrd: readFile(args.initrd, 'The initrd') }),
+    ...(args.append === undefined ? {} : { append: args.append }),
+  };
+}
+
+function machineOf(args: Values): MachineOptions {
+  const engine = args.engine ?? 'parallel';
+  if (engine !== 'parallel' && engine !== 'deterministic')
+    throw new UsageError(`--engine is "${engine}"; it is parallel or deterministic.`);
+  return {
+    memory: parseSize(args.memory ?? '128M'),
+    cpus: parseNumber(args.cpus ?? '1', '--cpus'),
+    engine,
+    ...(args.seed === undefined ? {} : { seed: parseNumber(args.seed, '--seed') }),
+    ...(args['exit-port'] === undefined ? {} : { exitPort: parseNumber(args['exit-port'], '--exit-port') }),
+    program: programOf(args),
+  };
+}
+
+/** The request that a command line makes; throws UsageError. */
+export function runRequest(args: string[]): RunRequest {
+  const values = parseRunArgs(args);
+  const timeout = values.timeout === undefined ? undefined : Number(values.timeout);
+  if (timeout !== undefined && !(timeout > 0 && timeout < 2 ** 31 / 1000))
+    throw new UsageError(`--timeout is "${values.timeout}"; give seconds, such as 300.`);
+  const machine = machineOf(values);
+  const { stats } = values;
+  if (stats !== undefined) {
+    // Now, not after an hour of running.
+    try {
+      fs.closeSync(fs.openSync(stats, 'a'));
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? 'EIO';
+      throw new UsageError(`The statistics cannot be written to "${stats}" (${code}); name another file.`);
+    }
+  }
+  return { machine, timeout, stats };
+}
