@@ -1030,7 +1030,7 @@ export function exec_block(v: u32, b: u32): u32 {
         return leave(v, r, first, flow);
     }
     // One look for every store above: code that was written over, MMIO, page crossings, data breakpoints.
-    if (load<u32>(v + V_LEAVE)) {
+    if (am != AM_NONE && load<u32>(v + V_LEAVE)) {
       flow = finish_store(v);
       if (flow) return leave(v, r, first, flow);
     }
