@@ -49,7 +49,7 @@ const ENDINGS: [what: string, args: string[], status: number, sentence: RegExp][
     /^$/,
   ],
   ['power-off gives 0', real('off', 'mov dx, 0x604\nmov ax, 0x2000\nout dx, ax\nhlt'), 0, /^$/],
-  ['HLT without interrupts gives 0', real('halt', 'cli\nhlt'), 0, /Every vCPU halted with interrupts off/],
+  ['HLT without interrupts gives 0', real('halt', 'cli\nhlt'), 0, /Every vCPU has executed HLT/],
   [
     'a reset by the keyboard controller gives 0',
     real('kbd', 'mov al, 0xfe\nout 0x64, al\nhlt'),
