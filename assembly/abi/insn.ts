@@ -77,6 +77,7 @@ export const B_MODE: u32 = 4; // u32 V_MODE it was decoded for
 export const B_COUNT: u32 = 8; // u32 instructions
 export const B_BYTES: u32 = 12; // u32 bytes of code
 export const B_RECORDS: u32 = 16; // u32 records, OP_END included
+export const B_CHAIN: u32 = 20; // u32 next block of the same chain, 0 = last
 
 /** What a handler returns to the dispatcher. */
 export const FLOW_NEXT: u32 = 0;

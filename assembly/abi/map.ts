@@ -70,6 +70,9 @@ export const TLB_EXEC_STRIDE: u32 = 0x4000;
 export const VCPU_BLOCK_HASH: u32 = 0x40000;
 export const BLOCK_HASH_ENTRIES: u32 = 16384;
 export const VCPU_SCRATCH_BLOCK: u32 = 0x50000;
+/** Heads of the chains of blocks by code page: BLOCK_CHAINS block addresses, 0 = none. */
+export const VCPU_BLOCK_CHAINS: u32 = 0x54000;
+export const BLOCK_CHAINS: u32 = 2048;
 /** The decoder's cursor (decode/cursor.ts); meaningless between instructions. */
 export const VCPU_CURSOR: u32 = 0x57000;
 export const VCPU_BLOCKS: u32 = 0x60000;

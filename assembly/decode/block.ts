@@ -2,6 +2,7 @@
 // An instruction that crosses a page, and every block cut short by a budget, is decoded into the scratch block each time.
 import {
   B_BYTES,
+  B_CHAIN,
   B_COUNT,
   B_HVA,
   B_MODE,
@@ -15,8 +16,11 @@ import {
   RECORD_SIZE,
 } from '../abi/insn';
 import {
+  BLOCK_CHAINS,
   BLOCK_HASH_ENTRIES,
   PAGE_HOLDS_CODE,
+  PAGE_SHIFT,
+  VCPU_BLOCK_CHAINS,
   VCPU_BLOCK_HASH,
   VCPU_BLOCKS,
   VCPU_BLOCKS_END,
@@ -82,8 +86,30 @@ function hash_slot(v: u32, hva: u32, mode: u32): u32 {
 /** Forgets every block. */
 export function flush_blocks(v: u32): void {
   memory.fill(v - VCPU_PAGE + VCPU_BLOCK_HASH, 0, BLOCK_HASH_ENTRIES * 4);
+  memory.fill(v - VCPU_PAGE + VCPU_BLOCK_CHAINS, 0, BLOCK_CHAINS * 4);
   store<u32>(v + V_BLOCKS_TOP, v - VCPU_PAGE + VCPU_BLOCKS);
   store<u32>(v + V_BLOCK_EPOCH, load<u32>(v + V_BLOCK_EPOCH) + 1);
+}
+
+/** Head of the chain of the blocks of a page. */
+function chain_head(v: u32, hva: u32): u32 {
+  return v - VCPU_PAGE + VCPU_BLOCK_CHAINS + ((hva >> PAGE_SHIFT) & (BLOCK_CHAINS - 1)) * 4;
+}
+
+/** Kills the blocks of the page at `first` and takes them out of their chain. */
+function drop_page(v: u32, first: u32): void {
+  let link = chain_head(v, first);
+  let b = load<u32>(link);
+  while (b != 0) {
+    const next = load<u32>(b + B_CHAIN);
+    if (((load<u32>(b + B_HVA) ^ first) & ~0xfff) == 0) {
+      store<u32>(b + B_HVA, u32.MAX_VALUE);
+      store<u32>(link, next);
+    } else {
+      link = b + B_CHAIN;
+    }
+    b = next;
+  }
 }
 
 /** Drops the blocks of the pages in the code queue. */
@@ -94,14 +120,7 @@ export function drop_changed_blocks(v: u32): void {
     // A writer that has counted but not yet stored its page leaves 0: then everything goes.
     const page = atomic.xchg<u32>(v + V_CODE_QUEUE + i * 4, 0);
     if (page == 0) return flush_blocks(v);
-    const first = (page - 1) << 12;
-    for (
-      let b = v - VCPU_PAGE + VCPU_BLOCKS;
-      b < load<u32>(v + V_BLOCKS_TOP);
-      b += BLOCK_HEADER + load<u32>(b + B_RECORDS) * RECORD_SIZE
-    ) {
-      if (((load<u32>(b + B_HVA) ^ first) & ~0xfff) == 0) store<u32>(b + B_HVA, u32.MAX_VALUE);
-    }
+    drop_page(v, (page - 1) << 12);
   }
 }
 
@@ -205,6 +224,9 @@ function decode_block(v: u32, hva: u32, la: u64, mode: u32, rip: u64, at: u32): 
   finish(v, b, r, hva, mode, count, bytes);
   store<u32>(v + V_BLOCKS_TOP, r + RECORD_SIZE);
   store<u32>(at, b);
+  const head = chain_head(v, hva);
+  store<u32>(b + B_CHAIN, load<u32>(head));
+  store<u32>(head, b);
   return b;
 }
 
