@@ -34,7 +34,7 @@ function measure(log) {
   ];
   const done = spawnSync(
     process.execPath,
-    [join(ROOT, 'build', 'cli', 'main.js'), ...args, ...(log ? ['--log-dirty'] : [])],
+    [join(ROOT, 'build', 'cli', 'main.js'), ...args, ...(log ? ['--log-dirty', 'yes'] : [])],
     {
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'pipe'],

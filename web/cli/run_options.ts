@@ -18,6 +18,10 @@ export const RUN_ARGS = {
   cpus: { type: 'string', description: 'Number of vCPUs, 1 to 32; 1 when left out' },
   engine: { type: 'string', description: 'parallel (when left out) or deterministic' },
   seed: { type: 'string', description: 'Seed of the deterministic schedule' },
+  'log-dirty': {
+    type: 'string',
+    description: 'yes or no (when left out): log the dirty pages of guest memory (KVM_MEM_LOG_DIRTY_PAGES)',
+  },
   'exit-port': {
     type: 'string',
     description: 'Port whose write ends the machine with status (value << 1) | 1',
@@ -127,6 +131,12 @@ function programOf(args: Values): Program {
   };
 }
 
+function isYes(text: string | undefined): boolean {
+  if (text === undefined || text === 'no') return false;
+  if (text === 'yes') return true;
+  throw new UsageError(`--log-dirty is "${text}"; it is yes or no.`);
+}
+
 function machineOf(args: Values): MachineOptions {
   const engine = args.engine ?? 'parallel';
   if (engine !== 'parallel' && engine !== 'deterministic')
@@ -136,6 +146,7 @@ function machineOf(args: Values): MachineOptions {
     cpus: parseNumber(args.cpus ?? '1', '--cpus'),
     engine,
     ...(args.seed === undefined ? {} : { seed: parseNumber(args.seed, '--seed') }),
+    ...(isYes(args['log-dirty']) ? { logDirty: true } : {}),
     ...(args['exit-port'] === undefined ? {} : { exitPort: parseNumber(args['exit-port'], '--exit-port') }),
     program: programOf(args),
   };
