@@ -67,6 +67,8 @@ export const RF_MEMORY: u32 = 0x100;
 export const RF_RMW: u32 = 0x200;
 /** The handler computes the address with `effective_address` and accesses memory itself (base, index, seg, scale, disp are set, am is AM_NONE). */
 export const RF_ADDRESS_ONLY: u32 = 0x400;
+/** A memory operand that is not aligned to its size is #GP(0) (legacy SSE, VMOVAPS and their kin). */
+export const RF_ALIGNED: u32 = 0x800;
 /** modrm.reg as a number (0..15), shifted by RF_REGNO_SHIFT. */
 export const RF_REGNO_SHIFT: u32 = 12;
 

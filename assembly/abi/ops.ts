@@ -177,6 +177,7 @@ export const OP_SYSRET: u32 = 0x1cf;
 export const OP_SYSENTER: u32 = 0x1d0;
 export const OP_SYSEXIT: u32 = 0x1d1;
 export const OP_UD: u32 = 0x1d2; // #UD, also every undefined encoding
+export const OP_NM: u32 = 0x1d3; // #NM: x87, MMX, SSE or AVX while CR0 forbids it
 /** exec/control.ts: system registers and instructions. */
 export const OP_MOV_FROM_CR: u32 = 0x200; // CR number in R_IMM, register address in R_REG
 export const OP_MOV_TO_CR: u32 = 0x201;
@@ -227,9 +228,25 @@ export const OP_IN_I: u32 = 0x240;
 export const OP_IN_DX: u32 = 0x241;
 export const OP_OUT_I: u32 = 0x242;
 export const OP_OUT_DX: u32 = 0x243;
-/** exec/fpu.ts: x87, MMX and SSE state and instructions; grows with the next floors of the core. */
-export const OP_FPU: u32 = 0x260;
-export const OP_FXSAVE: u32 = 0x261; // RF_ADDRESS_ONLY; R_FLAGS size 3 = FXSAVE64
-export const OP_FXRSTOR: u32 = 0x262;
+/** exec/fpu_state.ts: the state of x87, MMX, SSE and AVX as a whole. RF_ADDRESS_ONLY; R_FLAGS size 3 = the 64-bit image. */
+export const OP_FXSAVE: u32 = 0x260;
+export const OP_FXRSTOR: u32 = 0x261;
+export const OP_XSAVE: u32 = 0x262;
+export const OP_XRSTOR: u32 = 0x263;
+export const OP_XSAVEOPT: u32 = 0x264;
+export const OP_LDMXCSR: u32 = 0x265; // r/m32, an ordinary operand
+export const OP_STMXCSR: u32 = 0x266;
+export const OP_EMMS: u32 = 0x267;
+export const OP_FWAIT: u32 = 0x268;
+
+// Floating point and vectors: each range is a family with constants of its own.
+/** exec/x87.ts, operations in ops_x87.ts. */
+export const OP_X87: u32 = 0x300; // .. 0x3ff
+/** exec/packed.ts, operations in ops_packed.ts: results that are a pure function of vectors and an immediate. */
+export const OP_PACKED: u32 = 0x400; // .. 0x5ff
+/** exec/sse_float.ts, operations in ops_float.ts: everything that reads MXCSR. */
+export const OP_FLOAT: u32 = 0x600; // .. 0x6ff
+/** exec/vector_move.ts, operations in ops_move.ts: moves, masks, gathers, transfers with general registers. */
+export const OP_VECTOR_MOVE: u32 = 0x700; // .. 0x7ff
 /** Pseudo record: fetching this instruction faulted; V_FAULT* values are in R_IMM and R_DISP. */
 export const OP_FETCH_FAULT: u32 = 0x2f0;

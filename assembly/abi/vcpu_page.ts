@@ -212,6 +212,15 @@ export const MODE_FLAT: u32 = 4;
 export const MODE_STACK32: u32 = 8;
 /** Real mode or virtual-8086 mode: far transfers load selectors without descriptors. */
 export const MODE_REAL: u32 = 16;
+// Which of x87, MMX, SSE and AVX may run: the decoder turns the others into #NM or #UD, so no handler looks at CR0 and CR4.
+/** CR0.TS. */
+export const MODE_TS: u32 = 32;
+/** CR0.EM. */
+export const MODE_EM: u32 = 64;
+/** CR4.OSFXSR. */
+export const MODE_SSE: u32 = 128;
+/** CR4.OSXSAVE, and XCR0 has SSE and AVX. */
+export const MODE_AVX: u32 = 256;
 
 // V_REQUESTS bits.
 export const REQ_PAUSE: u32 = 1;

@@ -1,5 +1,6 @@
 // What follows from control registers, segments and EFLAGS: the decode mode and the TLB array in force.
 
+import { XCR0_AVX, XCR0_SSE } from '../abi/fpu';
 import { KVM_GUESTDBG_USE_HW_BP } from '../abi/kvm_run';
 import { TLB_NONE, TLB_SMAP, TLB_SUPERVISOR, TLB_USER } from '../abi/map';
 import {
@@ -14,9 +15,13 @@ import {
   ES,
   MODE_32,
   MODE_64,
+  MODE_AVX,
+  MODE_EM,
   MODE_FLAT,
   MODE_REAL,
+  MODE_SSE,
   MODE_STACK32,
+  MODE_TS,
   SEG_ATTR,
   SEG_BASE,
   SEG_LIMIT,
@@ -30,8 +35,9 @@ import {
   V_MODE,
   V_RFLAGS,
   V_TLB,
+  V_XCR0,
 } from '../abi/vcpu_page';
-import { CR0_AM, CR4_SMAP, FLAG_AC } from '../abi/x86';
+import { CR0_AM, CR0_EM, CR0_TS, CR4_OSFXSR, CR4_OSXSAVE, CR4_SMAP, FLAG_AC } from '../abi/x86';
 import { tlb_array } from '../memory/tlb';
 import { is_long, is_real, seg } from '../state/vcpu';
 
@@ -91,6 +97,19 @@ export function update_mode(v: u32): void {
         mode |= MODE_FLAT;
     }
   }
-  store<u32>(v + V_MODE, mode);
+  store<u32>(v + V_MODE, mode | float_mode(v));
   update_tlb_mode(v);
+}
+
+/** The bits of V_MODE that allow x87, SSE and AVX (SDM vol. 3, 2.5 and 13.1). */
+function float_mode(v: u32): u32 {
+  const cr0 = load<u32>(v + V_CR0);
+  const cr4 = load<u32>(v + V_CR4);
+  let mode: u32 = 0;
+  if (cr0 & CR0_TS) mode |= MODE_TS;
+  if (cr0 & CR0_EM) mode |= MODE_EM;
+  if (cr4 & CR4_OSFXSR) mode |= MODE_SSE;
+  if (cr4 & CR4_OSXSAVE && (load<u32>(v + V_XCR0) & (XCR0_SSE | XCR0_AVX)) == (XCR0_SSE | XCR0_AVX))
+    mode |= MODE_AVX;
+  return mode;
 }

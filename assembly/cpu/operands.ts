@@ -15,14 +15,16 @@ import {
   R_SEG,
   R_SPAN,
   R_TAG,
+  RF_ALIGNED,
   RF_ASIZE_SHIFT,
   RF_RMW,
   RF_SIZE,
 } from '../abi/insn';
 import { LEAVE_COMMIT, MODE_64, MODE_SIZE, V_GPR, V_LEAVE, V_MODE, V_RIP } from '../abi/vcpu_page';
+import { GP } from '../abi/x86';
 import { commit, translate } from '../memory/access';
 import { linear } from '../memory/segments';
-import { faulted } from '../state/fault';
+import { faulted, raise_code } from '../state/fault';
 
 /** log2 of the operand's bytes. */
 export function size_of(r: u32): u32 {
@@ -126,12 +128,19 @@ export function effective_address(v: u32, r: u32): u64 {
   return asize == 3 ? ea : asize == 2 ? ea & 0xffffffff : ea & 0xffff;
 }
 
+/** Raises #GP(0) for an aligned operand that is not: asked before the page tables are. */
+export function misaligned(v: u32, r: u32, la: u64): bool {
+  if ((load<u16>(r + R_FLAGS) & RF_ALIGNED) == 0 || (la & load<u8>(r + R_SPAN)) == 0) return false;
+  raise_code(v, GP, 0);
+  return true;
+}
+
 /** The general address form of the dispatcher: segment checks, then translation; 0 = fault. */
 export function generic_operand(v: u32, r: u32, offset: u64): u32 {
   const tag = load<u8>(r + R_TAG);
   const span = load<u8>(r + R_SPAN);
   const n = load<u8>(r + R_SEG);
   const la = linear(v, n, offset, span + 1, tag != 0);
-  if (faulted(v)) return 0;
+  if (faulted(v) || misaligned(v, r, la)) return 0;
   return translate(v, la, tag, span, n, (load<u16>(r + R_FLAGS) & RF_RMW) != 0);
 }

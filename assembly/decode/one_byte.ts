@@ -42,7 +42,7 @@ import {
   OP_DEC,
   OP_DIV,
   OP_ENTER,
-  OP_FPU,
+  OP_FWAIT,
   OP_HLT,
   OP_IDIV,
   OP_IMUL,
@@ -121,7 +121,6 @@ import {
   C_FLAGS,
   C_LOCKABLE,
   C_MODE,
-  C_MODRM,
   C_OSIZE,
   C_REX,
   C_SEG,
@@ -165,6 +164,7 @@ import {
   undefined_opcode,
 } from './record';
 import { decode_two_byte } from './two_byte';
+import { decode_x87 } from './x87';
 
 function locked(c: u32): bool {
   return (load<u32>(c + C_FLAGS) & RF_LOCK) != 0;
@@ -408,11 +408,7 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
     return plain(r, OP_MOV_TO_REG + osize, osize);
   }
   if (op >= 0xd8 && op < 0xe0) {
-    fetch_modrm(c);
-    rm_operand(c, v, r, 2, ADDRESS);
-    set_imm(r, (op << 8) | load<u32>(c + C_MODRM));
-    set_op(r, OP_FPU);
-    return;
+    return decode_x87(c, v, r, op);
   }
   switch (op) {
     case 0x60:
@@ -586,9 +582,7 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
       return end_with(c, r, op == 0x9a ? OP_CALL_FAR : OP_JMP_FAR, osize);
     }
     case 0x9b:
-      set_imm(r, 0x9b);
-      set_op(r, OP_FPU);
-      return;
+      return set_op(r, OP_FWAIT);
     case 0x9c:
       return plain(r, OP_PUSHF, stack_size(c));
     case 0x9d:

@@ -13,6 +13,7 @@ import {
   OP_CMPXCHG8B,
   OP_CMPXCHG16B,
   OP_CPUID,
+  OP_EMMS,
   OP_FXSAVE,
   OP_IMUL_32,
   OP_IMUL_64,
@@ -20,6 +21,7 @@ import {
   OP_INVD,
   OP_INVLPG,
   OP_LAR,
+  OP_LDMXCSR,
   OP_LLDT,
   OP_LMSW,
   OP_LOCK_BT,
@@ -54,6 +56,7 @@ import {
   OP_SLDT,
   OP_SMSW,
   OP_STAC,
+  OP_STMXCSR,
   OP_STR,
   OP_SWAPGS,
   OP_SYSCALL,
@@ -67,6 +70,9 @@ import {
   OP_WRMSR,
   OP_XADD,
   OP_XGETBV,
+  OP_XRSTOR,
+  OP_XSAVE,
+  OP_XSAVEOPT,
   OP_XSETBV,
 } from '../abi/ops';
 import { FS, GS, MODE_64, MODE_REAL, SS, V_GPR } from '../abi/vcpu_page';
@@ -95,6 +101,7 @@ import {
   set_op,
   undefined_opcode,
 } from './record';
+import { set_unit_op, UNIT_MMX, UNIT_SSE } from './simd';
 import { decode_0f3a, decode_0f38 } from './three_byte';
 
 function system(c: u32, r: u32, op: u32): void {
@@ -215,9 +222,10 @@ function group15(c: u32, v: u32, r: u32): void {
   const _m = fetch_modrm(c);
   const operation = modrm_op(c);
   const prefixes = load<u32>(c + C_FLAGS);
+  const osize = load<u32>(c + C_OSIZE);
   if (modrm_is_register(c)) {
     if (prefixes & RF_REP && operation < 4 && load<u32>(c + C_CODE) == MODE_64) {
-      rm_operand(c, v, r, load<u32>(c + C_OSIZE), READ);
+      rm_operand(c, v, r, osize, READ);
       system(c, r, OP_RDFSBASE + operation);
       return;
     }
@@ -225,8 +233,17 @@ function group15(c: u32, v: u32, r: u32): void {
     return undefined_opcode(c, r);
   }
   if (operation < 2 && (prefixes & (RF_REP | RF_REPNE | RF_66)) == 0) {
-    rm_operand(c, v, r, load<u32>(c + C_OSIZE), ADDRESS);
+    rm_operand(c, v, r, osize, ADDRESS);
     return set_op(r, OP_FXSAVE + operation);
+  }
+  if (operation >= 2 && operation < 4 && prefixes == 0) {
+    rm_operand(c, v, r, 2, operation == 2 ? READ : WRITE);
+    return set_unit_op(c, r, operation == 2 ? OP_LDMXCSR : OP_STMXCSR, UNIT_SSE);
+  }
+  if (operation >= 4 && operation < 7 && (prefixes & (RF_REP | RF_REPNE | RF_66)) == 0) {
+    rm_operand(c, v, r, osize, ADDRESS);
+    ends(c);
+    return set_op(r, operation == 4 ? OP_XSAVE : operation == 5 ? OP_XRSTOR : OP_XSAVEOPT);
   }
   if (operation == 7 && (prefixes & (RF_REP | RF_REPNE)) == 0) {
     // CLFLUSH, CLFLUSHOPT: memory is coherent, the address must be readable.
@@ -321,6 +338,8 @@ export function decode_two_byte(c: u32, v: u32, r: u32): void {
       return decode_0f38(c, v, r);
     case 0x3a:
       return decode_0f3a(c, v, r);
+    case 0x77:
+      return set_unit_op(c, r, OP_EMMS, UNIT_MMX);
     case 0xa0:
     case 0xa8:
       return decode_push_seg(c, r, op == 0xa0 ? FS : GS);

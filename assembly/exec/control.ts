@@ -395,6 +395,7 @@ function xsetbv(v: u32): u32 {
   const bad = (value & 1) == 0 || (value & 6) == 4 || (value & ~supported_xcr0(v)) != 0;
   if (bad || load<u32>(v + V_GPR + RCX * 8) != 0) return raise_code(v, GP, 0);
   store<u64>(v + V_XCR0, value);
+  update_mode(v);
   return FLOW_STOP;
 }
 
@@ -438,6 +439,7 @@ export function exec_control(v: u32, r: u32, op: u32, rm: u32): u32 {
     case OP_CLTS:
       if (!privileged(v)) return FLOW_FAULT;
       store<u64>(v + V_CR0, load<u64>(v + V_CR0) & ~(CR0_TS as u64));
+      update_mode(v);
       return FLOW_STOP;
     case OP_INVD:
       return privileged(v) ? FLOW_NEXT : FLOW_FAULT;

@@ -105,6 +105,7 @@ import {
   effective_address,
   finish_store,
   generic_operand,
+  misaligned,
   next_rip,
   read_signed,
   rip_of,
@@ -235,6 +236,7 @@ export function exec_block(v: u32, b: u32): u32 {
         if (((la + span) & ~0xfff) == load<u64>(e + tag)) {
           rm = (la as u32) + load<u32>(e + TLB_ADDEND);
         } else {
+          if (misaligned(v, r, la)) return leave(v, r, first, FLOW_FAULT);
           rm = access_slow(
             v,
             table,

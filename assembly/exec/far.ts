@@ -25,6 +25,7 @@ import {
   OP_LOAD_FAR,
   OP_MOV_FROM_SEG,
   OP_MOV_TO_SEG,
+  OP_NM,
   OP_RET_FAR,
   OP_SYSCALL,
   OP_SYSENTER,
@@ -51,7 +52,7 @@ import {
   V_STAGED_SP,
   V_STAGED_SS,
 } from '../abi/vcpu_page';
-import { BP, BR, DB, GP, NP, OF, RSP, STACK_FAULT, TS, UD } from '../abi/x86';
+import { BP, BR, DB, GP, NM, NP, OF, RSP, STACK_FAULT, TS, UD } from '../abi/x86';
 import { debugger_takes_bp, debugger_takes_db } from '../cpu/debug';
 import {
   deliver,
@@ -445,6 +446,8 @@ export function exec_far(v: u32, r: u32, op: u32, rm: u32): u32 {
     case OP_SYSENTER:
     case OP_SYSEXIT:
       return exec_syscall(v, r, op);
+    case OP_NM:
+      return raise(v, NM);
     default:
       return raise(v, UD);
   }

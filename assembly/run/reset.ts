@@ -59,6 +59,7 @@ import { cpuid_entry, entry_eax } from '../cpu/cpuid';
 import { DR6_FIXED, DR7_FIXED } from '../cpu/debug';
 import { update_mode } from '../cpu/mode';
 import { flush_blocks } from '../decode/block';
+import { reset_float } from '../exec/fpu_state';
 import { flush_tlb } from '../memory/tlb';
 import { seg } from '../state/vcpu';
 
@@ -135,6 +136,7 @@ export function reset_vcpu(v: u32): void {
   store<u64>(v + V_PAT, PAT_RESET);
   store<u64>(v + V_MISC_ENABLE, MISC_ENABLE_RESET);
   store<u64>(v + V_XCR0, 1);
+  reset_float(v);
   store<u64>(v + V_APIC_BASE, 0xfee00800 | (load<u64>(v + V_APIC_BASE) & 0x100));
   reset_common(v, CR0_CD | CR0_NW | CR0_ET);
   flush_blocks(v);

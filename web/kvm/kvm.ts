@@ -36,6 +36,8 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   VCPU_EVENTS: 1,
   INTR_SHADOW: 1,
   DEBUGREGS: 1,
+  XSAVE: 1,
+  XCRS: 1,
   GET_TSC_KHZ: 1,
   VM_TSC_CONTROL: 1,
   MAX_VCPUS,

@@ -34,6 +34,7 @@ import {
   type KvmCpuidEntry2,
   type KvmDebugregs,
   KvmError,
+  type KvmFpu,
   type KvmGuestDebug,
   type KvmLapicState,
   type KvmMsrEntry,
@@ -41,9 +42,12 @@ import {
   type KvmSregs,
   type KvmTranslation,
   type KvmVcpuEvents,
+  type KvmXcrs,
+  type KvmXsave,
 } from './abi/index.ts';
 import type { Core } from './core.ts';
 import { readCpuid, writeCpuid } from './cpuid.ts';
+import { readFpu, readXcrs, readXsave, writeFpu, writeXcrs, writeXsave } from './fpu.ts';
 import { getLapic, hasIrqchip, setLapic } from './irqchip.ts';
 import type { MachineMemory } from './memory.ts';
 import { readMsrs, writeMsrs } from './msrs.ts';
@@ -123,6 +127,38 @@ export class Vcpu {
   /** Registers were set from outside: the core's decode mode, TLB and the like follow. */
   #stateChanged(): void {
     this.#core().state_changed(this.page);
+  }
+
+  /** KVM_GET_FPU. */
+  getFpu(): KvmFpu {
+    return readFpu(this.#memory, this.page);
+  }
+
+  /** KVM_SET_FPU; fields not named keep their values. EINVAL for an MXCSR that no processor takes. */
+  setFpu(fpu: Input<KvmFpu>): void {
+    writeFpu(this.#memory, this.page, fpu);
+  }
+
+  /** KVM_GET_XSAVE: an XSAVE image in the standard form. */
+  getXsave(): KvmXsave {
+    return readXsave(this.#memory, this.page);
+  }
+
+  /** KVM_SET_XSAVE. EINVAL for components or MXCSR bits that do not exist. */
+  setXsave(xsave: Input<KvmXsave>): void {
+    writeXsave(this.#memory, this.page, xsave);
+    this.#stateChanged();
+  }
+
+  /** KVM_GET_XCRS. */
+  getXcrs(): KvmXcrs {
+    return readXcrs(this.#memory, this.page);
+  }
+
+  /** KVM_SET_XCRS. EINVAL for a value that XSETBV refuses. */
+  setXcrs(xcrs: Input<KvmXcrs>): void {
+    writeXcrs(this.#memory, this.page, xcrs);
+    this.#stateChanged();
   }
 
   /** KVM_GET_DEBUGREGS. */

@@ -40,7 +40,7 @@ export const vectorsCommand = defineCommand({
         const text = readLines(file);
         const first = JSON.parse(text.slice(0, text.indexOf('\n'))) as object;
         if ('op' in first && 'i' in first) runSst286(core, text, report);
-        else runGolden(core, text, readFrame(path.dirname(file)), report);
+        else runGolden(core, text, readFrame(path.dirname(file)), report, group);
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         console.error(`vitrine vectors: ${file}: ${why}`);

@@ -1,6 +1,7 @@
 // Runs a golden file and compares: what a real processor did against what the core does.
 import { usesFloat } from './float.ts';
 import { type Case, type Frame, GPR, parseCase } from './golden_case.ts';
+import { compareFloat } from './golden_float.ts';
 import { GoldenMachine, type Outcome } from './golden_machine.ts';
 import type { Report } from './report.ts';
 
@@ -52,23 +53,29 @@ function compare(
       break;
     }
   }
+  wrong.push(...compareFloat(test, got.float));
   return wrong;
 }
 
 /** Runs every line of `text`; a line that fails is described in `report`. */
-export function runGolden(core: WebAssembly.Module, text: string, frame: Frame, report: Report): void {
+export function runGolden(
+  core: WebAssembly.Module,
+  text: string,
+  frame: Frame,
+  report: Report,
+  group = '',
+): void {
   const machine = new GoldenMachine(core, frame);
   const expected = new Uint8Array(frame.pattern.length);
   let index = 0;
   for (const line of text.split('\n')) {
     if (line === '') continue;
-    const test = parseCase(line, index++, frame);
+    const test = parseCase(line, index++, frame, group.startsWith('avx'));
     const got = machine.run(test);
     expected.set(frame.pattern);
     for (const [offset, bytes] of test.memory) expected.set(bytes, offset);
     for (const [offset, bytes] of test.out.memory) expected.set(bytes, offset);
     const wrong = compare(test, got, machine.window, frame, expected);
-    if (wrong.length === 0 && test.out.float) wrong.push('x87 or SSE state is not compared yet');
     report.note(
       test.index,
       `${test.name} (${test.mode}-bit, ${Buffer.from(test.code).toString('hex')})`,

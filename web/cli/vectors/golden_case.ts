@@ -56,6 +56,20 @@ export interface Frame {
   readonly data: bigint;
   readonly gpr: readonly bigint[];
   readonly pattern: Uint8Array;
+  /** YMM0 to YMM15. */
+  readonly ymm: readonly bigint[];
+}
+
+/** x87, SSE and AVX state of a case. */
+export interface FloatState {
+  fcw: number;
+  fsw: number;
+  /** Abridged tag word: bit i = physical register i is not empty. */
+  ftw: number;
+  /** ST(0) to ST(7), 80 bits each. */
+  st: bigint[];
+  mxcsr: number;
+  ymm: bigint[];
 }
 
 export interface Case {
@@ -67,6 +81,7 @@ export interface Case {
   readonly ip: number;
   readonly flags: number;
   readonly gpr: bigint[];
+  readonly float: FloatState;
   readonly memory: Map<number, Uint8Array>;
   readonly out: {
     readonly gpr: bigint[];
@@ -77,13 +92,15 @@ export interface Case {
     readonly error: number | undefined;
     readonly cr2: bigint | undefined;
     readonly memory: Map<number, Uint8Array>;
-    /** The case changes x87, MMX or SSE state. */
-    readonly float: boolean;
+    readonly float: FloatState;
   };
   readonly ignore: {
     readonly flags: number;
     readonly gpr: Map<number, bigint>;
     readonly memory: readonly (readonly [number, number])[];
+    readonly fsw: number;
+    /** 1: x87 results may differ by 8 units in the last place; 2: RCP and RSQRT by 1.5 * 2^-12. */
+    readonly approximate: number;
   };
 }
 
@@ -105,12 +122,45 @@ export function readFrame(folder: string): Frame {
   } catch {
     throw new Error(`${folder} has no meta.json and pattern.bin; golden files need both beside them.`);
   }
-  const meta = JSON.parse(text) as { code: number; data: number; gpr_preset: Record<string, string> };
+  const meta = JSON.parse(text) as {
+    code: number;
+    data: number;
+    gpr_preset: Record<string, string>;
+    xmm_preset: string[];
+  };
   return {
     code: BigInt(meta.code),
     data: BigInt(meta.data),
     gpr: GPR.map((name) => hex(meta.gpr_preset[name] ?? '0')),
     pattern,
+    ymm: meta.xmm_preset.map(hex),
+  };
+}
+
+const LOW_128 = (1n << 128n) - 1n;
+
+/** YMM registers after `changes`: 256 bits where the group or the length says so, else the low 128. */
+function vectors(before: readonly bigint[], changes: Line['x'], wide: boolean): bigint[] {
+  const ymm = before.slice();
+  for (const [n, value] of Object.entries(changes ?? {})) {
+    const whole = wide || value.length > 32;
+    ymm[Number(n)] = whole ? hex(value) : ((ymm[Number(n)] as bigint) & ~LOW_128) | hex(value);
+  }
+  return ymm;
+}
+
+/** The state that a line's `fp`, `mx` and `x` make of `before`. */
+function floatState(before: FloatState, line: Pick<Line, 'fp' | 'mx' | 'x'>, wide: boolean): FloatState {
+  const [fcw, fsw, ftw, registers] = line.fp ?? [];
+  const st = before.st.slice();
+  for (const [i, value] of Object.entries(registers ?? {})) st[Number(i)] = hex(value);
+  return {
+    fcw: fcw === undefined ? before.fcw : Number.parseInt(fcw, 16),
+    fsw: fsw === undefined ? before.fsw : Number.parseInt(fsw, 16),
+    ftw: ftw === undefined ? before.ftw : Number.parseInt(ftw, 16),
+    st,
+    mxcsr: line.mx === undefined ? before.mxcsr : Number.parseInt(line.mx, 16),
+    ymm: vectors(before.ymm, line.x, wide),
   };
 }
 
@@ -126,8 +176,8 @@ function patches(changes: Record<string, string> | undefined): Map<number, Uint8
   );
 }
 
-/** Parses one line. */
-export function parseCase(text: string, index: number, frame: Frame): Case {
+/** Parses one line; `wide` says that vector registers are always given with 256 bits. */
+export function parseCase(text: string, index: number, frame: Frame, wide = false): Case {
   // Offsets below the code page are 64-bit numbers, more than a JSON number holds.
   const line = JSON.parse(text.replace(/"ip":(\d{16,})/, '"ip":"$1"')) as Line;
   const mask = line.m === 64 ? (1n << 64n) - 1n : 0xffffffffn;
@@ -137,6 +187,8 @@ export function parseCase(text: string, index: number, frame: Frame): Case {
   const ip = line.a ?? 0x800;
   const code = bytesOf(line.b);
   const { o, u } = line;
+  const empty = { fcw: 0x37f, fsw: 0, ftw: 0, st: Array<bigint>(8).fill(0n), mxcsr: 0x1f80 };
+  const float = floatState({ ...empty, ymm: [...frame.ymm] }, line, wide);
   return {
     index,
     name: line.n,
@@ -145,6 +197,7 @@ export function parseCase(text: string, index: number, frame: Frame): Case {
     ip,
     flags: line.f,
     gpr,
+    float,
     memory: patches(line.M),
     out: {
       gpr: registers(gpr, o.r),
@@ -154,12 +207,14 @@ export function parseCase(text: string, index: number, frame: Frame): Case {
       error: o.e,
       cr2: o.c === undefined ? undefined : hex(o.c),
       memory: patches(o.M),
-      float: o.x !== undefined || o.fp !== undefined || o.mx !== undefined,
+      float: floatState(float, o, wide),
     },
     ignore: {
       flags: u?.f ?? 0,
       gpr: new Map(Object.entries(u?.r ?? {}).map(([name, value]) => [GPR.indexOf(name as Gpr), hex(value)])),
       memory: u?.M ?? [],
+      fsw: u?.s ?? 0,
+      approximate: u?.ap ?? 0,
     },
   };
 }

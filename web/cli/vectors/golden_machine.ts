@@ -2,7 +2,8 @@
 
 import { RUN_EXIT } from '../../../assembly/abi/vcpu_page.ts';
 import { KVM_EXIT, Kvm, type KvmSregs, type Vcpu, type Vm } from '../../kvm/index.ts';
-import { type Case, type Frame, GPR } from './golden_case.ts';
+import { type Case, type FloatState, type Frame, GPR } from './golden_case.ts';
+import { floatOf, xsaveOf } from './golden_float.ts';
 
 // Guest-physical layout; the kernel's part is mapped at KERNEL, so that low addresses stay free for faults.
 const MEMORY = 0x40000;
@@ -33,6 +34,7 @@ export interface Outcome {
   flags: number;
   gpr: bigint[];
   cr2: bigint;
+  float: FloatState;
 }
 
 export class GoldenMachine {
@@ -56,6 +58,8 @@ export class GoldenMachine {
     });
     this.#vcpu = this.#vm.createVcpu(0);
     this.#vcpu.setCpuid2(kvm.getSupportedCpuid());
+    // x87, SSE and AVX.
+    this.#vcpu.setXcrs({ nr_xcrs: 1, xcrs: [{ xcr: 0, value: 7n }] });
     this.#writeTables();
     this.#sregs = { 16: this.#sregsOf(16), 32: this.#sregsOf(32), 64: this.#sregsOf(64) };
     this.#data = this.#vm.guest(DATA_PAGES, WINDOW) as Uint8Array;
@@ -141,7 +145,7 @@ export class GoldenMachine {
       idt: { base: KERNEL + BigInt(IDT), limit: 0x1ff, padding: sregs.idt.padding },
       cr0: 0x80050033n,
       cr3: BigInt(PML4),
-      cr4: 0x620n,
+      cr4: 0x40620n,
       efer: 0xd01n,
     };
   }
@@ -157,6 +161,7 @@ export class GoldenMachine {
     this.#vcpu.setSregs(this.#sregs[test.mode]);
     const regs = Object.fromEntries(GPR.map((name, n) => [name, test.gpr[n] ?? 0n]));
     this.#vcpu.setRegs({ ...regs, rip, rflags: BigInt(test.flags) } as Parameters<Vcpu['setRegs']>[0]);
+    this.#vcpu.setXsave(xsaveOf(test.float));
     const why = this.#vcpu.enter(BUDGET);
     const after = this.#vcpu.getRegs();
     const gpr = GPR.map((name) => after[name]);
@@ -168,6 +173,7 @@ export class GoldenMachine {
       flags: Number(after.rflags),
       gpr,
       cr2: this.#vcpu.getSregs().cr2,
+      float: floatOf(this.#vcpu.getXsave()),
     };
     const stub = Number(after.rip - KERNEL) - STUBS - 1;
     if (

@@ -17,6 +17,7 @@ const frame: Frame = {
   data: 0x20000000n,
   gpr: Array.from({ length: 16 }, (_, n) => (n === 4 ? 0x20001800n : 0n)),
   pattern: new Uint8Array(0x2000),
+  ymm: Array<bigint>(16).fill(0n),
 };
 
 /** Runs lines; what failed, in words. */

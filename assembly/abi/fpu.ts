@@ -1,0 +1,77 @@
+// The x87, MMX, SSE and AVX state of one vCPU in its live form, offsets from the vCPU page (it lies in the page VCPU_FPU).
+// FXSAVE and XSAVE images, struct kvm_fpu and struct kvm_xsave are made from it and read into it. Constants only.
+import { VCPU_FPU, VCPU_PAGE } from './map';
+
+const FPU: u32 = VCPU_FPU - VCPU_PAGE;
+
+/** x87 control word (u32, bits 16 up are 0). */
+export const V_FCW: u32 = FPU + 0x00;
+/** x87 status word without TOP (bits 11..13 are 0 here); ES and B follow the exception bits. */
+export const V_FSW: u32 = FPU + 0x04;
+/** TOP, 0..7 (u32). */
+export const V_FTOP: u32 = FPU + 0x08;
+/** Bit i: physical register i is not empty (the abridged tag word of FXSAVE). */
+export const V_FTAG: u32 = FPU + 0x0c;
+/** Last x87 instruction: opcode (11 bits), its address and selector, its operand's address and selector. */
+export const V_FOP: u32 = FPU + 0x10;
+export const V_FCS: u32 = FPU + 0x14;
+export const V_FIP: u32 = FPU + 0x18; // u64
+export const V_FDP: u32 = FPU + 0x20; // u64
+export const V_FDS: u32 = FPU + 0x28;
+export const V_MXCSR: u32 = FPU + 0x2c;
+/** Exception flags that the floating-point instruction in hand has raised (bits as in FSW and MXCSR), before anything is written. */
+export const V_FLOAT_FLAGS: u32 = FPU + 0x30;
+/** PKRU. */
+export const V_PKRU: u32 = FPU + 0x34;
+
+/** Physical x87 registers R0..R7, 16 bytes each: significand u64, sign and exponent u16. MMi is the significand of Ri. */
+export const V_ST: u32 = FPU + 0x080;
+export const ST_STRIDE: u32 = 16;
+export const ST_EXPONENT: u32 = 8;
+/** YMM0..YMM15, 32 bytes each; XMMi is the low half of YMMi. */
+export const V_YMM: u32 = FPU + 0x100;
+export const YMM_STRIDE: u32 = 32;
+/** A result that is written to its destination only when no unmasked exception was raised (64 bytes). */
+export const V_FLOAT_RESULT: u32 = FPU + 0x300;
+/** Scratch of the floating-point core: numbers taken apart (assembly/float), 1 KiB. */
+export const V_FLOAT: u32 = FPU + 0x400;
+
+// Exception flags of FSW and MXCSR, and their masks: << 0 in FCW, << 7 in MXCSR.
+export const FE_INVALID: u32 = 0x01;
+export const FE_DENORMAL: u32 = 0x02;
+export const FE_ZERO_DIVIDE: u32 = 0x04;
+export const FE_OVERFLOW: u32 = 0x08;
+export const FE_UNDERFLOW: u32 = 0x10;
+export const FE_INEXACT: u32 = 0x20;
+export const FE_ALL: u32 = 0x3f;
+// FSW.
+export const FSW_SF: u32 = 0x40;
+export const FSW_ES: u32 = 0x80;
+export const FSW_C0: u32 = 0x100;
+export const FSW_C1: u32 = 0x200;
+export const FSW_C2: u32 = 0x400;
+export const FSW_C3: u32 = 0x4000;
+export const FSW_B: u32 = 0x8000;
+export const FSW_TOP_SHIFT: u32 = 11;
+// MXCSR.
+export const MXCSR_DAZ: u32 = 0x40;
+export const MXCSR_MASK_SHIFT: u32 = 7;
+export const MXCSR_RC_SHIFT: u32 = 13;
+export const MXCSR_FTZ: u32 = 0x8000;
+export const MXCSR_BITS: u32 = 0xffff;
+export const MXCSR_RESET: u32 = 0x1f80;
+export const FCW_INIT: u32 = 0x37f;
+/** After a hardware reset; FNINIT gives FCW_INIT. */
+export const FCW_RESET: u32 = 0x40;
+
+// Rounding control, in FCW bits 10..11 and MXCSR bits 13..14.
+export const ROUND_NEAREST: u32 = 0;
+export const ROUND_DOWN: u32 = 1;
+export const ROUND_UP: u32 = 2;
+export const ROUND_ZERO: u32 = 3;
+
+// State components of XCR0.
+export const XCR0_X87: u32 = 1;
+export const XCR0_SSE: u32 = 2;
+export const XCR0_AVX: u32 = 4;
+export const XCR0_PKRU: u32 = 0x200;
