@@ -103,71 +103,73 @@ export const OP_SHA1MSG1: u32 = 0x45b;
 export const OP_SHA1MSG2: u32 = 0x45c;
 export const OP_SHA256MSG1: u32 = 0x45d;
 export const OP_SHA256MSG2: u32 = 0x45e;
-export const OP_SHA256RNDS2: u32 = 0x45f; // the third operand is XMM0
 
 // --- with an immediate in R_IMM8
-export const OP_PSHUFD: u32 = 0x460; // unary; and VPERMILPS with an immediate
-export const OP_PSHUFHW: u32 = 0x461; // unary
-export const OP_PSHUFLW: u32 = 0x462; // unary
-export const OP_PSHUFW: u32 = 0x463; // unary; FORM_MMX only
-export const OP_SHUFPS: u32 = 0x464;
-export const OP_SHUFPD: u32 = 0x465;
-export const OP_VPERMILPD_I: u32 = 0x466; // unary
-export const OP_PALIGNR: u32 = 0x467;
-export const OP_PBLENDW: u32 = 0x468;
-export const OP_BLENDPS: u32 = 0x469; // and VPBLENDD
-export const OP_BLENDPD: u32 = 0x46a;
-export const OP_MPSADBW: u32 = 0x46b;
-export const OP_INSERTPS: u32 = 0x46c; // r/m in memory: 4 bytes
-export const OP_AESKEYGENASSIST: u32 = 0x46d; // unary
-export const OP_SHA1RNDS4: u32 = 0x46e;
-export const OP_PCLMULQDQ: u32 = 0x46f;
+export const OP_PSHUFD: u32 = 0x45f; // unary; and VPERMILPS with an immediate
+export const OP_PSHUFHW: u32 = 0x460; // unary
+export const OP_PSHUFLW: u32 = 0x461; // unary
+export const OP_PSHUFW: u32 = 0x462; // unary; FORM_MMX only
+export const OP_SHUFPS: u32 = 0x463;
+export const OP_SHUFPD: u32 = 0x464;
+export const OP_VPERMILPD_I: u32 = 0x465; // unary
+export const OP_PALIGNR: u32 = 0x466;
+export const OP_PBLENDW: u32 = 0x467;
+export const OP_BLENDPS: u32 = 0x468; // and VPBLENDD
+export const OP_BLENDPD: u32 = 0x469;
+export const OP_MPSADBW: u32 = 0x46a;
+export const OP_AESKEYGENASSIST: u32 = 0x46b; // unary
+export const OP_SHA1RNDS4: u32 = 0x46c;
+export const OP_PCLMULQDQ: u32 = 0x46d;
+
+// --- with a third vector: XMM0, or with VEX the register R_FOURTH
+export const OP_SHA256RNDS2: u32 = 0x46e;
+export const OP_PBLENDVB: u32 = 0x46f;
+export const OP_BLENDVPS: u32 = 0x470;
+export const OP_BLENDVPD: u32 = 0x471;
 
 // --- shifts by the low 64 bits of the r/m operand, which is 8 bytes with FORM_MMX and 16 in every other form, VEX.256 too
-export const OP_PSLLW: u32 = 0x470;
-export const OP_PSLLD: u32 = 0x471;
-export const OP_PSLLQ: u32 = 0x472;
-export const OP_PSRLW: u32 = 0x473;
-export const OP_PSRLD: u32 = 0x474;
-export const OP_PSRLQ: u32 = 0x475;
-export const OP_PSRAW: u32 = 0x476;
-export const OP_PSRAD: u32 = 0x477;
+export const OP_PSLLW: u32 = 0x472;
+export const OP_PSLLD: u32 = 0x473;
+export const OP_PSLLQ: u32 = 0x474;
+export const OP_PSRLW: u32 = 0x475;
+export const OP_PSRLD: u32 = 0x476;
+export const OP_PSRLQ: u32 = 0x477;
+export const OP_PSRAW: u32 = 0x478;
+export const OP_PSRAD: u32 = 0x479;
 // --- shifts by R_IMM8: the source is the r/m operand (a register), the destination R_REG (the same one, or VEX.vvvv); unary
-export const OP_PSLLW_I: u32 = 0x478;
-export const OP_PSLLD_I: u32 = 0x479;
-export const OP_PSLLQ_I: u32 = 0x47a;
-export const OP_PSRLW_I: u32 = 0x47b;
-export const OP_PSRLD_I: u32 = 0x47c;
-export const OP_PSRLQ_I: u32 = 0x47d;
-export const OP_PSRAW_I: u32 = 0x47e;
-export const OP_PSRAD_I: u32 = 0x47f;
-export const OP_PSLLDQ_I: u32 = 0x480;
-export const OP_PSRLDQ_I: u32 = 0x481;
-
-// --- blends by the sign bits of a third vector: XMM0, or with VEX the register R_FOURTH
-export const OP_PBLENDVB: u32 = 0x482;
-export const OP_BLENDVPS: u32 = 0x483;
-export const OP_BLENDVPD: u32 = 0x484;
+export const OP_PSLLW_I: u32 = 0x47a;
+export const OP_PSLLD_I: u32 = 0x47b;
+export const OP_PSLLQ_I: u32 = 0x47c;
+export const OP_PSRLW_I: u32 = 0x47d;
+export const OP_PSRLD_I: u32 = 0x47e;
+export const OP_PSRLQ_I: u32 = 0x47f;
+export const OP_PSRAW_I: u32 = 0x480;
+export const OP_PSRAD_I: u32 = 0x481;
+export const OP_PSLLDQ_I: u32 = 0x482;
+export const OP_PSRLDQ_I: u32 = 0x483;
 
 // --- widening, unary: the r/m operand has a half, a quarter or an eighth of the bytes of the destination
-export const OP_PMOVSXBW: u32 = 0x485; // 8 bytes, VEX.256: 16
-export const OP_PMOVSXBD: u32 = 0x486; // 4 bytes, VEX.256: 8
-export const OP_PMOVSXBQ: u32 = 0x487; // 2 bytes, VEX.256: 4
-export const OP_PMOVSXWD: u32 = 0x488; // 8 bytes, VEX.256: 16
-export const OP_PMOVSXWQ: u32 = 0x489; // 4 bytes, VEX.256: 8
-export const OP_PMOVSXDQ: u32 = 0x48a; // 8 bytes, VEX.256: 16
-export const OP_PMOVZXBW: u32 = 0x48b; // 8 bytes, VEX.256: 16
-export const OP_PMOVZXBD: u32 = 0x48c; // 4 bytes, VEX.256: 8
-export const OP_PMOVZXBQ: u32 = 0x48d; // 2 bytes, VEX.256: 4
-export const OP_PMOVZXWD: u32 = 0x48e; // 8 bytes, VEX.256: 16
-export const OP_PMOVZXWQ: u32 = 0x48f; // 4 bytes, VEX.256: 8
-export const OP_PMOVZXDQ: u32 = 0x490; // 8 bytes, VEX.256: 16
+export const OP_PMOVSXBW: u32 = 0x484; // 8 bytes, VEX.256: 16
+export const OP_PMOVSXBD: u32 = 0x485; // 4 bytes, VEX.256: 8
+export const OP_PMOVSXBQ: u32 = 0x486; // 2 bytes, VEX.256: 4
+export const OP_PMOVSXWD: u32 = 0x487; // 8 bytes, VEX.256: 16
+export const OP_PMOVSXWQ: u32 = 0x488; // 4 bytes, VEX.256: 8
+export const OP_PMOVSXDQ: u32 = 0x489; // 8 bytes, VEX.256: 16
+export const OP_PMOVZXBW: u32 = 0x48a; // 8 bytes, VEX.256: 16
+export const OP_PMOVZXBD: u32 = 0x48b; // 4 bytes, VEX.256: 8
+export const OP_PMOVZXBQ: u32 = 0x48c; // 2 bytes, VEX.256: 4
+export const OP_PMOVZXWD: u32 = 0x48d; // 8 bytes, VEX.256: 16
+export const OP_PMOVZXWQ: u32 = 0x48e; // 4 bytes, VEX.256: 8
+export const OP_PMOVZXDQ: u32 = 0x48f; // 8 bytes, VEX.256: 16
 
 // --- across lanes, FORM_VEX_256 only
-export const OP_VPERMD: u32 = 0x491; // and VPERMPS: indices in R_SRC, data in the r/m operand
-export const OP_VPERMQ: u32 = 0x492; // and VPERMPD: unary, R_IMM8
-export const OP_VPERM2F128: u32 = 0x493; // and VPERM2I128: R_IMM8
-export const OP_VINSERTF128: u32 = 0x494; // and VINSERTI128: R_IMM8; the r/m operand is 16 bytes
+export const OP_VPERMD: u32 = 0x490; // and VPERMPS: indices in R_SRC, data in the r/m operand
+export const OP_VPERMQ: u32 = 0x491; // and VPERMPD: unary, R_IMM8
+export const OP_VPERM2F128: u32 = 0x492; // and VPERM2I128: R_IMM8
+export const OP_VINSERTF128: u32 = 0x493; // and VINSERTI128: R_IMM8; the r/m operand is 16 bytes
+
+// --- one element
+export const OP_INSERTPS: u32 = 0x494; // R_IMM8; the r/m operand in memory is 4 bytes
 
 // --- results in flags: the first operand is R_REG, which is not written
 export const OP_PTEST: u32 = 0x495;
