@@ -116,7 +116,7 @@ export const ENGINE_DETERMINISTIC: u32 = 1;
 export const VM_VIRTUAL_NS: u32 = 0x038;
 /** u64: TSC frequency in kHz. */
 export const VM_TSC_KHZ: u32 = 0x040;
-/** u64: seed of the deterministic schedule. */
+/** u64: seed of the deterministic schedule, and of each vCPU's random numbers. */
 export const VM_SEED: u32 = 0x048;
 export const VM_BOOT_CPU: u32 = 0x050;
 /** f64: host time in ms since the Unix epoch at which machine time was 0 (parallel engine). */

@@ -223,6 +223,7 @@ export const OP_RDTSCP: u32 = 0x233;
 export const OP_RDPMC: u32 = 0x234;
 export const OP_CPUID: u32 = 0x235;
 export const OP_RDPID: u32 = 0x236;
+export const OP_RDRAND: u32 = 0x237; // r/m register; RDSEED too
 /** exec/io.ts: size from R_FLAGS; port: R_IMM for the immediate forms. */
 export const OP_IN_I: u32 = 0x240;
 export const OP_IN_DX: u32 = 0x241;

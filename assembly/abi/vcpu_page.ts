@@ -196,6 +196,8 @@ export const V_MMIO_QUEUE: u32 = 0x780;
 export const MMIO_QUEUE_MAX: u32 = 5;
 /** Bumped whenever the decode cache is emptied: a link noted before is void. */
 export const V_BLOCK_EPOCH: u32 = 0x4f0;
+/** u64: state of RDRAND and RDSEED, begun from VM_SEED and the vCPU's id. */
+export const V_RANDOM: u32 = 0x4f8;
 /** KVM_INTERRUPT / PIC / LAPIC: last injected vector, for KVM_GET_VCPU_EVENTS. */
 export const V_INJECTED: u32 = 0x4e4;
 /** 0x800..0xfff of the vCPU page belong to the VMM floor (paused word, event word, thread state). */

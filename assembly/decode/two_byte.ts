@@ -45,6 +45,7 @@ import {
   OP_RDMSR,
   OP_RDPID,
   OP_RDPMC,
+  OP_RDRAND,
   OP_RDTSC,
   OP_RDTSCP,
   OP_SETCC,
@@ -449,7 +450,9 @@ export function decode_two_byte(c: u32, v: u32, r: u32): void {
           rm_operand(c, v, r, code == MODE_64 ? 3 : 2, WRITE);
           return set_op(r, OP_RDPID);
         }
-        return undefined_opcode(c, r);
+        if (kind < 6 || prefixes & (RF_REP | RF_REPNE)) return undefined_opcode(c, r);
+        rm_operand(c, v, r, osize, WRITE);
+        return set_op(r, OP_RDRAND);
       }
       if (kind != 1) return undefined_opcode(c, r);
       const wide = osize == 3;

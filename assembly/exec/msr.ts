@@ -1,8 +1,8 @@
 // RDMSR, WRMSR, the time-stamp and performance counters, CPUID. Which MSRs exist is in cpu/msr_table.ts.
 import { FLOW_NEXT, FLOW_STOP } from '../abi/insn';
-import { OP_CPUID, OP_RDMSR, OP_RDPID, OP_RDPMC, OP_RDTSC, OP_RDTSCP, OP_WRMSR } from '../abi/ops';
-import { V_APIC_BASE, V_CR4, V_GPR, V_MSR_VALUE, V_TSC_AUX, V_XCR0 } from '../abi/vcpu_page';
-import { CR4_OSXSAVE, CR4_PKE, CR4_TSD, GP, RAX, RBX, RCX, RDX, UD } from '../abi/x86';
+import { OP_CPUID, OP_RDMSR, OP_RDPID, OP_RDPMC, OP_RDRAND, OP_RDTSC, OP_RDTSCP, OP_WRMSR } from '../abi/ops';
+import { V_APIC_BASE, V_CR4, V_GPR, V_MSR_VALUE, V_RANDOM, V_TSC_AUX, V_XCR0 } from '../abi/vcpu_page';
+import { CR4_OSXSAVE, CR4_PKE, CR4_TSD, FLAG_CF, GP, RAX, RBX, RCX, RDX, UD } from '../abi/x86';
 import {
   amd_edx,
   cpuid_answer,
@@ -13,10 +13,12 @@ import {
   entry_edx,
   extended_ecx,
 } from '../cpu/cpuid';
+import { set_arith } from '../cpu/flags';
 import { update_mode } from '../cpu/mode';
 import { read_msr, write_msr } from '../cpu/msr_table';
 import { write_rm } from '../cpu/operands';
 import { raise, raise_code } from '../state/fault';
+import { mix64 } from '../state/random';
 import { read_tsc } from '../state/tsc';
 import { cpl } from '../state/vcpu';
 
@@ -120,7 +122,18 @@ function cpuid(v: u32): u32 {
   return FLOW_NEXT;
 }
 
-/** Executes the family OP_RDMSR .. OP_RDPID. */
+/**
+ * RDRAND and RDSEED always succeed. The generator (SplitMix64) is deterministic, because a machine of the deterministic engine
+ * must repeat; in the others its seed is the host's randomness.
+ */
+function rdrand(v: u32, r: u32, rm: u32): u32 {
+  const state = load<u64>(v + V_RANDOM) + 0x9e3779b97f4a7c15;
+  store<u64>(v + V_RANDOM, state);
+  set_arith(v, FLAG_CF);
+  return write_rm(v, r, rm, mix64(state));
+}
+
+/** Executes the family OP_RDMSR .. OP_RDRAND. */
 export function exec_msr(v: u32, r: u32, op: u32, rm: u32): u32 {
   switch (op) {
     case OP_RDMSR:
@@ -137,6 +150,8 @@ export function exec_msr(v: u32, r: u32, op: u32, rm: u32): u32 {
       return cpuid(v);
     case OP_RDPID:
       return extended_ecx(v) & 0x400000 ? write_rm(v, r, rm, load<u64>(v + V_TSC_AUX)) : raise(v, UD);
+    case OP_RDRAND:
+      return rdrand(v, r, rm);
     default:
       return raise(v, UD);
   }

@@ -15,6 +15,7 @@ import {
   VM_MAGIC_VALUE,
   VM_MAX_VCPUS,
   VM_PAGE,
+  VM_SEED,
   VM_TIME_ORIGIN,
   VM_TIME_STOPPED,
   VM_TSC_KHZ,
@@ -74,6 +75,7 @@ export function layMachine(vcpus: number, limit: number): MachineMemory {
   memory.setU32(VM_PAGE + VM_MAX_VCPUS, vcpus);
   memory.setU32(VM_PAGE + VM_HEAP_TOP, emptySize(vcpus));
   memory.setU64(VM_PAGE + VM_TSC_KHZ, TSC_KHZ);
+  memory.setU64(VM_PAGE + VM_SEED, crypto.getRandomValues(new BigUint64Array(1))[0] as bigint);
   memory.view().setFloat64(VM_PAGE + VM_TIME_ORIGIN, hostMilliseconds(), true);
   // Last, so that whoever sees the magic sees the rest.
   memory.store(VM_PAGE + VM_MAGIC, VM_MAGIC_VALUE);

@@ -66,7 +66,9 @@ export class Machine {
       VM_PAGE + VM_ENGINE,
       spec.engine === 'deterministic' ? ENGINE_DETERMINISTIC : ENGINE_PARALLEL,
     );
-    vm.memory.setU64(VM_PAGE + VM_SEED, BigInt(spec.seed ?? 1) | 1n);
+    // Without a seed a parallel machine keeps the random one of its VM.
+    if (spec.engine === 'deterministic' || spec.seed !== undefined)
+      vm.memory.setU64(VM_PAGE + VM_SEED, BigInt(spec.seed ?? 1) | 1n);
     const ram = spec.memory;
     // Grown once, so that every view of the memory that is made later covers all of it.
     const base = vm.allocate(ram + extra);
