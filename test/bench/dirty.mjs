@@ -1,15 +1,12 @@
 // What dirty logging costs a store: the same store loop over 16 MiB with and without KVM_MEM_LOG_DIRTY_PAGES, in turn.
 // Options: --passes N (over the 16 MiB), --rounds N. It measures; it judges nothing.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { makeStoringKernel } from './image.mjs';
+import { assembleWorkload, EXIT_PORT, ROOT } from './workloads.mjs';
 
-const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const EXIT_PORT = 0xf4;
 const { values } = parseArgs({
   options: { passes: { type: 'string', default: '100' }, rounds: { type: 'string', default: '5' } },
 });
@@ -17,7 +14,7 @@ const work = mkdtempSync(join(tmpdir(), 'vitrine-dirty-'));
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 const image = join(work, 'store.bin');
 const stats = join(work, 'stats.json');
-writeFileSync(image, makeStoringKernel(Number(values.passes), EXIT_PORT));
+assembleWorkload('store', Number(values.passes), image);
 
 /** Instructions a second of one run. */
 function measure(log) {

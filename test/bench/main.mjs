@@ -1,38 +1,43 @@
 // `npm run bench`: Vitrine beside v86 on the same bytes in the same run, in turn (A B A B), medians of each.
-// Options: --count N (loop count), --rounds N, --only vitrine|v86, --json FILE. It measures; it judges nothing.
+// Options: --only NAME,NAME (workloads), --rounds N, --scale X (of the loops' turns), --json FILE. It measures; it judges nothing.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { LOOP_INSTRUCTIONS, makeCountingKernel } from './image.mjs';
+import { assembleWorkload, EXIT_PORT, ROOT, ROUNDS } from './workloads.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
-const ROOT = dirname(dirname(HERE));
-const EXIT_PORT = 0xf4;
 /** A run that takes longer has failed, in seconds. */
 const PATIENCE = 300;
 
 const { values: options } = parseArgs({
   options: {
-    count: { type: 'string', default: '1000000000' },
+    only: { type: 'string', default: Object.keys(ROUNDS).join() },
     rounds: { type: 'string', default: '3' },
-    only: { type: 'string' },
+    scale: { type: 'string', default: '1' },
     json: { type: 'string' },
   },
 });
-const count = Number(options.count);
+const names = options.only.split(',');
 const rounds = Number(options.rounds);
-if (!Number.isInteger(count) || count < 1 || count > 0xffffffff || !Number.isInteger(rounds) || rounds < 1) {
-  process.stderr.write('vitrine: --count takes a number from 1 to 4294967295 and --rounds one from 1.\n');
+const scale = Number(options.scale);
+const unknown = names.find((name) => !(name in ROUNDS));
+if (unknown !== undefined) {
+  process.stderr.write(
+    `vitrine: there is no workload "${unknown}"; there are ${Object.keys(ROUNDS).join(', ')}.\n`,
+  );
+  process.exit(2);
+}
+if (!Number.isInteger(rounds) || rounds < 1 || !(scale > 0)) {
+  process.stderr.write('vitrine: --rounds takes a whole number from 1, --scale a number above 0.\n');
   process.exit(2);
 }
 
 const work = mkdtempSync(join(tmpdir(), 'vitrine-bench-'));
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
-const image = join(work, 'count.bin');
-writeFileSync(image, makeCountingKernel(count, EXIT_PORT));
+const image = join(work, 'guest.bin');
 const stats = join(work, 'stats.json');
 
 /** Each machine: how it is started, the exit status of a good run, and where it says its seconds. */
@@ -77,38 +82,46 @@ const median = (numbers) => {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
 
-const names = Object.keys(MACHINES).filter((name) => !options.only || options.only === name);
-const runs = Object.fromEntries(names.map((name) => [name, []]));
-for (let round = 1; round <= rounds; round += 1) {
-  for (const name of names) {
-    process.stderr.write(`round ${round} of ${rounds}: ${name} ...\n`);
-    runs[name].push(measure(MACHINES[name]));
+/** One workload on every machine, in turn. */
+function runWorkload(name) {
+  assembleWorkload(name, Math.round(ROUNDS[name] * scale), image);
+  const runs = { vitrine: [], v86: [] };
+  let instructions = 0;
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const machine of Object.keys(MACHINES)) {
+      process.stderr.write(`${name}, round ${round} of ${rounds}: ${machine} ...\n`);
+      runs[machine].push(measure(MACHINES[machine]));
+      if (machine === 'vitrine') instructions = JSON.parse(readFileSync(stats, 'utf8')).instructions;
+    }
   }
+  const seconds = Object.fromEntries(
+    Object.entries(runs).map(([machine, each]) => [machine, median(each.map(({ guest }) => guest))]),
+  );
+  return { name, instructions, seconds, ratios: { v86: seconds.v86 / seconds.vitrine }, runs };
 }
-
-const results = names.map((name) => {
-  const of = (field) => median(runs[name].map((run) => run[field]));
-  const guest = of('guest');
-  const speed = (count * LOOP_INSTRUCTIONS) / guest / 1e6;
-  return { name, guest, wall: of('wall'), cpu: of('cpu'), speed, runs: runs[name] };
-});
 
 const row = (...cells) =>
   `${cells[0].padEnd(10)}${cells
     .slice(1)
     .map((cell) => cell.padStart(14))
     .join('')}\n`;
-process.stdout.write(
-  `count to ${count}, ${LOOP_INSTRUCTIONS} instructions a step, median of ${rounds}, interpreters\n`,
-);
-process.stdout.write(row('', 'guest s', 'process s', 'CPU s', 'M instr/s'));
-for (const { name, guest, wall, cpu, speed } of results) {
-  process.stdout.write(row(name, guest.toFixed(2), wall.toFixed(2), cpu.toFixed(2), speed.toFixed(1)));
+const workloads = [];
+process.stdout.write(`interpreters, median of ${rounds}; a ratio above 1 means that Vitrine is faster\n`);
+process.stdout.write(row('', 'vitrine s', 'v86 s', 'M instr/s', 'ratio'));
+for (const name of names) {
+  const result = runWorkload(name);
+  workloads.push(result);
+  const { instructions, seconds, ratios } = result;
+  const speed = instructions / seconds.vitrine / 1e6;
+  process.stdout.write(
+    row(name, seconds.vitrine.toFixed(2), seconds.v86.toFixed(2), speed.toFixed(1), ratios.v86.toFixed(2)),
+  );
 }
-const [vitrine, v86] = results;
-const ratio = v86 ? vitrine.speed / v86.speed : undefined;
-if (ratio) process.stdout.write(`vitrine / v86: ${ratio.toFixed(2)}\n`);
+const mean = Math.exp(
+  workloads.reduce((sum, { ratios }) => sum + Math.log(ratios.v86), 0) / workloads.length,
+);
+process.stdout.write(`geometric mean of the ratios: ${mean.toFixed(2)}\n`);
 if (options.json) {
   const host = { node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length };
-  writeFileSync(options.json, `${JSON.stringify({ count, rounds, host, results, ratio }, null, 2)}\n`);
+  writeFileSync(options.json, `${JSON.stringify({ rounds, scale, host, workloads, mean }, null, 2)}\n`);
 }
