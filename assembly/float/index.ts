@@ -1,0 +1,7 @@
+// The door of the floating-point core.
+export * from './arith';
+export * from './integer';
+export * from './number';
+export * from './pack';
+export * from './round';
+export * from './unpack';
