@@ -1,4 +1,5 @@
-// The three-byte opcode maps 0F 38 and 0F 3A, and their VEX forms on general registers (BMI1, BMI2). SIMD rows join later.
+// The three-byte opcode maps 0F 38 and 0F 3A, and their VEX forms on general registers (BMI1, BMI2).
+// SIMD rows are in simd_0f38.ts and simd_0f3a.ts.
 import { R_SCALE, R_SPAN, RF_66, RF_REP, RF_REPNE } from '../abi/insn';
 import {
   OP_ADCX,
@@ -35,6 +36,8 @@ import {
   WRITE,
 } from './modrm';
 import { ends, set_imm, set_op, undefined_opcode } from './record';
+import { decode_simd_0f3a } from './simd_0f3a';
+import { decode_simd_0f38 } from './simd_0f38';
 
 export function decode_0f38(c: u32, v: u32, r: u32): void {
   const op = next8(c);
@@ -72,13 +75,13 @@ export function decode_0f38(c: u32, v: u32, r: u32): void {
     rm_operand(c, v, r, size, READ);
     return set_op(r, prefixes == RF_66 ? OP_ADCX : OP_ADOX);
   }
-  undefined_opcode(c, r);
+  decode_simd_0f38(c, v, r, op);
 }
 
-export function decode_0f3a(c: u32, _v: u32, r: u32): void {
-  next8(c);
+export function decode_0f3a(c: u32, v: u32, r: u32): void {
+  const op = next8(c);
   fetch_modrm(c);
-  undefined_opcode(c, r);
+  decode_simd_0f3a(c, v, r, op);
 }
 
 /** VEX-encoded instructions on general registers; `map` is 1 (0F), 2 (0F 38) or 3 (0F 3A). */

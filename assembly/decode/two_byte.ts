@@ -1,4 +1,4 @@
-// The two-byte opcode map, 0F xx (SDM vol. 2, table A-3). SIMD rows join with their families.
+// The two-byte opcode map, 0F xx (SDM vol. 2, table A-3); SIMD rows are in simd_0f.ts.
 import { R_IMM, R_REG, R_RM, RF_66, RF_LOCK, RF_REP, RF_REPNE } from '../abi/insn';
 import {
   OP_BSF,
@@ -103,6 +103,7 @@ import {
   undefined_opcode,
 } from './record';
 import { set_unit_op, UNIT_MMX, UNIT_SSE } from './simd';
+import { decode_simd_0f } from './simd_0f';
 import { decode_0f3a, decode_0f38 } from './three_byte';
 
 function system(c: u32, r: u32, op: u32): void {
@@ -461,6 +462,6 @@ export function decode_two_byte(c: u32, v: u32, r: u32): void {
       return set_op(r, wide ? OP_CMPXCHG16B : OP_CMPXCHG8B);
     }
     default:
-      undefined_opcode(c, r);
+      decode_simd_0f(c, v, r, op);
   }
 }
