@@ -27,8 +27,8 @@ export const V_STATE: u32 = 0x0c4;
 /** Instructions left of this run's budget (i32). */
 export const V_BUDGET: u32 = 0x0c8;
 export const V_ID: u32 = 0x0cc;
-/** u64: instructions retired up to the last block edge. */
-export const V_ICOUNT: u32 = 0x0d0;
+/** u64: the number of retired instructions at which the budget is used up; V_ICOUNT_END - V_BUDGET is their number now. */
+export const V_ICOUNT_END: u32 = 0x0d0;
 /** Pending fault: vector + 1 (0 = none), whether it has an error code, the code, and its address. */
 export const V_FAULT: u32 = 0x0d8;
 export const V_FAULT_HAS_CODE: u32 = 0x0dc;

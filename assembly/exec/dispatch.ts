@@ -87,7 +87,6 @@ import {
   V_BUDGET,
   V_CURRENT_RECORD,
   V_GPR,
-  V_ICOUNT,
   V_LEAVE,
   V_LF_A,
   V_LF_B,
@@ -123,7 +122,6 @@ import { mul_high_signed, note_product } from './muldiv';
 /** Instructions from `first` to `r`, and `extra` for `r` itself, leave the budget. */
 function retire(v: u32, r: u32, first: u32, extra: u32): void {
   const n = ((r - first) >> 5) + extra;
-  store<u64>(v + V_ICOUNT, load<u64>(v + V_ICOUNT) + n);
   store<i32>(v + V_BUDGET, load<i32>(v + V_BUDGET) - (n as i32));
 }
 

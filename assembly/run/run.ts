@@ -55,6 +55,7 @@ import {
   V_CURRENT_RECORD,
   V_DB_PENDING,
   V_FAULT,
+  V_ICOUNT_END,
   V_IRQ_QUEUED,
   V_LEAVE,
   V_MMIO_COUNT,
@@ -91,6 +92,8 @@ import { inject_events } from './inject';
  * page holds the exit. May be called again at once: nothing is kept outside the vCPU's area.
  */
 export function run(v: u32, budget: i32): u32 {
+  const retired = load<u64>(v + V_ICOUNT_END) - (load<i32>(v + V_BUDGET) as i64 as u64);
+  store<u64>(v + V_ICOUNT_END, retired + (budget as i64 as u64));
   store<i32>(v + V_BUDGET, budget);
   atomic.store<u32>(v + V_STATE, VCPU_IN);
   prepare(v);

@@ -2,8 +2,7 @@
 import fs from 'node:fs';
 import { defineCommand } from 'citty';
 import { VM_PAGE, VM_VCPUS } from '../../assembly/abi/map.ts';
-import { V_ICOUNT } from '../../assembly/abi/vcpu_page.ts';
-import { exitOf, MachineMemory, vcpuPage } from '../kvm/index.ts';
+import { exitOf, MachineMemory, retired, vcpuPage } from '../kvm/index.ts';
 import { SessionClient } from '../session/client.ts';
 import type { Ending, MachineOptions, Session, SessionStatus } from '../session/types.ts';
 import { exitCounts } from '../vmm/index.ts';
@@ -35,7 +34,7 @@ function statistics(session: Session, seconds: number): object {
   const exits: Record<string, number> = {};
   for (let id = 0; id < 32; id++) {
     if ((made & (1 << id)) === 0) continue;
-    instructions += Number(memory.u64(vcpuPage(id) + V_ICOUNT));
+    instructions += Number(retired(memory, vcpuPage(id)));
     for (const [reason, count] of exitCounts(memory, id)) {
       const { name } = exitOf(reason);
       exits[name] = (exits[name] ?? 0) + count;

@@ -23,4 +23,4 @@ export {
 export { type Translation, translate } from './translate.ts';
 export { Vcpu } from './vcpu.ts';
 export { Vm, type VmHandle, type VmOptions } from './vm.ts';
-export { hostMilliseconds, machineNanoseconds, vcpuArea, vcpuPage } from './vm_page.ts';
+export { hostMilliseconds, machineNanoseconds, retired, vcpuArea, vcpuPage } from './vm_page.ts';

@@ -18,7 +18,6 @@ import {
   RUN_HALTED,
   V_DEBUG_CONTROL,
   V_DEBUG_DR,
-  V_ICOUNT,
   V_IRQ_QUEUED,
   V_MP_STATE,
   V_NMI_PENDING,
@@ -64,7 +63,7 @@ import {
 import { request, requestEvents, waitUntilOut } from './requests.ts';
 import { KVM_SYNC_X86, RunPage } from './run_page.ts';
 import { translate } from './translate.ts';
-import { machineNanoseconds, vcpuArea, vcpuPage } from './vm_page.ts';
+import { machineNanoseconds, retired, vcpuArea, vcpuPage } from './vm_page.ts';
 
 const DEBUG_KNOWN =
   KVM_GUESTDBG_ENABLE |
@@ -299,7 +298,7 @@ export class Vcpu {
 
   /** Instructions retired so far. */
   get instructions(): bigint {
-    return this.#memory.u64(this.page + V_ICOUNT);
+    return retired(this.#memory, this.page);
   }
 
   /** True while some thread executes this vCPU's guest code. */

@@ -24,6 +24,7 @@ import {
   VM_VIRTUAL_NS,
   WASM_PAGE,
 } from '../../assembly/abi/map.ts';
+import { V_BUDGET, V_ICOUNT_END } from '../../assembly/abi/vcpu_page.ts';
 import { KvmError } from './abi/index.ts';
 import { MachineMemory, roundUp } from './memory.ts';
 
@@ -122,4 +123,9 @@ export function vcpuPage(id: number): number {
 export function vcpuIds(memory: MachineMemory): number[] {
   const made = memory.load(VM_PAGE + VM_VCPUS);
   return Array.from({ length: MAX_VCPUS }, (_, id) => id).filter((id) => (made >>> id) & 1);
+}
+
+/** Instructions that the vCPU with this page has retired. */
+export function retired(memory: MachineMemory, page: number): bigint {
+  return memory.u64(page + V_ICOUNT_END) - BigInt(memory.u32(page + V_BUDGET) | 0);
 }

@@ -7,7 +7,6 @@ import {
   RUN_EXIT,
   RUN_HALTED,
   RUN_INTERRUPTED,
-  V_ICOUNT,
   V_MP_STATE,
   V_NMI_PENDING,
   V_RFLAGS,
@@ -15,7 +14,7 @@ import {
   V_WAKE_AT,
 } from '../../assembly/abi/vcpu_page.ts';
 import { FLAG_IF } from '../../assembly/abi/x86.ts';
-import { machineNanoseconds, type Vcpu, vcpuPage } from '../kvm/index.ts';
+import { machineNanoseconds, retired, type Vcpu, vcpuPage } from '../kvm/index.ts';
 import { handleExit } from './exits.ts';
 import type { Machine } from './machine.ts';
 
@@ -46,7 +45,7 @@ function pulse(machine: Machine): string {
   const memory = machine.vm.memory;
   return machine.vm
     .vcpuIds()
-    .map((id) => `${memory.u64(vcpuPage(id) + V_ICOUNT)}:${memory.load(vcpuPage(id) + V_WAKE)}`)
+    .map((id) => `${retired(memory, vcpuPage(id))}:${memory.load(vcpuPage(id) + V_WAKE)}`)
     .join();
 }
 

@@ -6,7 +6,8 @@ import {
   KVM_MP_STATE_UNINITIALIZED,
 } from '../../../assembly/abi/kvm_run.ts';
 import {
-  V_ICOUNT,
+  V_BUDGET,
+  V_ICOUNT_END,
   V_MP_STATE,
   V_STAT_EXITS,
   V_STAT_FAULTS,
@@ -44,7 +45,7 @@ export function readVcpus(memory: MachineMemory, status: SessionStatus): VcpuSum
     return {
       id,
       state: stateOf(readU32(memory, page + V_MP_STATE), id, status),
-      instructions: readCounter(memory, page + V_ICOUNT),
+      instructions: readCounter(memory, page + V_ICOUNT_END) - (readU32(memory, page + V_BUDGET) | 0),
       exits: readCounter(memory, page + V_STAT_EXITS),
       interrupts: readCounter(memory, page + V_STAT_INTERRUPTS),
       faults: readCounter(memory, page + V_STAT_FAULTS),

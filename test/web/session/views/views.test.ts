@@ -15,7 +15,7 @@ import {
   V_CR4,
   V_EFER,
   V_GPR,
-  V_ICOUNT,
+  V_ICOUNT_END,
   V_MP_STATE,
   V_RFLAGS,
   V_RIP,
@@ -120,7 +120,7 @@ describe('registers', () => {
 describe('vCPUs', () => {
   test('say what they do and how far they came', () => {
     const { memory } = machine(3);
-    setVcpu(memory, 0, { [V_ICOUNT]: 5_000_000_000n, [V_STAT_EXITS]: 7n });
+    setVcpu(memory, 0, { [V_ICOUNT_END]: 5_000_000_000n, [V_STAT_EXITS]: 7n });
     setVcpu(memory, 1, { [V_MP_STATE]: 1 });
     setVcpu(memory, 2, { [V_MP_STATE]: 3 });
     const vcpus = readVcpus(memory, { state: 'running' });
