@@ -37,7 +37,7 @@ import {
 import { init_flags } from './modrm';
 import { decode_one_byte } from './one_byte';
 import { undefined_opcode } from './record';
-import { decode_vex } from './three_byte';
+import { decode_vex } from './vex';
 
 /** C4 and C5 are VEX prefixes in 64-bit code, and elsewhere (but not in real mode) when the next byte looks like mod = 3. */
 function is_vex(c: u32): bool {
