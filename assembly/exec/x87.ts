@@ -1,7 +1,91 @@
-// The family OP_X87.
+// The family OP_X87: an exception that waits comes first, then one of the files beside this one works, then what an
+// exception handler wants to know is noted (SDM vol. 1, 8.1.8, 8.1.9 and 8.6).
+import { FSW_ES, V_FDP, V_FIP, V_FOP, V_FSW } from '../abi/fpu';
+import { AM_RIP, FLOW_NEXT, R_AM, R_FLAGS, R_OFF, RF_MEMORY } from '../abi/insn';
+import {
+  OP_F_ARITHMETIC_END,
+  OP_F_CONTROL,
+  OP_F_NO_WAIT,
+  OP_FCOMPP,
+  OP_FLD_CONSTANT,
+  OP_FLD_STI,
+  OP_FPREM,
+  OP_FPREM1,
+  OP_FRNDINT,
+  OP_FSCALE,
+  OP_FSQRT,
+  OP_FST_M32,
+  OP_FXAM,
+  OP_FXTRACT,
+  R_FOP,
+} from '../abi/ops_x87';
+import { V_RIP } from '../abi/vcpu_page';
 import { UD } from '../abi/x86';
+import { effective_address, next_rip } from '../cpu/operands';
+import { x87_error } from '../cpu/x87_error';
 import { raise } from '../state/fault';
+import { exec_x87_arithmetic, fsqrt } from './x87_arithmetic';
+import { exec_x87_compare } from './x87_compare';
+import { exec_x87_control } from './x87_control';
+import { exec_x87_load } from './x87_load';
+import { exec_x87_move } from './x87_move';
+import { remainder } from './x87_remainder';
+import { frndint, fscale, fxtract } from './x87_scale';
+import { exec_x87_store } from './x87_store';
 
-export function exec_x87(v: u32, _r: u32, _op: u32, _rm: u32): u32 {
-  return raise(v, UD);
+/** Executes the family OP_X87. */
+export function exec_x87(v: u32, r: u32, op: u32, rm: u32): u32 {
+  if (op >= OP_F_NO_WAIT) return exec_x87_control(v, r, op, rm);
+  if (load<u32>(v + V_FSW) & FSW_ES) return x87_error(v);
+  if (op >= OP_F_CONTROL) return exec_x87_control(v, r, op, rm);
+  store<u64>(v + V_FIP, load<u64>(v + V_RIP) + load<u16>(r + R_OFF));
+  let flow = FLOW_NEXT;
+  if (op < OP_F_ARITHMETIC_END) exec_x87_arithmetic(v, r, op, rm);
+  else if (op == OP_FLD_STI) exec_x87_move(v, r, op);
+  else if (op < OP_FLD_CONSTANT) exec_x87_load(v, op, rm);
+  else if (op < OP_FST_M32) exec_x87_move(v, r, op);
+  else if (op < OP_FCOMPP) flow = exec_x87_store(v, op, rm);
+  else if (op < OP_FXAM) exec_x87_compare(v, r, op);
+  else if (op == OP_FXAM) exec_x87_move(v, r, op);
+  else flow = unary(v, op);
+  if (load<u32>(v + V_FSW) & FSW_ES) note_exception(v, r);
+  return flow;
+}
+
+/** The instruction has raised an unmasked exception: FOP, and FDP of a memory operand (CPUID.7.0:EBX[6]: only then). */
+function note_exception(v: u32, r: u32): void {
+  store<u32>(v + V_FOP, load<u16>(r + R_FOP));
+  if (load<u16>(r + R_FLAGS) & RF_MEMORY) store<u64>(v + V_FDP, operand_offset(v, r));
+}
+
+function operand_offset(v: u32, r: u32): u64 {
+  const offset = effective_address(v, r);
+  return load<u8>(r + R_AM) == AM_RIP ? offset + next_rip(v, r) : offset;
+}
+
+/** D9 F0 .. D9 FF. */
+function unary(v: u32, op: u32): u32 {
+  switch (op) {
+    case OP_FXTRACT:
+      fxtract(v);
+      break;
+    case OP_FPREM1:
+      remainder(v, true);
+      break;
+    case OP_FPREM:
+      remainder(v, false);
+      break;
+    case OP_FSQRT:
+      fsqrt(v);
+      break;
+    case OP_FRNDINT:
+      frndint(v);
+      break;
+    case OP_FSCALE:
+      fscale(v);
+      break;
+    default:
+      return raise(v, UD);
+  }
+  return FLOW_NEXT;
 }
