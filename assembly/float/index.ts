@@ -4,4 +4,5 @@ export * from './integer';
 export * from './number';
 export * from './pack';
 export * from './round';
+export * from './transcendental';
 export * from './unpack';
