@@ -50,8 +50,11 @@ export const VCPU_MSRS: u32 = 0x5000;
 export const VCPU_CPUID: u32 = 0x6000;
 export const VCPU_FPU: u32 = 0x7000;
 export const VCPU_DIRTY_RING: u32 = 0x10000;
-/** Software TLB: TLB_MODES arrays of TLB_ENTRIES entries; derived state. */
+/** Software TLB: TLB_SETS sets, each for one PCID; derived state. The first set here, the others from VCPU_TLB_MORE on. */
 export const VCPU_TLB: u32 = 0x20000;
+export const TLB_SETS: u32 = 6;
+export const TLB_SET_STRIDE: u32 = 0x20000;
+/** A set: for each mode but TLB_NONE an array of TLB_ENTRIES entries, then the execute arrays. */
 export const TLB_ENTRIES: u32 = 1024;
 export const TLB_ENTRY_SIZE: u32 = 32;
 export const TLB_MODE_STRIDE: u32 = 0x8000;
@@ -59,13 +62,15 @@ export const TLB_SUPERVISOR: u32 = 0;
 export const TLB_USER: u32 = 1;
 /** Supervisor with SMAP in force (CR4.SMAP=1, EFLAGS.AC=0). */
 export const TLB_SMAP: u32 = 2;
-/** Never filled: every access takes the slow path (alignment check, data breakpoints). */
+/** Never filled: every access takes the slow path (alignment check, data breakpoints). One array for all sets. */
 export const TLB_NONE: u32 = 3;
-export const TLB_MODES: u32 = 4;
-/** Execute entries have arrays of their own (supervisor, user): tag u64, addend i32, flags u32. */
-export const VCPU_TLB_EXEC: u32 = 0x58000;
+export const VCPU_TLB_NONE: u32 = 0x58000;
+/** Execute entries have arrays of their own (supervisor, user) in each set: tag u64, addend i32, flags u32. */
+export const TLB_EXEC: u32 = 0x18000;
 export const TLB_EXEC_ENTRY_SIZE: u32 = 16;
 export const TLB_EXEC_STRIDE: u32 = 0x4000;
+export const TLB_EXEC_ADDEND: u32 = 8;
+export const TLB_EXEC_FLAGS: u32 = 12;
 /** Decode cache: a hash of block addresses, a scratch block, and the records; derived state. */
 export const VCPU_BLOCK_HASH: u32 = 0x40000;
 export const BLOCK_HASH_ENTRIES: u32 = 16384;
@@ -75,7 +80,11 @@ export const VCPU_BLOCK_CHAINS: u32 = 0x54000;
 export const BLOCK_CHAINS: u32 = 2048;
 /** The decoder's cursor (decode/cursor.ts); meaningless between instructions. */
 export const VCPU_CURSOR: u32 = 0x57000;
-export const VCPU_BLOCKS: u32 = 0x60000;
+/** A bit for each 4 MiB (modulo 4 GiB) of which a part of a large page may be in the TLB: TLB_LARGE_BITS bits. */
+export const VCPU_TLB_LARGE: u32 = 0x57800;
+export const TLB_LARGE_BITS: u32 = 1024;
+export const VCPU_TLB_MORE: u32 = 0x60000;
+export const VCPU_BLOCKS: u32 = 0x100000;
 export const VCPU_BLOCKS_END: u32 = 0x400000;
 
 // TLB entry: linear page tags (bit 0 set = empty), and hva - la.
@@ -85,6 +94,12 @@ export const TLB_WRITE: u32 = 8;
 export const TLB_ADDEND: u32 = 24;
 export const TLB_FLAGS: u32 = 28;
 export const TLB_GLOBAL: u32 = 1;
+/** Part of a page of 2 or 4 MiB; of 1 GiB. */
+export const TLB_LARGE: u32 = 2;
+export const TLB_HUGE: u32 = 4;
+/** A user page whose rights PKRU has shaped; its protection key is in bits 8 up. */
+export const TLB_KEYED: u32 = 8;
+export const TLB_KEY_SHIFT: u32 = 8;
 
 // VM page: offsets from VM_PAGE.
 export const VM_MAGIC_VALUE: u32 = 0x52545556; // "VUTR"

@@ -215,6 +215,8 @@ export const OP_MONITOR: u32 = 0x223;
 export const OP_MWAIT: u32 = 0x224;
 export const OP_PAUSE: u32 = 0x225;
 export const OP_VMCALL: u32 = 0x226;
+export const OP_RDPKRU: u32 = 0x227;
+export const OP_WRPKRU: u32 = 0x228;
 /** exec/msr.ts. */
 export const OP_RDMSR: u32 = 0x230;
 export const OP_WRMSR: u32 = 0x231;

@@ -125,8 +125,6 @@ export const V_DEBUG_CONTROL: u32 = 0x35c;
 export const V_DEBUG_DR: u32 = 0x360; // eight u64
 /** Vector of an event that is being delivered (nested faults, KVM_EXIT_SHUTDOWN); -1 = none. */
 export const V_DELIVERING: u32 = 0x3a0;
-/** RF suppresses instruction breakpoints for one instruction. */
-export const V_STEPPING: u32 = 0x3a4;
 /** What an exit left to complete when KVM_RUN is entered again: PENDING_*. */
 export const V_PENDING: u32 = 0x3a8;
 export const PENDING_NONE: u32 = 0;
@@ -143,6 +141,15 @@ export const PENDING_MMIO_WRITE: u32 = 5;
 /** MMIO reads that the current instruction has had answered: count, position, then REPLAY_MAX (gpa u64, size u32, pad, data u64). */
 export const V_REPLAY_COUNT: u32 = 0x3ac;
 export const V_REPLAY_NEXT: u32 = 0x3b0;
+/** Address of the TLB set in force, and the one that is given away next (a number). */
+export const V_TLB_SET: u32 = 0x3b4;
+export const V_TLB_VICTIM: u32 = 0x3b8;
+/** PKRU's two bits of each protection key that the TLB has entries of. */
+export const V_TLB_KEYS: u32 = 0x3bc;
+/** TLB_SETS words: the PCID of each set plus 1; 0 = the set is free and its content void. */
+export const V_TLB_PCIDS: u32 = 0x3c0;
+/** u64: a bit for each GiB (modulo 64) of which a part of a 1 GiB page may be in the TLB. */
+export const V_TLB_HUGE: u32 = 0x3d8;
 export const V_REPLAY: u32 = 0x600;
 export const REPLAY_ENTRY: u32 = 24;
 export const REPLAY_MAX: u32 = 16;
@@ -173,7 +180,7 @@ export const LEAVE_DEBUG: u32 = 8;
 export const V_CODE_QUEUE_COUNT: u32 = 0x488;
 export const V_CODE_QUEUE: u32 = 0x500;
 export const CODE_QUEUE_MAX: u32 = 64;
-/** Walk result: physical address (u64), access rights, page size, for callers of walk(). */
+/** Walk result: physical address (u64), rights, and from WALK_TLB_SHIFT up the TLB_FLAGS of an entry, for callers of walk(). */
 export const V_WALK_GPA: u32 = 0x490;
 export const V_WALK_FLAGS: u32 = 0x498;
 /** Statistics, u64 each: blocks decoded, TLB misses, faults, interrupts, exits. */

@@ -24,12 +24,12 @@ import {
   EFER_SCE,
   GP,
 } from '../abi/x86';
-import { flush_tlb, flush_tlb_nonglobal } from '../memory/tlb';
+import { flush_tlb, flush_tlb_nonglobal, switch_pcid } from '../memory/tlb';
 import { PHYS_BITS } from '../memory/walk';
 import { raise_code } from '../state/fault';
 import { cs, seg } from '../state/vcpu';
 import { amd_edx, extended_ebx, extended_ecx, features_ecx } from './cpuid';
-import { update_mode } from './mode';
+import { update_mode, update_tlb_mode } from './mode';
 import { is_pae_paging, load_pdptrs } from './paging';
 
 /** Bits of CR0 that exist; writes to the others are ignored in the low half and #GP(0) in the high half. */
@@ -85,7 +85,7 @@ export function write_cr0(v: u32, value: u64): bool {
   return true;
 }
 
-/** MOV to CR3; false with #GP(0) raised. The TLB has no PCID tags, so the no-flush bit changes nothing. */
+/** MOV to CR3; false with #GP(0) raised. */
 export function write_cr3(v: u32, value: u64): bool {
   const cr4 = load<u64>(v + V_CR4);
   const efer = load<u64>(v + V_EFER);
@@ -93,7 +93,12 @@ export function write_cr3(v: u32, value: u64): bool {
   if (cr3 >> PHYS_BITS) return refuse(v);
   if (is_pae_paging(load<u64>(v + V_CR0), cr4, efer) && !load_pdptrs(v, cr3)) return refuse(v);
   store<u64>(v + V_CR3, cr3);
-  flush_tlb_nonglobal(v);
+  if (cr4 & CR4_PCIDE) {
+    switch_pcid(v, (value & CR3_NOFLUSH) != 0);
+    update_tlb_mode(v);
+  } else {
+    flush_tlb_nonglobal(v);
+  }
   return true;
 }
 

@@ -37,8 +37,9 @@ import {
   V_TLB,
   V_XCR0,
 } from '../abi/vcpu_page';
-import { CR0_AM, CR0_EM, CR0_TS, CR4_OSFXSR, CR4_OSXSAVE, CR4_SMAP, FLAG_AC } from '../abi/x86';
+import { CR0_AM, CR0_EM, CR0_TS, CR4_OSFXSR, CR4_OSXSAVE, CR4_SMAP, FLAG_AC, GP } from '../abi/x86';
 import { tlb_array } from '../memory/tlb';
+import { raise_code } from '../state/fault';
 import { is_long, is_real, seg } from '../state/vcpu';
 
 function flat_data(s: u32): bool {
@@ -48,6 +49,13 @@ function flat_data(s: u32): bool {
     load<u64>(s + SEG_BASE) == 0 &&
     load<u32>(s + SEG_LIMIT) == 0xffffffff
   );
+}
+
+/** CPL 0; else raises #GP(0). */
+export function privileged(v: u32): bool {
+  if (load<u32>(v + V_CPL) == 0) return true;
+  raise_code(v, GP, 0);
+  return false;
 }
 
 /** Chooses the TLB array for data: after CPL, EFLAGS.AC, CR0.AM, CR4.SMAP or the debug registers changed. */

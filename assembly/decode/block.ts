@@ -51,7 +51,7 @@ import { GP } from '../abi/x86';
 import { flush_other_writes } from '../memory/requests';
 import { find_slot, mark_code, page_flags, slot_hva } from '../memory/slots';
 import { exec_entry, fill_exec, flush_tlb_writes } from '../memory/tlb';
-import { ACCESS_FETCH, ACCESS_USER, WALK_GLOBAL, walk } from '../memory/walk';
+import { ACCESS_FETCH, ACCESS_USER, WALK_TLB_SHIFT, walk } from '../memory/walk';
 import { emulation_failure } from '../state/exit';
 import { raise_code } from '../state/fault';
 import { canonical, cs, is_64 } from '../state/vcpu';
@@ -75,7 +75,7 @@ export function fetch_hva(v: u32, la: u64): u32 {
     return 0;
   }
   const hva = slot_hva(s, gpa);
-  fill_exec(v, la, user, hva, (load<u32>(v + V_WALK_FLAGS) & WALK_GLOBAL) != 0);
+  fill_exec(v, la, user, hva, load<u32>(v + V_WALK_FLAGS) >> WALK_TLB_SHIFT);
   return hva;
 }
 

@@ -44,6 +44,7 @@ import {
   OP_RDFSBASE,
   OP_RDMSR,
   OP_RDPID,
+  OP_RDPKRU,
   OP_RDPMC,
   OP_RDRAND,
   OP_RDTSC,
@@ -69,6 +70,7 @@ import {
   OP_VERW,
   OP_VMCALL,
   OP_WRMSR,
+  OP_WRPKRU,
   OP_XADD,
   OP_XGETBV,
   OP_XRSTOR,
@@ -119,6 +121,7 @@ function reg_from_rm(c: u32, v: u32, r: u32, op: u32): void {
   set_op(r, op);
 }
 
+/** Operands of the privileged ones are accessed by the handler: the privilege is looked at first. */
 function group6(c: u32, v: u32, r: u32): void {
   fetch_modrm(c);
   if (load<u32>(c + C_MODE) & MODE_REAL) return undefined_opcode(c, r);
@@ -126,12 +129,12 @@ function group6(c: u32, v: u32, r: u32): void {
   switch (operation) {
     case 0:
     case 1:
-      rm_operand(c, v, r, modrm_is_register(c) ? load<u32>(c + C_OSIZE) : 1, WRITE);
+      rm_operand(c, v, r, modrm_is_register(c) ? load<u32>(c + C_OSIZE) : 1, ADDRESS);
       set_op(r, operation ? OP_STR : OP_SLDT);
       return;
     case 2:
     case 3:
-      rm_operand(c, v, r, 1, READ);
+      rm_operand(c, v, r, 1, ADDRESS);
       system(c, r, operation == 2 ? OP_LLDT : OP_LTR);
       return;
     case 4:
@@ -157,11 +160,11 @@ function group7(c: u32, v: u32, r: u32): void {
         system(c, r, OP_SGDT + operation);
         return;
       case 4:
-        rm_operand(c, v, r, 1, WRITE);
+        rm_operand(c, v, r, 1, ADDRESS);
         set_op(r, OP_SMSW);
         return;
       case 6:
-        rm_operand(c, v, r, 1, READ);
+        rm_operand(c, v, r, 1, ADDRESS);
         system(c, r, OP_LMSW);
         return;
       case 7:
@@ -182,6 +185,10 @@ function group7(c: u32, v: u32, r: u32): void {
     system(c, r, OP_LMSW);
     return;
   }
+  // Those that the manual marks NP do not exist behind 66, F2 or F3.
+  const bare = (load<u32>(c + C_FLAGS) & (RF_66 | RF_REP | RF_REPNE)) == 0;
+  if (!bare && (m == 0xca || m == 0xcb || m == 0xd0 || m == 0xd1 || m >= 0xee) && m < 0xf0)
+    return undefined_opcode(c, r);
   switch (m) {
     case 0xc1:
       return system(c, r, OP_VMCALL);
@@ -199,6 +206,10 @@ function group7(c: u32, v: u32, r: u32): void {
       return system(c, r, OP_XSETBV);
     case 0xd9:
       return system(c, r, OP_VMCALL);
+    case 0xee:
+      return set_op(r, OP_RDPKRU);
+    case 0xef:
+      return system(c, r, OP_WRPKRU);
     case 0xf8:
       if (load<u32>(c + C_CODE) == MODE_64) return system(c, r, OP_SWAPGS);
       return undefined_opcode(c, r);

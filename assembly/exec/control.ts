@@ -1,6 +1,16 @@
 // System registers and instructions: control and debug registers, descriptor-table registers, LAR and its kin, CLI and STI,
 // HLT, SWAPGS, FSGSBASE, XCR0, hypercalls. What a control-register write does is in cpu/control_registers.ts.
-import { FLOW_EXIT, FLOW_FAULT, FLOW_NEXT, FLOW_STOP, R_IMM, R_REG, R_SEG } from '../abi/insn';
+import {
+  FLOW_EXIT,
+  FLOW_FAULT,
+  FLOW_NEXT,
+  FLOW_STOP,
+  R_FLAGS,
+  R_IMM,
+  R_REG,
+  R_SEG,
+  RF_MEMORY,
+} from '../abi/insn';
 import { KVM_MP_STATE_HALTED } from '../abi/kvm_run';
 import {
   OP_ARPL,
@@ -26,6 +36,7 @@ import {
   OP_MWAIT,
   OP_PAUSE,
   OP_RDFSBASE,
+  OP_RDPKRU,
   OP_SGDT,
   OP_SIDT,
   OP_SLDT,
@@ -37,6 +48,7 @@ import {
   OP_VERR,
   OP_VERW,
   OP_VMCALL,
+  OP_WRPKRU,
   OP_XGETBV,
   OP_XSETBV,
 } from '../abi/ops';
@@ -91,16 +103,16 @@ import { extended_ebx, is_kvm_guest, supported_xcr0 } from '../cpu/cpuid';
 import { DR6_BD, DR6_FIXED, DR6_WRITABLE, DR7_FIXED, DR7_GD, DR7_WRITABLE } from '../cpu/debug';
 import { exit_hlt } from '../cpu/exits';
 import { arith_flags, set_arith } from '../cpu/flags';
-import { update_mode, update_tlb_mode } from '../cpu/mode';
-import { effective_address, size_of, write_reg, write_rm } from '../cpu/operands';
+import { privileged, update_mode, update_tlb_mode } from '../cpu/mode';
+import { effective_address, finish_store, size_of, write_reg, write_rm } from '../cpu/operands';
 import { desc_limit } from '../cpu/segment';
 import { inspect, load_system_segment, verify } from '../cpu/tables';
 import { lapic_read, lapic_write } from '../irqchip/lapic';
 import { load16, load32, load64, store16, store32, store64 } from '../memory/access';
 import { linear } from '../memory/segments';
-import { flush_page, flush_tlb, flush_tlb_nonglobal } from '../memory/tlb';
 import { faulted, raise, raise_code, raise_debug } from '../state/fault';
 import { canonical, cpl, has_irqchip, is_64, is_real_mode, is_v86, seg } from '../state/vcpu';
+import { invlpg, invpcid, rdpkru, wrpkru } from './translations';
 
 /** LAPIC register of the task priority. */
 const LAPIC_TPR: u32 = 0x80;
@@ -109,12 +121,6 @@ const LAR_MASK: u64 = 0x00f0ff00;
 // Hypercall results (negative errno of <linux/kvm_para.h>).
 const KVM_EPERM: i64 = -1;
 const KVM_ENOSYS: i64 = -1000;
-
-function privileged(v: u32): bool {
-  if (cpl(v) == 0) return true;
-  raise_code(v, GP, 0);
-  return false;
-}
 
 /** CR8: the upper half of the task priority, kept in the LAPIC when it is in the core. */
 function read_cr8(v: u32): u64 {
@@ -236,39 +242,37 @@ function load_table(v: u32, r: u32, base: u32, limit: u32): u32 {
   return FLOW_STOP;
 }
 
-function lmsw(v: u32, rm: u32): u32 {
+/** The 16-bit operand of LMSW, LLDT and LTR; check `faulted`. */
+function word_operand(v: u32, r: u32, rm: u32): u32 {
+  if ((load<u16>(r + R_FLAGS) & RF_MEMORY) == 0) return load<u16>(rm);
+  const la = linear(v, load<u8>(r + R_SEG), effective_address(v, r), 2, false);
+  return faulted(v) ? 0 : (load16(v, la) as u32);
+}
+
+/** SLDT, STR and SMSW: 16 bits to memory, the operand size to a register. */
+function store_word(v: u32, r: u32, rm: u32, value: u64): u32 {
+  if (!may_store(v)) return FLOW_FAULT;
+  if ((load<u16>(r + R_FLAGS) & RF_MEMORY) == 0) return write_rm(v, r, rm, value);
+  const la = linear(v, load<u8>(r + R_SEG), effective_address(v, r), 2, true);
+  if (faulted(v)) return FLOW_FAULT;
+  store16(v, la, value);
+  return faulted(v) ? FLOW_FAULT : finish_store(v);
+}
+
+function load_system(v: u32, r: u32, rm: u32, n: u32): u32 {
   if (!privileged(v)) return FLOW_FAULT;
+  const selector = word_operand(v, r, rm);
+  return !faulted(v) && load_system_segment(v, n, selector) ? FLOW_STOP : FLOW_FAULT;
+}
+
+function lmsw(v: u32, r: u32, rm: u32): u32 {
+  if (!privileged(v)) return FLOW_FAULT;
+  const word = word_operand(v, r, rm);
+  if (faulted(v)) return FLOW_FAULT;
   const cr0 = load<u64>(v + V_CR0);
   // PE can be set, not cleared.
-  const value = (cr0 & ~0xe) | (load<u16>(rm) & 0xf) | (cr0 & CR0_PE);
+  const value = (cr0 & ~0xe) | (word & 0xf) | (cr0 & CR0_PE);
   return write_cr0(v, value) ? FLOW_STOP : FLOW_FAULT;
-}
-
-function invlpg(v: u32, r: u32): u32 {
-  if (!privileged(v)) return FLOW_FAULT;
-  const n = load<u8>(r + R_SEG);
-  let la = effective_address(v, r);
-  if (!is_64(v)) la = (la + load<u64>(seg(v, n) + SEG_BASE)) & 0xffffffff;
-  else if (n >= FS) la += load<u64>(seg(v, n) + SEG_BASE);
-  flush_page(v, la);
-  return FLOW_STOP;
-}
-
-function invpcid(v: u32, r: u32): u32 {
-  if ((extended_ebx(v) & 0x400) == 0) return raise(v, UD);
-  if (is_v86(v) || !privileged(v)) return raise_code(v, GP, 0);
-  const type = is_64(v) ? load<u64>(load<u32>(r + R_REG)) : (load<u32>(load<u32>(r + R_REG)) as u64);
-  const at = linear(v, load<u8>(r + R_SEG), effective_address(v, r), 16, false);
-  if (faulted(v)) return FLOW_FAULT;
-  const pcid = load64(v, at);
-  if (faulted(v)) return FLOW_FAULT;
-  const la = load64(v, at + 8);
-  if (faulted(v)) return FLOW_FAULT;
-  if (type > 3 || (type < 2 && pcid >> 12) || (type == 0 && !canonical(la))) return raise_code(v, GP, 0);
-  if (type == 0) flush_page(v, la);
-  else if (type == 2) flush_tlb(v);
-  else flush_tlb_nonglobal(v);
-  return FLOW_STOP;
 }
 
 /** Sets ZF alone. */
@@ -431,9 +435,9 @@ export function exec_control(v: u32, r: u32, op: u32, rm: u32): u32 {
     case OP_LIDT:
       return load_table(v, r, V_IDT_BASE, V_IDT_LIMIT);
     case OP_SMSW:
-      return may_store(v) ? write_rm(v, r, rm, load<u64>(v + V_CR0)) : FLOW_FAULT;
+      return store_word(v, r, rm, load<u64>(v + V_CR0));
     case OP_LMSW:
-      return lmsw(v, rm);
+      return lmsw(v, r, rm);
     case OP_INVLPG:
       return invlpg(v, r);
     case OP_CLTS:
@@ -444,13 +448,13 @@ export function exec_control(v: u32, r: u32, op: u32, rm: u32): u32 {
     case OP_INVD:
       return privileged(v) ? FLOW_NEXT : FLOW_FAULT;
     case OP_SLDT:
-      return may_store(v) ? write_rm(v, r, rm, load<u32>(seg(v, LDTR) + SEG_SELECTOR) as u64) : FLOW_FAULT;
+      return store_word(v, r, rm, load<u32>(seg(v, LDTR) + SEG_SELECTOR) as u64);
     case OP_STR:
-      return may_store(v) ? write_rm(v, r, rm, load<u32>(seg(v, TR) + SEG_SELECTOR) as u64) : FLOW_FAULT;
+      return store_word(v, r, rm, load<u32>(seg(v, TR) + SEG_SELECTOR) as u64);
     case OP_LLDT:
-      return privileged(v) && load_system_segment(v, LDTR, load<u16>(rm)) ? FLOW_STOP : FLOW_FAULT;
+      return load_system(v, r, rm, LDTR);
     case OP_LTR:
-      return privileged(v) && load_system_segment(v, TR, load<u16>(rm)) ? FLOW_STOP : FLOW_FAULT;
+      return load_system(v, r, rm, TR);
     case OP_VERR:
       return verify_segment(v, rm, false);
     case OP_VERW:
@@ -491,6 +495,10 @@ export function exec_control(v: u32, r: u32, op: u32, rm: u32): u32 {
       return FLOW_NEXT;
     case OP_VMCALL:
       return hypercall(v);
+    case OP_RDPKRU:
+      return rdpkru(v);
+    case OP_WRPKRU:
+      return wrpkru(v);
     default:
       return raise(v, UD);
   }

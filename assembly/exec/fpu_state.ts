@@ -49,6 +49,7 @@ import { effective_address, finish_store, size_of } from '../cpu/operands';
 import { x87_error } from '../cpu/x87_error';
 import { load64, probe_write, store64 } from '../memory/access';
 import { linear } from '../memory/segments';
+import { set_pkru } from '../memory/tlb';
 import { faulted, raise, raise_code } from '../state/fault';
 import { is_64 } from '../state/vcpu';
 
@@ -326,8 +327,7 @@ function xrstor(v: u32, r: u32): u32 {
   }
   if (wanted & XCR0_SSE) restore_vectors(v, la + IMAGE_XMM, 0, (here & XCR0_SSE) == 0);
   if (wanted & XCR0_AVX) restore_vectors(v, la + AVX_OFFSET, 16, (here & XCR0_AVX) == 0);
-  if (wanted & XCR0_PKRU) store<u32>(v + V_PKRU, here & XCR0_PKRU ? (load64(v, la + PKRU_OFFSET) as u32) : 0);
-  // PKRU is part of what the TLB holds, so the block ends.
+  if (wanted & XCR0_PKRU) set_pkru(v, here & XCR0_PKRU ? (load64(v, la + PKRU_OFFSET) as u32) : 0);
   return faulted(v) ? FLOW_FAULT : FLOW_STOP;
 }
 

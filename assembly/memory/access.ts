@@ -10,6 +10,7 @@ import {
   TLB_ENTRY_SIZE,
   TLB_NONE,
   TLB_READ,
+  TLB_SMAP,
   TLB_SUPERVISOR,
   TLB_WRITE,
 } from '../abi/map';
@@ -26,6 +27,7 @@ import {
   V_COMMIT_LEN2,
   V_CPL,
   V_CR0,
+  V_CR4,
   V_DB_PENDING,
   V_DEBUG_CONTROL,
   V_DEBUG_DR,
@@ -38,13 +40,13 @@ import {
   V_WALK_FLAGS,
   V_WALK_GPA,
 } from '../abi/vcpu_page';
-import { AC, CR0_AM, FLAG_AC, GP, STACK_FAULT } from '../abi/x86';
+import { AC, CR0_AM, CR4_SMAP, FLAG_AC, GP, STACK_FAULT } from '../abi/x86';
 import { faulted, raise_code } from '../state/fault';
 import { canonical, is_long } from '../state/vcpu';
 import { mmio_read, mmio_write } from './mmio';
 import { code_written, find_slot, mark_dirty, page_flags, slot_hva } from './slots';
 import { fill_data, tlb_array } from './tlb';
-import { ACCESS_SYSTEM, ACCESS_USER, ACCESS_WRITE, WALK_GLOBAL, WALK_WRITABLE, walk } from './walk';
+import { ACCESS_SYSTEM, ACCESS_USER, ACCESS_WRITE, WALK_TLB_SHIFT, WALK_WRITABLE, walk } from './walk';
 
 /**
  * hva of one byte's page for an access, 0 when the page is no RAM for it (V_WALK_GPA then holds the gpa) or when a
@@ -67,7 +69,7 @@ function resolve(v: u32, table: u32, la: u64, write: bool, access: u32): u32 {
       store<u32>(v + V_LEAVE, load<u32>(v + V_LEAVE) | LEAVE_CODE);
     }
   }
-  fill_data(v, table, la, hva, write && (flags & WALK_WRITABLE) != 0, (flags & WALK_GLOBAL) != 0);
+  fill_data(v, table, la, hva, write && (flags & WALK_WRITABLE) != 0, flags >> WALK_TLB_SHIFT);
   return hva;
 }
 
@@ -228,8 +230,10 @@ export function translate(v: u32, la: u64, tag: u32, span: u32, segment: u32, rm
 
 /** The same for implicit supervisor accesses (descriptor tables, TSS). */
 function translate_system(v: u32, la: u64, tag: u32, span: u32): u32 {
-  const table = tlb_array(v, TLB_SUPERVISOR);
-  // The supervisor array may hold user pages opened by EFLAGS.AC; with SMAP the walk decides each time.
+  // EFLAGS.AC does not open SMAP for them: what the supervisor's own array holds does not count.
+  const table = tlb_array(v, load<u32>(v + V_CR4) & CR4_SMAP ? TLB_SMAP : TLB_SUPERVISOR);
+  const e = table + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+  if (((la + span) & ~0xfff) == load<u64>(e + tag)) return (la as u32) + load<u32>(e + TLB_ADDEND);
   return access_slow(v, table, la, tag, span, 0, false, ACCESS_SYSTEM);
 }
 

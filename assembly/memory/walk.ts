@@ -1,4 +1,6 @@
 // The page-table walk (SDM vol. 3, chapter 4): gva to gpa with rights, accessed and dirty bits. Fills no TLB.
+import { V_PKRU } from '../abi/fpu';
+import { TLB_GLOBAL, TLB_HUGE, TLB_KEY_SHIFT, TLB_KEYED, TLB_LARGE } from '../abi/map';
 import {
   V_CPL,
   V_CR0,
@@ -15,6 +17,7 @@ import {
   CR0_WP,
   CR4_PAE,
   CR4_PGE,
+  CR4_PKE,
   CR4_PSE,
   CR4_SMAP,
   CR4_SMEP,
@@ -23,6 +26,7 @@ import {
   FLAG_AC,
   PF_I,
   PF_P,
+  PF_PK,
   PF_RSVD,
   PF_U,
   PF_W,
@@ -44,9 +48,10 @@ export const ACCESS_QUIET: u32 = 16;
 /** Stores are allowed and the dirty bit is set. */
 export const WALK_WRITABLE: u32 = 1;
 export const WALK_USER: u32 = 2;
-export const WALK_GLOBAL: u32 = 4;
 /** The tables allow writes (whether or not the dirty bit is set). */
-export const WALK_RW: u32 = 8;
+export const WALK_RW: u32 = 4;
+/** The flags of a TLB entry lie above. */
+export const WALK_TLB_SHIFT: u32 = 16;
 
 const PTE_P: u64 = 1;
 const PTE_RW: u64 = 2;
@@ -56,6 +61,8 @@ const PTE_D: u64 = 0x40;
 const PTE_PS: u64 = 0x80;
 const PTE_G: u64 = 0x100;
 const PTE_NX: u64 = 0x8000000000000000;
+/** Where the protection key of a leaf lies. */
+const PTE_KEY_SHIFT: u64 = 59;
 /** Bits of a physical address: MAXPHYADDR = 40, as CPUID 0x80000008 says. */
 export const PHYS_BITS: u32 = 40;
 const ADDRESS_MASK: u64 = 0x000000fffffff000;
@@ -83,6 +90,11 @@ function set_bits(entry: u32, wide: bool, old: u64, bits: u64, slot: u32, gpa: u
     : atomic.cmpxchg<u32>(entry, old as u32, (old | bits) as u32) == (old as u32);
   if (same) mark_dirty(slot, gpa);
   return same;
+}
+
+/** PKRU's bits for the key of a user page's leaf: 1 = no data access (AD), 2 = no write (WD). SDM vol. 3, 4.6.2. */
+function key_rights(v: u32, pte: u64): u32 {
+  return (load<u32>(v + V_PKRU) >> ((((pte >> PTE_KEY_SHIFT) as u32) & 15) * 2)) & 3;
 }
 
 /**
@@ -152,25 +164,32 @@ export function walk(v: u32, la: u64, access: u32): bool {
       // The leaf: rights, then accessed and dirty.
       const user_page = (rights & PTE_US) != 0;
       const writable = (rights & PTE_RW) != 0;
+      const keyed =
+        long_mode && user_page && (cr4 & CR4_PKE) != 0 && (access & (ACCESS_FETCH | ACCESS_QUIET)) == 0;
+      const denied: u32 = keyed ? key_rights(v, pte) : 0;
+      // WD binds the supervisor only with CR0.WP.
+      const key_keeps_writes = (denied & 2) != 0 && (access & ACCESS_USER || cr0 & CR0_WP) != 0;
+      const key_forbids = (denied & 1) != 0 || (key_keeps_writes && (access & ACCESS_WRITE) != 0);
+      const code = key_forbids ? PF_P | PF_PK : PF_P;
       if (access & ACCESS_USER) {
-        if (!user_page) return fault(v, la, access, PF_P);
-        if (access & ACCESS_WRITE && !writable) return fault(v, la, access, PF_P);
+        if (!user_page) return fault(v, la, access, code);
+        if (access & ACCESS_WRITE && !writable) return fault(v, la, access, code);
       } else {
-        if (access & ACCESS_WRITE && !writable && cr0 & CR0_WP) return fault(v, la, access, PF_P);
+        if (access & ACCESS_WRITE && !writable && cr0 & CR0_WP) return fault(v, la, access, code);
         if (user_page) {
           if (access & ACCESS_FETCH) {
-            if (cr4 & CR4_SMEP) return fault(v, la, access, PF_P);
+            if (cr4 & CR4_SMEP) return fault(v, la, access, code);
           } else if (cr4 & CR4_SMAP && (access & ACCESS_QUIET) == 0) {
             if (
               access & ACCESS_SYSTEM ||
               load<u32>(v + V_CPL) == 3 ||
               (load<u32>(v + V_RFLAGS) & FLAG_AC) == 0
             )
-              return fault(v, la, access, PF_P);
+              return fault(v, la, access, code);
           }
         }
       }
-      if (access & ACCESS_FETCH && nx) return fault(v, la, access, PF_P);
+      if (key_forbids || (access & ACCESS_FETCH && nx)) return fault(v, la, access, code);
       let bits: u64 = PTE_A;
       if (access & ACCESS_WRITE) bits |= PTE_D;
       if ((pte & bits) != bits && (access & ACCESS_QUIET) == 0) {
@@ -186,10 +205,12 @@ export function walk(v: u32, la: u64, access: u32): bool {
       let flags: u32 = 0;
       const may_write = writable || ((access & ACCESS_USER) == 0 && (cr0 & CR0_WP) == 0);
       if (may_write) flags |= WALK_RW;
-      if (may_write && ((pte | bits) & PTE_D) != 0) flags |= WALK_WRITABLE;
+      if (may_write && !key_keeps_writes && ((pte | bits) & PTE_D) != 0) flags |= WALK_WRITABLE;
       if (user_page) flags |= WALK_USER;
-      if (pte & PTE_G && cr4 & CR4_PGE) flags |= WALK_GLOBAL;
-      store<u32>(v + V_WALK_FLAGS, flags);
+      let entry_flags: u32 = large ? (level == 3 ? TLB_HUGE : TLB_LARGE) : 0;
+      if (pte & PTE_G && cr4 & CR4_PGE) entry_flags |= TLB_GLOBAL;
+      if (keyed) entry_flags |= TLB_KEYED | ((((pte >> PTE_KEY_SHIFT) as u32) & 15) << TLB_KEY_SHIFT);
+      store<u32>(v + V_WALK_FLAGS, flags | (entry_flags << WALK_TLB_SHIFT));
       return true;
     }
     if (!retry) break;

@@ -52,6 +52,7 @@ export const FEATURES: readonly Feature[] = [
   [7, 'ebx', 19, 'ADX'],
   [7, 'ebx', 20, 'SMAP'],
   [7, 'ecx', 2, 'UMIP'],
+  [7, 'ecx', 3, 'PKU'],
   [7, 'ecx', 22, 'RDPID'],
   [0x8000_0001, 'ecx', 0, 'LAHF64'],
   [0x8000_0001, 'ecx', 5, 'LZCNT'],
