@@ -203,8 +203,9 @@ function redirect_v86(v: u32, vector: u32, rip: u64): u32 {
   const base = load<u64>(tr + SEG_BASE);
   const limit = load<u32>(tr + SEG_LIMIT);
   const iopl = (get_flags(v) & FLAG_IOPL) >> 12;
-  if (limit < 0x67) return 0;
-  const io_base = load_system16(v, base + 0x66) as u32;
+  // Without the map nothing can be looked up.
+  let io_base: u32 = 0;
+  if (limit >= 0x67) io_base = load_system16(v, base + 0x66) as u32;
   if (faulted(v)) return 2;
   if (io_base < 32 || io_base - 32 + (vector >> 3) > limit) {
     raise_code(v, GP, 0);
@@ -454,8 +455,8 @@ export function deliver(v: u32, vector: u32, kind: u32, has_code: bool, code: u3
   store<u32>(v + V_SHADOW, 0);
   if (is_real_mode(v)) return deliver_real(v, vector, rip);
   let flags = get_flags(v);
+  // Faults other than instruction breakpoints resume; everything else pushes RF as it is (SDM vol. 3, 18.3.1.1).
   if (kind == KIND_EXCEPTION && (vector != DB || load<u32>(v + V_FAULT_DR6) == DR6_BD)) flags |= FLAG_RF;
-  else flags &= ~FLAG_RF;
   if (is_long(v)) return deliver_long(v, vector, kind, has_code, code, flags, rip);
   if (kind == KIND_INT && is_v86(v)) {
     if (load<u32>(v + V_CR4) & CR4_VME) {

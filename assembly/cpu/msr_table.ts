@@ -163,6 +163,9 @@ function accepts(index: u32, value: u64): bool {
       return value >> 32 == 0;
     case MSR_PAT:
       return all_memory_types(value, true);
+    case MSR_DEBUGCTL:
+      // LBR and BTF, as far as KVM lets them be set.
+      return value >> 2 == 0;
     case MSR_MTRR_DEF_TYPE:
       return (value & ~0xcff) == 0 && is_memory_type((value & 0xff) as u32, false);
     default:

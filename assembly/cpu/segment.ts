@@ -248,7 +248,10 @@ export function drop_inner_segments(v: u32, level: u32): void {
     const attr = load<u32>(s + SEG_ATTR);
     if (attr & ATTR_UNUSABLE) continue;
     const conforming = (attr & (ATTR_CODE | ATTR_DC)) == (ATTR_CODE | ATTR_DC);
-    if (!conforming && attr_dpl(attr) < level) set_segment_null(v, n, 0);
+    if (conforming || attr_dpl(attr) >= level) continue;
+    // The manual takes the selector alone: the base, which 64-bit code uses, stays.
+    store<u32>(s + SEG_SELECTOR, 0);
+    store<u32>(s + SEG_ATTR, ATTR_UNUSABLE);
   }
 }
 

@@ -49,10 +49,20 @@ export function fetch_descriptor(v: u32, selector: u32): u64 {
 }
 
 /** The offset lies in the code segment of descriptor `d` (64-bit code: is canonical); else raises #GP(0). */
-export function check_target(v: u32, d: u64, offset: u64): bool {
+function check_target(v: u32, d: u64, offset: u64): bool {
   const ok = is_long(v) && desc_attr(d) & ATTR_L ? canonical(offset) : offset <= (desc_limit(d) as u64);
   if (!ok) raise_code(v, GP, 0);
   return ok;
+}
+
+/**
+ * The last check of a far transfer, behind those of the stack: raises #GP(0) when `offset` is no place in the code segment
+ * of descriptor `d`; else sets its accessed bit.
+ */
+export function accept_target(v: u32, selector: u32, d: u64, offset: u64): bool {
+  if (!check_target(v, d, offset)) return false;
+  mark_accessed(v, descriptor_address(v, selector, 8), d);
+  return !faulted(v);
 }
 
 /** Completes a software event whose failure may already belong to another task. */
@@ -61,8 +71,8 @@ export function after_event(v: u32, done: bool): u32 {
   return deliver_fault(v) == FLOW_EXIT ? FLOW_EXIT_BRANCH : FLOW_BRANCH;
 }
 
-/** Checks the code segment that RET or IRET returns to; 0 when a fault is raised. */
-export function fetch_return_code(v: u32, selector: u32, offset: u64): u64 {
+/** Checks the code segment that RET or IRET returns to, but not the offset; 0 when a fault is raised. */
+export function fetch_return_code(v: u32, selector: u32): u64 {
   const d = fetch_descriptor(v, selector);
   if (faulted(v)) return 0;
   const attr = desc_attr(d);
@@ -82,14 +92,20 @@ export function fetch_return_code(v: u32, selector: u32, offset: u64): u64 {
     raise_code(v, NP, code);
     return 0;
   }
-  if (!check_target(v, d, offset)) return 0;
-  mark_accessed(v, descriptor_address(v, selector, 8), d);
-  return faulted(v) ? 0 : d;
+  return d;
+}
+
+/** Commits a return to code of the same level on the same stack; the caller moves RSP and updates the mode. */
+export function return_here(v: u32, selector: u32, d: u64, rip: u64): bool {
+  if (!accept_target(v, selector, d, rip)) return false;
+  set_code_segment(v, selector, d, selector & 3);
+  store<u64>(v + V_RIP, rip);
+  return true;
 }
 
 /**
- * Commits a return to the stack `ss`:`sp` and code of level `level`: checks SS, then loads SS, SP, CS and RIP and drops
- * data segments of inner levels. False when SS faults and nothing has changed.
+ * Commits a return to the stack `ss`:`sp` and code of the selector's level: checks SS and the offset, then loads SS, SP, CS
+ * and RIP and drops data segments of inner levels. False when a check faults and nothing has changed.
  */
 export function return_to_stack(v: u32, ss: u32, sp: u64, selector: u32, d: u64, rip: u64): bool {
   const level = selector & 3;
@@ -100,6 +116,7 @@ export function return_to_stack(v: u32, ss: u32, sp: u64, selector: u32, d: u64,
     stack = fetch_stack_descriptor(v, ss, level, GP, 0);
     if (stack == 0) return false;
   }
+  if (!accept_target(v, selector, d, rip)) return false;
   const outer = level > cpl(v);
   set_code_segment(v, selector, d, level);
   if (null_stack) set_segment_null(v, SS, ss);

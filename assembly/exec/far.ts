@@ -86,7 +86,6 @@ import {
   is_bad_code_size,
   is_bad_upper_half,
   load_segment,
-  mark_accessed,
   NO_DESCRIPTOR,
   set_code_segment,
   set_segment,
@@ -96,10 +95,11 @@ import {
 import { push, set_stack_pointer, stack_pointer } from '../cpu/stack';
 import { switch_task, TASK_CALL, TASK_JMP } from '../cpu/task';
 import {
+  accept_target,
   after_event,
-  check_target,
   fetch_descriptor,
   fetch_return_code,
+  return_here,
   return_to_stack,
   stack_peek,
 } from '../cpu/transfer';
@@ -145,8 +145,12 @@ function push_return(v: u32, size: u32, next: u64): bool {
 /** Far JMP and CALL with every kind of target. */
 function far_transfer(v: u32, r: u32, selector: u32, offset: u64, size: u32, call: bool): u32 {
   if (is_real(v)) {
-    if (offset > (load<u32>(seg(v, CS) + SEG_LIMIT) as u64)) return raise_code(v, GP, 0);
+    const rsp = load<u64>(v + V_GPR + RSP * 8);
     if (call && !push_return(v, size, next_rip(v, r))) return FLOW_FAULT;
+    if (offset > (load<u32>(seg(v, CS) + SEG_LIMIT) as u64)) {
+      store<u64>(v + V_GPR + RSP * 8, rsp);
+      return raise_code(v, GP, 0);
+    }
     set_segment_real(v, CS, selector);
     store<u64>(v + V_RIP, offset);
     update_mode(v);
@@ -162,14 +166,20 @@ function far_transfer(v: u32, r: u32, selector: u32, offset: u64, size: u32, cal
   if (!attr_is_code(attr) || is_bad_code_size(v, attr)) return raise_code(v, GP, code);
   if (attr & ATTR_DC ? dpl > level : (selector & 3) > level || dpl != level) return raise_code(v, GP, code);
   if ((attr & ATTR_P) == 0) return raise_code(v, NP, code);
-  if (!check_target(v, d, offset)) return FLOW_FAULT;
-  mark_accessed(v, descriptor_address(v, selector, 8), d);
-  if (faulted(v)) return FLOW_FAULT;
-  if (call && !push_return(v, size, next_rip(v, r))) return FLOW_FAULT;
+  if (!enter_segment(v, r, selector, d, offset, size, call)) return FLOW_FAULT;
   set_code_segment(v, selector, d, level);
   store<u64>(v + V_RIP, offset);
   update_mode(v);
   return FLOW_BRANCH;
+}
+
+/** Pushes what CALL pushes on the same stack, then checks the target; false when a fault is raised and RSP is unchanged. */
+function enter_segment(v: u32, r: u32, selector: u32, d: u64, offset: u64, size: u32, call: bool): bool {
+  const rsp = load<u64>(v + V_GPR + RSP * 8);
+  if (call && !push_return(v, size, next_rip(v, r))) return false;
+  if (accept_target(v, selector, d, offset)) return true;
+  store<u64>(v + V_GPR + RSP * 8, rsp);
+  return false;
 }
 
 /** Far JMP and CALL to a call gate, a task gate or a TSS. */
@@ -213,28 +223,29 @@ function far_gate(v: u32, r: u32, selector: u32, offset: u64, size: u32, count: 
   if (!call && !conforming && dpl != level) return raise_code(v, GP, code);
   if (size == 3 && (attr & (ATTR_L | ATTR_DB)) != ATTR_L) return raise_code(v, GP, code);
   if ((attr & ATTR_P) == 0) return raise_code(v, NP, code);
-  if (!check_target(v, d, offset)) return FLOW_FAULT;
-  mark_accessed(v, descriptor_address(v, selector, 8), d);
-  if (faulted(v)) return FLOW_FAULT;
-  let new_level = level;
-  if (call) {
+  const inner = call && !conforming && dpl < level;
+  if (inner) {
     const next = next_rip(v, r);
-    if (!conforming && dpl < level) {
-      const done = size == 3 ? call_inner_long(v, dpl, next) : call_inner(v, dpl, size, count, next);
-      if (!done) return FLOW_FAULT;
-      new_level = dpl;
-    } else if (!push_return(v, size, next)) {
-      return FLOW_FAULT;
-    }
+    const done =
+      size == 3
+        ? call_inner_long(v, selector, d, offset, next)
+        : call_inner(v, selector, d, offset, size, count, next);
+    if (!done) return FLOW_FAULT;
+  } else if (!enter_segment(v, r, selector, d, offset, size, call)) {
+    return FLOW_FAULT;
   }
-  set_code_segment(v, selector, d, new_level);
+  set_code_segment(v, selector, d, inner ? dpl : level);
   store<u64>(v + V_RIP, offset);
   update_mode(v);
   return FLOW_BRANCH;
 }
 
-/** The stack switch of a 16- or 32-bit call gate: pushes SS, SP, the parameters, CS and the return address. */
-function call_inner(v: u32, level: u32, size: u32, count: u32, next: u64): bool {
+/**
+ * The stack switch of a 16- or 32-bit call gate to `target`:`offset` with descriptor `d`: pushes SS, SP, the parameters, CS
+ * and the return address.
+ */
+function call_inner(v: u32, target: u32, d: u64, offset: u64, size: u32, count: u32, next: u64): bool {
+  const level = attr_dpl(desc_attr(d));
   if (!read_inner_stack(v, level, 0)) return false;
   const selector = load<u32>(v + V_STAGED_SS);
   let sp = load<u32>(v + V_STAGED_SP);
@@ -264,6 +275,7 @@ function call_inner(v: u32, level: u32, size: u32, count: u32, next: u64): bool 
     return false;
   sp = (sp - bytes) & mask;
   if (!push_at(v, base, limit, attr, sp, size, next, true, code)) return false;
+  if (!accept_target(v, target, d, offset)) return false;
   store<u32>(v + V_CPL, level);
   set_segment(v, SS, selector, stack);
   if (wide) store<u64>(v + V_GPR + RSP * 8, sp as u64);
@@ -272,7 +284,8 @@ function call_inner(v: u32, level: u32, size: u32, count: u32, next: u64): bool 
 }
 
 /** The stack switch of a 64-bit call gate. */
-function call_inner_long(v: u32, level: u32, next: u64): bool {
+function call_inner_long(v: u32, target: u32, d: u64, offset: u64, next: u64): bool {
+  const level = attr_dpl(desc_attr(d));
   if (!read_long_stack(v, 4 + level * 8, 0)) return false;
   const rsp = load<u64>(v + V_STAGED_SP);
   if (!canonical(rsp) || !canonical(rsp - 32)) {
@@ -286,7 +299,7 @@ function call_inner_long(v: u32, level: u32, next: u64): bool {
   store_system64(v, rsp - 24, load<u32>(seg(v, CS) + SEG_SELECTOR) as u64);
   if (faulted(v)) return false;
   store_system64(v, rsp - 32, next);
-  if (faulted(v)) return false;
+  if (faulted(v) || !accept_target(v, target, d, offset)) return false;
   store<u32>(v + V_CPL, level);
   set_segment_null(v, SS, level);
   store<u64>(v + V_GPR + RSP * 8, rsp - 32);
@@ -309,12 +322,11 @@ function ret_far(v: u32, r: u32): u32 {
     update_mode(v);
     return FLOW_BRANCH;
   }
-  const d = fetch_return_code(v, selector, offset);
+  const d = fetch_return_code(v, selector);
   if (d == 0) return FLOW_FAULT;
   if ((selector & 3) == cpl(v)) {
+    if (!return_here(v, selector, d, offset)) return FLOW_FAULT;
     set_stack_pointer(v, stack_pointer(v) + 2 * bytes + release);
-    set_code_segment(v, selector, d, selector & 3);
-    store<u64>(v + V_RIP, offset);
     update_mode(v);
     return FLOW_BRANCH;
   }

@@ -36,10 +36,10 @@ import {
 import { get_flags, set_flags_word } from '../cpu/flags';
 import { update_mode } from '../cpu/mode';
 import { next_rip, rip_of, size_of } from '../cpu/operands';
-import { set_code_segment, set_segment_real } from '../cpu/segment';
+import { set_segment_real } from '../cpu/segment';
 import { set_stack_pointer, stack_pointer } from '../cpu/stack';
 import { switch_task, TASK_IRET } from '../cpu/task';
-import { after_event, fetch_return_code, return_to_stack, stack_peek } from '../cpu/transfer';
+import { after_event, fetch_return_code, return_here, return_to_stack, stack_peek } from '../cpu/transfer';
 import { load_system16 } from '../memory/access';
 import { faulted, raise_code } from '../state/fault';
 import { cpl, is_64, is_long, is_real_mode, is_v86, seg } from '../state/vcpu';
@@ -65,7 +65,6 @@ function iret_real(v: u32, size: u32, mask: u32): u32 {
   set_stack_pointer(v, stack_pointer(v) + 3 * bytes);
   set_segment_real(v, CS, selector & 0xffff);
   store<u64>(v + V_RIP, ip);
-  store<u32>(v + V_NMI_MASKED, 0);
   merge_flags(v, flags, size == 1 ? mask & 0xffff : mask);
   return FLOW_BRANCH;
 }
@@ -88,7 +87,6 @@ function iret_task(v: u32, r: u32): u32 {
   const next = next_rip(v, r);
   store<u64>(v + V_RIP, rip_of(v, r));
   const done = switch_task(v, link, TASK_IRET, next, get_flags(v), 0, false, 0);
-  if (done) store<u32>(v + V_NMI_MASKED, 0);
   return after_event(v, done);
 }
 
@@ -107,7 +105,6 @@ function iret_v86(v: u32, ip: u64, selector: u32, flags: u32): u32 {
   const gs = stack_peek(v, 2, 32) as u32;
   if (ip > 0xffff) return raise_code(v, GP, 0);
   store<u32>(v + V_CPL, 3);
-  store<u32>(v + V_NMI_MASKED, 0);
   merge_flags(v, flags, COMMON | COMMON_WIDE | FLAG_IF | FLAG_IOPL | FLAG_VIF | FLAG_VIP | FLAG_VM);
   set_segment_real(v, CS, selector);
   set_segment_real(v, SS, ss & 0xffff);
@@ -136,12 +133,11 @@ function iret_protected(v: u32, r: u32): u32 {
   if (size != 1) mask |= COMMON_WIDE;
   if (level <= (get_flags(v) & FLAG_IOPL) >> 12) mask |= FLAG_IF;
   if (level == 0) mask |= FLAG_IOPL | (size != 1 ? FLAG_VIF | FLAG_VIP : 0);
-  const d = fetch_return_code(v, selector, rip);
+  const d = fetch_return_code(v, selector);
   if (d == 0) return FLOW_FAULT;
   if ((selector & 3) == level && !is_64(v)) {
+    if (!return_here(v, selector, d, rip)) return FLOW_FAULT;
     set_stack_pointer(v, stack_pointer(v) + 3 * bytes);
-    set_code_segment(v, selector, d, level);
-    store<u64>(v + V_RIP, rip);
   } else {
     const sp = stack_peek(v, size, 3 * bytes);
     if (faulted(v)) return FLOW_FAULT;
@@ -149,7 +145,6 @@ function iret_protected(v: u32, r: u32): u32 {
     if (faulted(v)) return FLOW_FAULT;
     if (!return_to_stack(v, ss, sp, selector, d, rip)) return FLOW_FAULT;
   }
-  store<u32>(v + V_NMI_MASKED, 0);
   merge_flags(v, flags, mask);
   return FLOW_BRANCH;
 }
@@ -157,6 +152,8 @@ function iret_protected(v: u32, r: u32): u32 {
 /** IRET, IRETD, IRETQ. */
 export function exec_iret(v: u32, r: u32): u32 {
   const size = size_of(r);
+  // NMIs are open again even when IRET faults (SDM vol. 3, 6.7.1).
+  store<u32>(v + V_NMI_MASKED, 0);
   if (is_real_mode(v)) return iret_real(v, size, COMMON | COMMON_WIDE | FLAG_IF | FLAG_IOPL);
   const flags = get_flags(v);
   if (is_v86(v)) {

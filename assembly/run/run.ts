@@ -8,6 +8,7 @@ import {
   FLOW_EXIT_BRANCH,
   FLOW_EXIT_RESTART,
   FLOW_FAULT,
+  FLOW_NEXT,
   FLOW_RESTART,
   FLOW_STOP,
   R_OP,
@@ -179,6 +180,15 @@ function must_step(v: u32): bool {
   );
 }
 
+/** Between two iterations of a string instruction an event pushes RF = 1 (SDM vol. 3, 18.3.1.1). */
+function inject_midway(v: u32): u32 {
+  const flags = load<u32>(v + V_RFLAGS);
+  store<u32>(v + V_RFLAGS, flags | FLAG_RF);
+  const flow = inject_events(v);
+  if (flow == FLOW_NEXT) store<u32>(v + V_RFLAGS, flags);
+  return flow;
+}
+
 function enter(v: u32): u32 {
   const page = v - VCPU_PAGE;
   if (load<u32>(v + V_PENDING) == PENDING_MMIO_WRITE) {
@@ -186,11 +196,12 @@ function enter(v: u32): u32 {
     store<u32>(v + V_PENDING, PENDING_NONE);
   }
   let finishing = complete(v);
+  let midway = false;
   while (true) {
     // Atomic, after the store to V_STATE: either the requester sees this vCPU in the core, or it sees the request.
     if (atomic.load<u32>(v + V_REQUESTS) && serve(v) && !finishing) return RUN_REQUEST;
     if (!finishing) {
-      const flow = inject_events(v);
+      const flow = midway ? inject_midway(v) : inject_events(v);
       if (flow == FLOW_EXIT) return RUN_EXIT;
       if (atomic.load<u32>(v + V_MP_STATE) != KVM_MP_STATE_RUNNABLE) return RUN_HALTED;
       if (load<u8>(page + RUN_IMMEDIATE_EXIT)) return RUN_INTERRUPTED;
@@ -198,7 +209,8 @@ function enter(v: u32): u32 {
     }
     const flow = finishing || must_step(v) ? step(v, finishing) : run_blocks(v);
     if (flow == FLOW_EXIT || flow == FLOW_EXIT_RESTART) return RUN_EXIT;
-    finishing = finishing && flow == FLOW_RESTART;
+    midway = flow == FLOW_RESTART;
+    finishing = finishing && midway;
   }
 }
 

@@ -15,7 +15,7 @@ interface Guest {
   readonly vcpu: Vcpu;
 }
 
-/** A guest whose code lies at 0x1000; vector 2 leads to `nmi`, 0x20 to `irq` where the source has such labels. */
+/** A guest whose code lies at 0x1000; vectors 2, 13 and 0x20 lead to `nmi`, `gp` and `irq` where the source has such labels. */
 function guest(source: string, { irqchip = false, vcpus = 1 } = {}): Guest {
   const program = assemble(`bits 16\norg 0x1000\n${source}`);
   if (program.errors) throw new Error(program.errors.map((e) => e.message).join('\n'));
@@ -34,6 +34,7 @@ function guest(source: string, { irqchip = false, vcpus = 1 } = {}): Guest {
     if (at !== undefined) vm.write(n * 4, new Uint8Array([Number(at) & 255, Number(at) >> 8, 0, 0]));
   };
   vector(2, 'nmi');
+  vector(13, 'gp');
   vector(0x20, 'irq');
   const vcpu = vm.createVcpu(0);
   for (let id = 1; id < vcpus; id++) vm.createVcpu(id);
@@ -85,6 +86,17 @@ describe('an NMI', () => {
     // The handler goes on to its IRET; only then the second one comes.
     expect(ax(vcpu)).toBe(4);
     expect(vcpu.kvmRun.exitReason).toBe(KVM_EXIT.IO);
+  });
+
+  test('is unmasked by an IRET that faults, before the handler of the fault', () => {
+    const { vcpu } = guest(
+      'mov ax, 1\nout 0x80, al\nnop\nnmi: inc ax\nout 0x80, al\npush dword 2\npush dword 0\npush dword 0x10000\niretd\ngp: mov ax, 99\nhlt',
+    );
+    expect(ax(vcpu)).toBe(1);
+    vcpu.nmi();
+    expect(ax(vcpu)).toBe(2);
+    vcpu.nmi();
+    expect(ax(vcpu)).toBe(3);
   });
 
   test('comes before an interrupt', () => {
