@@ -20,10 +20,8 @@ import {
   R_FOP,
 } from '../abi/ops_x87';
 import { V_RIP } from '../abi/vcpu_page';
-import { UD } from '../abi/x86';
 import { effective_address, next_rip } from '../cpu/operands';
 import { x87_error } from '../cpu/x87_error';
-import { raise } from '../state/fault';
 import { exec_x87_arithmetic, fsqrt } from './x87_arithmetic';
 import { exec_x87_compare } from './x87_compare';
 import { exec_x87_control } from './x87_control';
@@ -32,6 +30,7 @@ import { exec_x87_move } from './x87_move';
 import { remainder } from './x87_remainder';
 import { frndint, fscale, fxtract } from './x87_scale';
 import { exec_x87_store } from './x87_store';
+import { exec_x87_transcendental } from './x87_transcendental';
 
 /** Executes the family OP_X87. */
 export function exec_x87(v: u32, r: u32, op: u32, rm: u32): u32 {
@@ -47,7 +46,7 @@ export function exec_x87(v: u32, r: u32, op: u32, rm: u32): u32 {
   else if (op < OP_FCOMPP) flow = exec_x87_store(v, op, rm);
   else if (op < OP_FXAM) exec_x87_compare(v, r, op);
   else if (op == OP_FXAM) exec_x87_move(v, r, op);
-  else flow = unary(v, op);
+  else unary(v, op);
   if (load<u32>(v + V_FSW) & FSW_ES) note_exception(v, r);
   return flow;
 }
@@ -64,7 +63,7 @@ function operand_offset(v: u32, r: u32): u64 {
 }
 
 /** D9 F0 .. D9 FF. */
-function unary(v: u32, op: u32): u32 {
+function unary(v: u32, op: u32): void {
   switch (op) {
     case OP_FXTRACT:
       fxtract(v);
@@ -85,7 +84,6 @@ function unary(v: u32, op: u32): u32 {
       fscale(v);
       break;
     default:
-      return raise(v, UD);
+      exec_x87_transcendental(v, op);
   }
-  return FLOW_NEXT;
 }

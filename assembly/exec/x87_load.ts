@@ -76,7 +76,8 @@ function load_real(v: u32, flags: u32): void {
     if (signal(v, FE_INVALID)) return;
     return put(push(v), significand | QUIET_BIT, se);
   }
-  if (flags && signal(v, flags)) return;
+  // A denormal is loaded even when its exception is unmasked.
+  if (flags) signal(v, flags);
   put(push(v), significand, se);
 }
 

@@ -2,6 +2,7 @@
 // (SDM vol. 1, 4.8.3.5 and table 4-7), and how a result with its exceptions enters a register.
 
 import {
+  CLASS_INFINITY,
   CLASS_NORMAL,
   CLASS_SNAN,
   CLASS_UNSUPPORTED,
@@ -19,6 +20,7 @@ import {
   FE_INVALID,
   FE_OVERFLOW,
   FE_UNDERFLOW,
+  FE_ZERO_DIVIDE,
   FSW_C1,
   ST_EXPONENT,
   V_FCW,
@@ -102,19 +104,21 @@ export function denormal(n: u32): u32 {
  * unmasked: everything stays as it was.
  */
 export function may_proceed(v: u32, more: u32): bool {
-  const raised = load<u32>(v + V_FLOAT_FLAGS);
+  const raised = load<u32>(v + V_FLOAT_FLAGS) & (FE_INVALID | FE_ZERO_DIVIDE);
   const flags = raised ? raised : more;
   return flags == 0 || signal(v, flags) == 0;
 }
 
-/** Rounds `n` and writes it at `to`. Overflow and underflow that are unmasked have left a scaled result. */
+/** Rounds `n`, which may be inexact already, and writes it at `to`. Overflow and underflow that are unmasked have left a scaled result. */
 export function round_into(v: u32, n: u32, to: u32): void {
-  store<u32>(v + V_FLOAT_FLAGS, 0);
+  store<u32>(v + V_FLOAT_FLAGS, load<u32>(v + V_FLOAT_FLAGS) & FE_INEXACT);
   round80(v, n);
   pack80(n, to);
   // FSCALE may leave the range even of scaled results: then zero or infinity stands for the number.
-  if (load<u32>(v + V_FLOAT_FLAGS) & (FE_OVERFLOW | FE_UNDERFLOW) && class_of(n) != CLASS_NORMAL)
+  if (load<u32>(v + V_FLOAT_FLAGS) & (FE_OVERFLOW | FE_UNDERFLOW) && class_of(n) != CLASS_NORMAL) {
     store<u32>(v + V_FLOAT_FLAGS, load<u32>(v + V_FLOAT_FLAGS) | FE_INEXACT);
+    store<u32>(v + F_ROUNDED_UP, (class_of(n) == CLASS_INFINITY) as u32);
+  }
   note_rounding(v);
 }
 
