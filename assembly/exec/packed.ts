@@ -196,6 +196,14 @@ function exec_mmx(v: u32, r: u32, op: u32, rm: u32): u32 {
 
 export function exec_packed(v: u32, r: u32, op: u32, rm: u32): u32 {
   const form = load<u8>(r + R_FORM);
+  // Most of all instructions end here.
+  if (form == FORM_SSE && op < OP_PHMINPOSUW) {
+    const to = load<u32>(r + R_REG);
+    const a = v128.load(to);
+    const b = v128.load(rm);
+    v128.store(to, op < OP_PHADDW ? elementwise(op, a, b) : across(op, a, b));
+    return FLOW_NEXT;
+  }
   if (form == FORM_MMX) return exec_mmx(v, r, op, rm);
   if (op < OP_SHA256RNDS2) {
     const to = load<u32>(r + R_REG);
