@@ -63,21 +63,28 @@ export function multiply(a: v128, b: v128): v128 {
   return add(sum, u128(0, multiply_high(low(a), high(b))));
 }
 
-/** a / b * 2^127, rounded down, of a and b with their top bits set. */
+/** a / b * 2^127, rounded down, of a and b with their top bits set. Bit by bit, in halves: v128 values would be slower. */
 export function divide(a: v128, b: v128): v128 {
-  let quotient: v128 = u128(0, 0);
-  let rest = a;
-  let carry = false;
+  const b1 = high(b);
+  const b0 = low(b);
+  let rest1 = high(a);
+  let rest0 = low(a);
+  let carry: u64 = 0;
+  let first: u64 = 0;
+  let quotient: u64 = 0;
   for (let i = 0; i < 128; i++) {
-    quotient = shift_left(quotient, 1);
-    if (carry || !less(rest, b)) {
-      rest = sub(rest, b);
-      quotient = u128(high(quotient), low(quotient) | 1);
+    if (i == 64) first = quotient;
+    quotient <<= 1;
+    if (carry != 0 || rest1 > b1 || (rest1 == b1 && rest0 >= b0)) {
+      rest1 -= b1 + u64(rest0 < b0);
+      rest0 -= b0;
+      quotient |= 1;
     }
-    carry = high(rest) >> 63 != 0;
-    rest = shift_left(rest, 1);
+    carry = rest1 >> 63;
+    rest1 = (rest1 << 1) | (rest0 >> 63);
+    rest0 <<= 1;
   }
-  return quotient;
+  return u128(first, quotient);
 }
 
 /** The significand of a number, with 127 bits behind the point. */

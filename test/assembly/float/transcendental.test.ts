@@ -196,3 +196,19 @@ test.each(SPECIAL.trim().split('\n'))('%s', (line) => {
   expect(rounded).toEqual(NAMED[result]);
   expect(flags).toBe({ I: FE_INVALID, Z: FE_ZERO_DIVIDE, P: FE_INEXACT }[exceptions ?? ''] ?? 0);
 });
+
+const power = (exp: number): Extended => ({ sign: 0, exp, sig: 1n << 63n });
+const below = (exp: number): Extended => ({ sign: 0, exp: exp - 1, sig: (1n << 64n) - 1n });
+const above = (exp: number): Extended => ({ sign: 0, exp, sig: (1n << 63n) + 1n });
+
+test.each([
+  { name: 'fsin', x: power(-100), y: ONE, down: below(-100), up: power(-100) },
+  { name: 'fcos', x: power(-100), y: ONE, down: below(0), up: power(0) },
+  { name: 'fptan', x: power(-100), y: ONE, down: power(-100), up: above(-100) },
+  { name: 'fptan', x: NAMED['-pi/2'] as Extended, y: ONE, down: below(65), up: power(65) },
+  { name: 'fpatan', x: ONE, y: power(-100), down: below(-100), up: power(-100) },
+  { name: 'fyl2xp1', x: power(8192), y: ONE, down: power(13), up: above(13) },
+])('$name shows on which side of a number an exact value lies that is too near to it', (row) => {
+  expect(calculate(row.name, 1, row.x, row.y).rounded).toEqual(row.down);
+  expect(calculate(row.name, 2, row.x, row.y).rounded).toEqual(row.up);
+});
