@@ -29,7 +29,7 @@ const HALF: u64 = 0x8000000000000000;
 /** Exponent range of the extended format. */
 const EXTENDED_MIN: i32 = -16382;
 const EXTENDED_MAX: i32 = 16383;
-/** What unmasked overflow and underflow take from and add to an extended exponent. */
+/** What unmasked overflow and underflow take from and add to the exponent; a result of another format is not written then. */
 const WRAP: i32 = 24576;
 
 export function raise_float(v: u32, flags: u32): void {
@@ -67,12 +67,12 @@ function round(v: u32, n: u32, bits: u32, min: i32, max: i32): void {
     }
   }
   if (exp < min) {
-    if (load<u32>(v + F_MASKS) & FE_UNDERFLOW || min != EXTENDED_MIN) return round_tiny(v, n, bits, min);
+    if (load<u32>(v + F_MASKS) & FE_UNDERFLOW) return round_tiny(v, n, bits, min);
     raise_float(v, FE_UNDERFLOW);
     exp += WRAP;
     if (exp < min) return set_zero(n, load<u32>(n + N_SIGN));
   } else if (exp > max) {
-    if (load<u32>(v + F_MASKS) & FE_OVERFLOW || max != EXTENDED_MAX) return overflow(v, n, bits, max);
+    if (load<u32>(v + F_MASKS) & FE_OVERFLOW) return overflow(v, n, bits, max);
     raise_float(v, FE_OVERFLOW);
     exp -= WRAP;
     if (exp > max) return set_infinity(n, load<u32>(n + N_SIGN));
@@ -86,11 +86,10 @@ function round(v: u32, n: u32, bits: u32, min: i32, max: i32): void {
   }
 }
 
-/** The result is smaller than the smallest normal number, even rounded. */
+/** Masked underflow: the result is smaller than the smallest normal number, even rounded. */
 function round_tiny(v: u32, n: u32, bits: u32, min: i32): void {
   const sign = load<u32>(n + N_SIGN);
-  const masked = (load<u32>(v + F_MASKS) & FE_UNDERFLOW) != 0;
-  if (masked && load<u32>(v + F_FTZ) != 0) {
+  if (load<u32>(v + F_FTZ)) {
     raise_float(v, FE_UNDERFLOW | FE_INEXACT);
     return set_zero(n, sign);
   }
@@ -103,7 +102,6 @@ function round_tiny(v: u32, n: u32, bits: u32, min: i32): void {
   const up = rounds_up(load<u32>(v + F_ROUNDING), sign, tail, sig >> drop);
   const rounded = ((sig >> drop) << drop) + (up ? (1 as u64) << drop : 0);
   if (tail) raise_float(v, FE_UNDERFLOW | FE_INEXACT);
-  else if (!masked) raise_float(v, FE_UNDERFLOW);
   if (rounded == 0) {
     set_zero(n, sign);
   } else {
