@@ -1,4 +1,5 @@
-// Names of the bits in EFLAGS, CR0, CR4 and EFER, each with what it does (SDM vol. 3, 2.3 and 2.5). Data only.
+// Names of the bits in EFLAGS, CR0, CR4 and EFER (SDM vol. 3, 2.3 and 2.5), FSW and MXCSR (vol. 1, 8.1.3 and 10.2.3),
+// each with what it does. Data only.
 
 /** One named bit; `mask` has one bit set. */
 export interface Bit {
@@ -71,6 +72,34 @@ export const EFER_BITS = bits([
   [8, 'LME', 'long mode once paging is on'],
   [10, 'LMA', 'long mode is active'],
   [11, 'NXE', 'no-execute pages'],
+]);
+
+/** Exception flags, which FSW and MXCSR have in the same places; they stay until they are cleared. */
+const EXCEPTION_ROWS: readonly Row[] = [
+  [0, 'IE', 'an invalid operation'],
+  [1, 'DE', 'an operand was denormal'],
+  [2, 'ZE', 'a division by zero'],
+  [3, 'OE', 'overflow: too large for the format'],
+  [4, 'UE', 'underflow: too small for the format'],
+  [5, 'PE', 'precision: the result was rounded'],
+];
+
+/** FSW without TOP; the condition code as comparisons leave it. */
+export const FSW_BITS = bits([
+  [14, 'C3', 'equal, after a comparison'],
+  [10, 'C2', 'unordered, after a comparison; or a reduction is not complete'],
+  [9, 'C1', 'rounded up; after a stack fault: overflow'],
+  [8, 'C0', 'less, after a comparison'],
+  ...EXCEPTION_ROWS,
+  [6, 'SF', 'stack fault: a push onto a used register or a use of an empty one'],
+  [7, 'ES', 'an unmasked exception waits'],
+  [15, 'B', 'busy: the same as ES'],
+]);
+
+export const MXCSR_BITS = bits([
+  ...EXCEPTION_ROWS,
+  [6, 'DAZ', 'denormal operands count as zero'],
+  [15, 'FTZ', 'results that underflow become zero'],
 ]);
 
 /** The named bits that are set in `value`. */

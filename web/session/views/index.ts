@@ -4,6 +4,8 @@ export * from './bits.ts';
 export * from './dirty.ts';
 export * from './exits.ts';
 export * from './flags.ts';
+export * from './float.ts';
+export * from './float_text.ts';
 export * from './memory.ts';
 export * from './ranges.ts';
 export * from './registers.ts';

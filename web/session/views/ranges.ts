@@ -1,5 +1,6 @@
 // Which parts of the memory the views read: what a page without shared memory must copy. It copies nothing.
 
+import { V_FCW, V_FLOAT_RESULT } from '../../../assembly/abi/fpu.ts';
 import {
   PAGE_SIZE,
   TRACE_ENTRIES,
@@ -21,6 +22,9 @@ export interface Range {
 /** Bytes of the VM page that views read: its header and the slot table. */
 const VM_BYTES = VM_SLOTS + 0x4000;
 
+/** Bytes of the live floating-point state, without its scratch. */
+const FLOAT_BYTES = V_FLOAT_RESULT - V_FCW;
+
 /**
  * Everything that the views of this folder read, guest memory excepted. vCPUs and slots are those that the copy at
  * hand knows; of an empty copy that is none, so the first copy takes two rounds.
@@ -30,7 +34,10 @@ export function viewRanges(memory: MachineMemory): Range[] {
   return [
     { offset: VM_PAGE, length: VM_BYTES },
     { offset: TRACE_RING, length: TRACE_HEADER + TRACE_ENTRIES * TRACE_ENTRY_SIZE },
-    ...vcpuIds(memory).map((id) => ({ offset: vcpuPage(id), length: PAGE_SIZE })),
+    ...vcpuIds(memory).flatMap((id) => [
+      { offset: vcpuPage(id), length: PAGE_SIZE },
+      { offset: vcpuPage(id) + V_FCW, length: FLOAT_BYTES },
+    ]),
     ...logs.map((slot) => ({ offset: slot.bitmap, length: Math.ceil(pagesOf(slot) / 8) })),
   ];
 }

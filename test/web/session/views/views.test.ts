@@ -1,5 +1,6 @@
 // Registers, vCPUs, slots, dirty log and exits, read from a memory filled by hand.
 import { describe, expect, test } from 'vitest';
+import { V_FCW, V_FLOAT_RESULT } from '../../../../assembly/abi/fpu.ts';
 import { KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY } from '../../../../assembly/abi/kvm_run.ts';
 import {
   ATTR_CODE,
@@ -275,7 +276,9 @@ describe('the ranges that views read', () => {
     addSlot(memory, 0, { gpa: 0, size: 0x20000, flags: KVM_MEM_LOG_DIRTY_PAGES, bitmap: heap });
     expect(viewRanges(memory).slice(2)).toEqual([
       { offset: vcpuPage(0), length: 4096 },
+      { offset: vcpuPage(0) + V_FCW, length: V_FLOAT_RESULT - V_FCW },
       { offset: vcpuPage(1), length: 4096 },
+      { offset: vcpuPage(1) + V_FCW, length: V_FLOAT_RESULT - V_FCW },
       { offset: heap, length: 4 },
     ]);
   });
