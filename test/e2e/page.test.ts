@@ -180,6 +180,7 @@ describe('a share link', () => {
       const border = page.getByRole('separator', { name: /^Editor and disassembly/ });
       await border.press('ArrowLeft');
       const share = await border.getAttribute('aria-valuenow');
+      await page.getByRole('radio', { name: 'Vectors' }).check();
       await button(page, 'Share').click();
       await button(page, 'Link copied').waitFor();
       const link = await page.evaluate(() => navigator.clipboard.readText());
@@ -190,6 +191,7 @@ describe('a share link', () => {
         expect(await source(other).textContent()).toContain('shared with the class');
         const there = other.getByRole('separator', { name: /^Editor and disassembly/ });
         expect(await there.getAttribute('aria-valuenow')).toBe(share);
+        expect(await other.getByRole('radio', { name: 'Vectors' }).isChecked()).toBe(true);
         await other.getByRole('button', { name: /Machine options.*deterministic/ }).click();
         expect(await other.getByRole('textbox', { name: 'Seed' }).inputValue()).toBe('77');
       });
@@ -240,6 +242,23 @@ describe('by keyboard', () => {
         expect([...seen][0]).toBe('Skip to the panels');
         for (const name of REGIONS) expect(seen, name).toContain(name);
       }),
+  );
+
+  browserTest('arrow keys switch the views of the registers, each accessible', () =>
+    withPage(browser, {}, async (page) => {
+      await open(page);
+      const registers = region(page, 'Registers');
+      await registers.getByRole('radio', { name: 'General' }).focus();
+      await page.keyboard.press('ArrowRight');
+      await registers.getByRole('table', { name: /^x87 stack/ }).waitFor();
+      expect(await registers.getByRole('row', { name: /^st7 R7 empty 0/ }).count()).toBe(1);
+      expect(await findAxeViolations(page)).toEqual([]);
+      await page.keyboard.press('ArrowRight');
+      await registers.getByRole('combobox', { name: 'Lanes read as' }).selectOption('floats');
+      await registers.getByText('all exceptions masked').waitFor();
+      expect(await registers.getByText(/^xmm/).count()).toBe(8);
+      expect(await findAxeViolations(page)).toEqual([]);
+    }),
   );
 
   browserTest('arrow keys move a border, Enter restores it', () =>

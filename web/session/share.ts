@@ -21,6 +21,8 @@ export interface SharedPage {
   options: SharedOptions;
   /** Panel layout: for each splitter group by name, the shares of its panels. */
   layout: Record<string, number[]>;
+  /** What panels with several views show, by the choice's name. */
+  shown?: Record<string, string>;
 }
 
 /** What a fragment holds: a page, nothing (no link at all), or one sentence about why it cannot be opened. */
@@ -116,6 +118,7 @@ function checked(value: unknown): SharedPage | undefined {
   if (!options) return undefined;
   const page: SharedPage = { source: value.source, options, layout: checkedLayout(value.layout) };
   if (typeof value.guest === 'string') page.guest = value.guest;
+  if (isFields(value.shown)) page.shown = checkedShown(value.shown);
   return page;
 }
 
@@ -149,5 +152,12 @@ function checkedLayout(value: unknown): Record<string, number[]> {
     Array.isArray(shares) && shares.every((share) => typeof share === 'number' && share > 0 && share <= 100);
   return Object.fromEntries(
     Object.entries(value).filter((entry): entry is [string, number[]] => isShares(entry[1])),
+  );
+}
+
+/** Names only; the page takes those that it knows. */
+function checkedShown(value: Fields): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
   );
 }

@@ -15,6 +15,7 @@ const page: SharedPage = {
     mode: 'real',
   },
   layout: { columns: [60, 40] },
+  shown: { registers: 'vectors' },
 };
 
 /** A link as encodeLink makes it, around any value. */
@@ -54,6 +55,8 @@ describe('a share link', () => {
     expect((await decodeLink(wrong)).kind).toBe('bad');
     const odd = await linkOf({ ...page, layout: { columns: ['wide'] } });
     expect(await decodeLink(odd)).toMatchObject({ kind: 'page', page: { layout: {} } });
+    const strange = await linkOf({ ...page, shown: { registers: 1 } });
+    expect(await decodeLink(strange)).toMatchObject({ kind: 'page', page: { shown: {} } });
   });
 
   test('that unpacks to more than a page is refused', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { gridOf, ROW_PAGES } from '../../../web/ui/panels/heat_map.ts';
 import { bytes, count, parseNumber, plural, zeroSplit } from '../../../web/ui/parts/numbers.ts';
 import { completed, DEFAULT_LAYOUT, LEAST_SHARE, moved } from '../../../web/ui/state/layout.ts';
+import { completedShown } from '../../../web/ui/state/shown.ts';
 import { isSame } from '../../../web/ui/state/watch.ts';
 
 describe('numbers', () => {
@@ -44,6 +45,13 @@ describe('the layout', () => {
   test('takes what fits from a link and fills in the rest', () => {
     const layout = completed({ columns: [1, 3], code: [100], nonsense: [1] });
     expect(layout).toEqual({ ...DEFAULT_LAYOUT, columns: [25, 75] });
+  });
+});
+
+describe('what is shown', () => {
+  test('is general and hexadecimal at first, and takes what it knows from a link', () => {
+    expect(completedShown({})).toEqual({ registers: 'general', lanes: 'hex' });
+    expect(completedShown({ registers: 'x87', lanes: 'f128' })).toEqual({ registers: 'x87', lanes: 'hex' });
   });
 });
 

@@ -5,6 +5,7 @@ import { useEffect, useId, useRef, useState } from 'react';
 import { encodeLink } from '../../session/share.ts';
 import { useActions, useWorkbench } from '../context.ts';
 import { layout } from '../state/layout.ts';
+import { shown } from '../state/shown.ts';
 
 /** How long the button says that the link was copied, in ms. */
 const CONFIRMED_MS = 2500;
@@ -25,7 +26,8 @@ export function ShareButton() {
 
   const share = async () => {
     const { guest, source, options } = bench.state.get();
-    const fragment = await encodeLink({ ...(guest ? { guest } : {}), source, options, layout: layout.get() });
+    const view = { layout: layout.get(), shown: shown.get() };
+    const fragment = await encodeLink({ ...(guest ? { guest } : {}), source, options, ...view });
     const address = new URL(location.href);
     address.hash = fragment;
     history.replaceState(null, '', fragment);

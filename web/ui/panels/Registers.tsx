@@ -1,39 +1,36 @@
-// The registers of the selected vCPU: old value beside the new one, bits by name, the mode in words.
+// The registers of the selected vCPU in three views: general, x87 and vectors. The views have files of their own.
 
 import { useCallback } from 'react';
 import {
-  type Bit,
-  CR0_BITS,
-  CR4_BITS,
-  describeSegment,
-  EFER_BITS,
-  FLAG_BITS,
-  GENERAL,
+  LANE_FORMATS,
+  type LaneFormatId,
   type MachineMemory,
   modeOf,
   pagingOf,
-  type Registers as RegisterValues,
   readRegisters,
-  type Segment,
-  setBits,
   vcpuIds,
 } from '../../session/views/index.ts';
 import { useWorkbench } from '../context.ts';
-import { bytes, hex } from '../parts/numbers.ts';
+import { Choice } from '../parts/Choice.tsx';
 import { Panel } from '../parts/Panel.tsx';
-import { Value } from '../parts/Value.tsx';
+import { type RegisterView, show, shown } from '../state/shown.ts';
+import { useStore } from '../state/store.ts';
 import { useMachine } from '../state/watch.ts';
+import { GeneralRegisters } from './GeneralRegisters.tsx';
+import { VectorRegisters } from './VectorRegisters.tsx';
+import { X87Registers } from './X87Registers.tsx';
 import './registers.css';
 
-/** Registers in the order in which a person reads them: r8..r15 beside the old eight. */
-const READING_ORDER = [
-  ...['rax', 'rbx', 'rcx', 'rdx', 'rsi', 'rdi', 'rbp', 'rsp'],
-  ...['r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15'],
-].map((name) => ({ name, index: (GENERAL as readonly string[]).indexOf(name) }));
+const VIEWS: readonly { id: RegisterView; label: string }[] = [
+  { id: 'general', label: 'General' },
+  { id: 'x87', label: 'x87' },
+  { id: 'vectors', label: 'Vectors' },
+];
 
 export function Registers() {
   const vcpu = useWorkbench((state) => state.vcpu);
   const before = useWorkbench((state) => state.before.get(state.vcpu));
+  const view = useStore(shown, (all) => all.registers);
   const read = useCallback(
     (memory: MachineMemory) => (vcpuIds(memory).includes(vcpu) ? readRegisters(memory, vcpu) : undefined),
     [vcpu],
@@ -47,186 +44,40 @@ export function Registers() {
     );
   }
   const mode = `vCPU ${vcpu} · ${modeOf(registers)} · ring ${registers.cpl} · ${pagingOf(registers)}`;
+  const tools = (
+    <>
+      {view === 'vectors' && <LanesField />}
+      <Choice
+        legend="Registers shown"
+        options={VIEWS}
+        value={view}
+        onValue={(registers) => show({ registers })}
+      />
+    </>
+  );
   return (
-    <Panel name="Registers" note={mode} className="registers">
-      <General registers={registers} before={before} />
-      <Flags registers={registers} before={before} />
-      <div className="registers-system">
-        <Segments registers={registers} before={before} />
-        <Control registers={registers} before={before} />
-      </div>
+    <Panel name="Registers" note={mode} tools={tools} className="registers">
+      {view === 'general' && <GeneralRegisters registers={registers} before={before?.registers} />}
+      {view === 'x87' && <X87Registers registers={registers} before={before?.float} />}
+      {view === 'vectors' && <VectorRegisters registers={registers} before={before?.float} />}
     </Panel>
   );
 }
 
-interface PartProps {
-  registers: RegisterValues;
-  before: RegisterValues | undefined;
-}
-
-function General({ registers, before }: PartProps) {
+function LanesField() {
+  const lanes = useStore(shown, (all) => all.lanes);
   return (
-    <dl className="general">
-      {READING_ORDER.map(({ name, index }) => (
-        <div key={name} className="register">
-          <dt>{name}</dt>
-          <dd>
-            <Value value={registers.general[index] ?? 0n} before={before?.general[index]} digits={16} />
-          </dd>
-        </div>
+    <select
+      className="field lanes-field"
+      aria-label="Lanes read as"
+      value={lanes}
+      onChange={(event) => show({ lanes: event.target.value as LaneFormatId })}
+    >
+      {LANE_FORMATS.map(({ id, label }) => (
+        <option key={id} value={id}>
+          {label}
+        </option>
       ))}
-      <div className="register is-rip">
-        <dt>rip</dt>
-        <dd>
-          <Value value={registers.rip} before={before?.rip} digits={16} />
-        </dd>
-      </div>
-      <div className="register is-rip">
-        <dt>rflags</dt>
-        <dd>
-          <Value value={registers.rflags} before={before?.rflags} digits={16} />
-        </dd>
-      </div>
-    </dl>
-  );
-}
-
-/** All flags in a row; a set one is filled, a changed one carries the mark. */
-function Flags({ registers, before }: PartProps) {
-  const iopl = (registers.rflags >> 12) & 3;
-  return (
-    <ul className="flags" aria-label="Flags">
-      {FLAG_BITS.map((bit) => {
-        const isSet = (registers.rflags & bit.mask) !== 0;
-        const isChanged = before !== undefined && ((before.rflags ^ registers.rflags) & bit.mask) !== 0;
-        return (
-          <li
-            key={bit.name}
-            className={`flag${isSet ? ' is-set' : ''}${isChanged ? ' is-changed' : ''}`}
-            title={`${bit.name} = ${isSet ? 1 : 0}: ${bit.meaning}`}
-          >
-            {isChanged && <span aria-hidden="true">▸</span>}
-            {bit.name}
-            <span className="visually-hidden">
-              {isSet ? ' set' : ' clear'}
-              {isChanged ? ', changed' : ''}
-            </span>
-          </li>
-        );
-      })}
-      <li className={iopl ? 'flag is-set' : 'flag'} title="I/O privilege level">
-        IOPL {iopl}
-      </li>
-    </ul>
-  );
-}
-
-function Segments({ registers, before }: PartProps) {
-  return (
-    <table className="segments">
-      <caption className="visually-hidden">Segment and table registers</caption>
-      <thead>
-        <tr>
-          <th scope="col">seg</th>
-          <th scope="col">sel</th>
-          <th scope="col">base</th>
-          <th scope="col">limit</th>
-          <th scope="col">kind</th>
-        </tr>
-      </thead>
-      <tbody>
-        {registers.segments.map((segment, index) => (
-          <SegmentRow key={segment.name} segment={segment} before={before?.segments[index]} />
-        ))}
-        {(['gdtr', 'idtr'] as const).map((name) => (
-          <tr key={name} className={isTableChanged(registers, before, name) ? 'is-changed' : undefined}>
-            <th scope="row">{name}</th>
-            <td />
-            <td>{hex(registers[name].base)}</td>
-            <td>{hex(registers[name].limit)}</td>
-            <td>{isTableChanged(registers, before, name) && <ChangedMark />}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-function isTableChanged(
-  now: RegisterValues,
-  before: RegisterValues | undefined,
-  name: 'gdtr' | 'idtr',
-): boolean {
-  return (
-    before !== undefined && (before[name].base !== now[name].base || before[name].limit !== now[name].limit)
-  );
-}
-
-function SegmentRow({ segment, before }: { segment: Segment; before: Segment | undefined }) {
-  const isChanged =
-    before !== undefined &&
-    (before.selector !== segment.selector ||
-      before.base !== segment.base ||
-      before.limit !== segment.limit ||
-      before.attributes !== segment.attributes);
-  return (
-    <tr className={isChanged ? 'is-changed' : undefined}>
-      <th scope="row">{segment.name}</th>
-      <td>{hex(segment.selector, 4)}</td>
-      <td>{hex(segment.base)}</td>
-      <td title={bytes(segment.limit + 1)}>{hex(segment.limit)}</td>
-      <td className="segment-kind">
-        {isChanged && <ChangedMark old={`${hex(before.selector, 4)}, base ${hex(before.base)}`} />}
-        {describeSegment(segment)}
-      </td>
-    </tr>
-  );
-}
-
-function ChangedMark({ old }: { old?: string }) {
-  return (
-    <span className="changed-mark" title={old ? `was ${old}` : 'changed'}>
-      <span aria-hidden="true">▸ </span>
-      <span className="visually-hidden">changed{old ? `, was ${old}` : ''}: </span>
-    </span>
-  );
-}
-
-const CONTROL = [
-  ['cr0', CR0_BITS],
-  ['cr2', undefined],
-  ['cr3', undefined],
-  ['cr4', CR4_BITS],
-  ['cr8', undefined],
-  ['efer', EFER_BITS],
-] as const;
-
-function Control({ registers, before }: PartProps) {
-  return (
-    <dl className="control">
-      {CONTROL.map(([name, table]) => (
-        <div key={name} className="control-row">
-          <dt>{name}</dt>
-          <dd>
-            <Value value={registers[name]} before={before?.[name]} digits={8} />
-            {table && <Bits value={Number(registers[name] & 0xffffffffn)} table={table} />}
-          </dd>
-        </div>
-      ))}
-    </dl>
-  );
-}
-
-function Bits({ value, table }: { value: number; table: readonly Bit[] }) {
-  const set = setBits(value, table);
-  if (set.length === 0) return null;
-  return (
-    <span className="bits">
-      {set.map((bit) => (
-        <abbr key={bit.name} title={bit.meaning}>
-          {bit.name}
-        </abbr>
-      ))}
-    </span>
+    </select>
   );
 }

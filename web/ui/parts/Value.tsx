@@ -1,6 +1,7 @@
 // A register's value: leading zeros quiet, a change marked by sign, weight and the old value beside it.
 
 import { hex, zeroSplit } from './numbers.ts';
+import './value.css';
 
 interface ValueProps {
   value: bigint | number;

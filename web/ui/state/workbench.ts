@@ -3,7 +3,14 @@
 import { startSession } from '../../session/index.ts';
 import type { SharedOptions } from '../../session/share.ts';
 import type { MachineOptions, Program, Session, SessionStatus } from '../../session/types.ts';
-import { type Registers, readRegisters, readSlots, vcpuIds } from '../../session/views/index.ts';
+import {
+  type FloatRegisters,
+  type Registers,
+  readFloat,
+  readRegisters,
+  readSlots,
+  vcpuIds,
+} from '../../session/views/index.ts';
 import {
   type Assembled,
   assembleSource,
@@ -22,6 +29,12 @@ export interface KernelFiles {
   kernel: Uint8Array;
   initrd?: Uint8Array;
   append: string;
+}
+
+/** What a vCPU's registers held. */
+export interface RegisterState {
+  readonly registers: Registers;
+  readonly float: FloatRegisters;
 }
 
 export interface PageState {
@@ -47,7 +60,7 @@ export interface PageState {
   /** The vCPU that registers and disassembly show. */
   vcpu: number;
   /** Registers of each vCPU before the last run or step. */
-  before: ReadonlyMap<number, Registers>;
+  before: ReadonlyMap<number, RegisterState>;
   /** Dirty log history by slot id. */
   harvests: ReadonlyMap<number, HarvestLog>;
 }
@@ -261,7 +274,8 @@ export class Workbench {
   #remember(): void {
     const memory = this.state.get().watch.memory();
     if (!memory) return;
-    this.state.patch({ before: new Map(vcpuIds(memory).map((id) => [id, readRegisters(memory, id)])) });
+    const stateOf = (id: number) => ({ registers: readRegisters(memory, id), float: readFloat(memory, id) });
+    this.state.patch({ before: new Map(vcpuIds(memory).map((id) => [id, stateOf(id)])) });
   }
 
   async #startHarvests(session: Session): Promise<void> {
