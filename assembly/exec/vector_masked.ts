@@ -118,16 +118,10 @@ function index_of(v: u32, r: u32, i: u32, size: u32): u64 {
   return (size == 2 ? (load<i32>(p) as i64) : load<i64>(p)) as u64;
 }
 
-/** Sets the mask element of 2^size bytes at `p` to all ones or zero. */
-function set_mask(p: u32, size: u32, ones: bool): void {
-  const value: u64 = ones ? 0xffffffffffffffff : 0;
-  if (size == 2) store<u32>(p, value as u32);
-  else store<u64>(p, value);
-}
-
 /**
- * VGATHER, VPGATHER. A fault keeps the elements before it and clears their mask, so that the instruction goes on behind them. An
- * exit for MMIO keeps nothing: the instruction starts again, and what was read is in the replay list.
+ * VGATHER, VPGATHER. A fault keeps the elements before it and clears their mask, so that the instruction goes on behind them;
+ * the rest of both registers stays. An exit for MMIO keeps nothing: the instruction starts again, and what was read is in the
+ * replay list.
  */
 function gather(v: u32, r: u32, size: u32, index_size: u32): u32 {
   const larger = size > index_size ? size : index_size;
@@ -149,12 +143,9 @@ function gather(v: u32, r: u32, size: u32, index_size: u32): u32 {
   }
   if (!good && load<u32>(v + V_FAULT) == FAULT_EXIT) return FLOW_FAULT;
   memory.copy(destination, result, done << size);
-  for (let i: u32 = 0; i < count; i++) {
-    const p = mask + (i << size);
-    set_mask(p, size, i >= done && load<i8>(p + (1 << size) - 1) < 0);
-  }
-  memory.fill(mask + (count << size), 0, YMM_STRIDE - (count << size));
+  memory.fill(mask, 0, done << size);
   if (!good) return FLOW_FAULT;
+  memory.fill(mask, 0, YMM_STRIDE);
   memory.fill(destination + (count << size), 0, YMM_STRIDE - (count << size));
   return FLOW_NEXT;
 }

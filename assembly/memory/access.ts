@@ -329,7 +329,8 @@ export function store_system64(v: u32, la: u64, value: u64): void {
 /** True when a later store of `bytes` (at most 4096) at `la` cannot fault; raises the fault otherwise. */
 export function probe_write(v: u32, la: u64, bytes: u32): bool {
   const leave = load<u32>(v + V_LEAVE);
-  const ok = probe_page(v, la) && (((la ^ (la + bytes - 1)) & ~0xfff) == 0 || probe_page(v, la + bytes - 1));
+  const second = (la + bytes - 1) & ~0xfff;
+  const ok = probe_page(v, la) && (second <= la || probe_page(v, second));
   store<u32>(v + V_LEAVE, (load<u32>(v + V_LEAVE) & ~LEAVE_COMMIT) | leave);
   return ok;
 }
