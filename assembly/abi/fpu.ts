@@ -12,12 +12,10 @@ export const V_FSW: u32 = FPU + 0x04;
 export const V_FTOP: u32 = FPU + 0x08;
 /** Bit i: physical register i is not empty (the abridged tag word of FXSAVE). */
 export const V_FTAG: u32 = FPU + 0x0c;
-/** Last x87 instruction: opcode (11 bits), its address and selector, its operand's address and selector. */
+/** Last x87 instruction: opcode (11 bits), its address and its operand's. The selectors are deprecated and always 0. */
 export const V_FOP: u32 = FPU + 0x10;
-export const V_FCS: u32 = FPU + 0x14;
 export const V_FIP: u32 = FPU + 0x18; // u64
 export const V_FDP: u32 = FPU + 0x20; // u64
-export const V_FDS: u32 = FPU + 0x28;
 export const V_MXCSR: u32 = FPU + 0x2c;
 /** Exception flags that the floating-point instruction in hand has raised (bits as in FSW and MXCSR), before anything is written. */
 export const V_FLOAT_FLAGS: u32 = FPU + 0x30;

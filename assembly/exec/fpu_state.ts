@@ -11,10 +11,8 @@ import {
   MXCSR_RESET,
   ST_EXPONENT,
   ST_STRIDE,
-  V_FCS,
   V_FCW,
   V_FDP,
-  V_FDS,
   V_FIP,
   V_FLOAT,
   V_FOP,
@@ -95,8 +93,6 @@ export function init_x87(v: u32): void {
   store<u32>(v + V_FTOP, 0);
   store<u32>(v + V_FTAG, 0);
   store<u32>(v + V_FOP, 0);
-  store<u32>(v + V_FCS, 0);
-  store<u32>(v + V_FDS, 0);
   store<u64>(v + V_FIP, 0);
   store<u64>(v + V_FDP, 0);
 }
@@ -117,24 +113,19 @@ function build_x87_head(v: u32, p: u32, wide: bool): void {
   store<u16>(p + IMAGE_FSW, status_word(v) as u16);
   store<u16>(p + IMAGE_TAG, load<u32>(v + V_FTAG) as u16);
   store<u16>(p + IMAGE_FOP, load<u32>(v + V_FOP) as u16);
-  store<u64>(p + IMAGE_FIP, pointer(load<u64>(v + V_FIP), load<u32>(v + V_FCS), wide));
-  store<u64>(p + IMAGE_FDP, pointer(load<u64>(v + V_FDP), load<u32>(v + V_FDS), wide));
-}
-
-function pointer(offset: u64, selector: u32, wide: bool): u64 {
-  return wide ? offset : (offset & 0xffffffff) | ((selector as u64) << 32);
+  // Without REX.W the upper halves are selectors, which are deprecated (CPUID.7.0:EBX[13]) and stored as 0.
+  const mask: u64 = wide ? u64.MAX_VALUE : 0xffffffff;
+  store<u64>(p + IMAGE_FIP, load<u64>(v + V_FIP) & mask);
+  store<u64>(p + IMAGE_FDP, load<u64>(v + V_FDP) & mask);
 }
 
 function restore_x87_head(v: u32, p: u32, wide: bool): void {
   store<u32>(v + V_FCW, (load<u16>(p) as u32) | 0x40);
   store<u32>(v + V_FTAG, load<u8>(p + IMAGE_TAG));
   store<u32>(v + V_FOP, (load<u16>(p + IMAGE_FOP) as u32) & 0x7ff);
-  const fip = load<u64>(p + IMAGE_FIP);
-  const fdp = load<u64>(p + IMAGE_FDP);
-  store<u64>(v + V_FIP, wide ? fip : fip & 0xffffffff);
-  store<u64>(v + V_FDP, wide ? fdp : fdp & 0xffffffff);
-  store<u32>(v + V_FCS, wide ? 0 : ((fip >> 32) as u32) & 0xffff);
-  store<u32>(v + V_FDS, wide ? 0 : ((fdp >> 32) as u32) & 0xffff);
+  const mask: u64 = wide ? u64.MAX_VALUE : 0xffffffff;
+  store<u64>(v + V_FIP, load<u64>(p + IMAGE_FIP) & mask);
+  store<u64>(v + V_FDP, load<u64>(p + IMAGE_FDP) & mask);
   set_status_word(v, load<u16>(p + IMAGE_FSW));
 }
 

@@ -1,5 +1,6 @@
 // CPUID: what the core can do, as KVM_GET_SUPPORTED_CPUID lists it, and the table each vCPU answers from.
 
+import { XCR0_SSE, XCR0_X87 } from '../../assembly/abi/fpu.ts';
 import { PAGE_SIZE, VCPU_CPUID } from '../../assembly/abi/map.ts';
 import {
   decode,
@@ -10,6 +11,7 @@ import {
   kvm_cpuid_entry2,
   kvm_cpuid2,
 } from './abi/index.ts';
+import { PKRU_OFFSET } from './fpu.ts';
 import type { MachineMemory } from './memory.ts';
 import { vcpuArea } from './vm_page.ts';
 
@@ -21,6 +23,7 @@ type Feature = readonly [leaf: number, register: Register, bit: number, name: st
 
 /** Every feature bit that is set, with the name of the manual. A bit stands here only once the core does it. */
 export const FEATURES: readonly Feature[] = [
+  [1, 'edx', 0, 'FPU'],
   [1, 'edx', 1, 'VME'],
   [1, 'edx', 2, 'DE'],
   [1, 'edx', 3, 'PSE'],
@@ -36,24 +39,48 @@ export const FEATURES: readonly Feature[] = [
   [1, 'edx', 16, 'PAT'],
   [1, 'edx', 17, 'PSE-36'],
   [1, 'edx', 19, 'CLFSH'],
+  [1, 'edx', 23, 'MMX'],
+  [1, 'edx', 24, 'FXSR'],
+  [1, 'edx', 25, 'SSE'],
+  [1, 'edx', 26, 'SSE2'],
+  [1, 'ecx', 0, 'SSE3'],
+  [1, 'ecx', 1, 'PCLMULQDQ'],
+  [1, 'ecx', 9, 'SSSE3'],
+  [1, 'ecx', 12, 'FMA'],
   [1, 'ecx', 13, 'CMPXCHG16B'],
   [1, 'ecx', 17, 'PCID'],
+  [1, 'ecx', 19, 'SSE4.1'],
+  [1, 'ecx', 20, 'SSE4.2'],
   [1, 'ecx', 21, 'x2APIC'],
   [1, 'ecx', 22, 'MOVBE'],
   [1, 'ecx', 23, 'POPCNT'],
   [1, 'ecx', 24, 'TSC-Deadline'],
+  [1, 'ecx', 25, 'AES'],
+  [1, 'ecx', 26, 'XSAVE'],
+  [1, 'ecx', 28, 'AVX'],
+  [1, 'ecx', 29, 'F16C'],
+  [1, 'ecx', 30, 'RDRAND'],
   [1, 'ecx', 31, 'hypervisor'],
   [7, 'ebx', 0, 'FSGSBASE'],
   [7, 'ebx', 1, 'TSC_ADJUST'],
   [7, 'ebx', 3, 'BMI1'],
+  [7, 'ebx', 5, 'AVX2'],
+  [7, 'ebx', 6, 'FDP_EXCPTN_ONLY'],
   [7, 'ebx', 7, 'SMEP'],
   [7, 'ebx', 8, 'BMI2'],
+  [7, 'ebx', 9, 'ERMS'],
   [7, 'ebx', 10, 'INVPCID'],
+  [7, 'ebx', 13, 'no FCS and FDS'],
+  [7, 'ebx', 18, 'RDSEED'],
   [7, 'ebx', 19, 'ADX'],
   [7, 'ebx', 20, 'SMAP'],
+  [7, 'ebx', 23, 'CLFLUSHOPT'],
+  [7, 'ebx', 29, 'SHA'],
   [7, 'ecx', 2, 'UMIP'],
   [7, 'ecx', 3, 'PKU'],
   [7, 'ecx', 22, 'RDPID'],
+  [7, 'edx', 4, 'FSRM'],
+  [13, 'eax', 0, 'XSAVEOPT'],
   [0x8000_0001, 'ecx', 0, 'LAHF64'],
   [0x8000_0001, 'ecx', 5, 'LZCNT'],
   [0x8000_0001, 'ecx', 8, 'PREFETCHW'],
@@ -65,6 +92,9 @@ export const FEATURES: readonly Feature[] = [
   [0x8000_0007, 'edx', 8, 'invariant TSC'],
 ];
 
+/** Sub-leaf that holds a leaf's features, where it is not 0. */
+const FEATURE_INDEX: Readonly<Record<number, number>> = { 13: 1 };
+
 /** Leaf 1, EAX, and EDX after reset: family 6, model 15, stepping 11. */
 const PROCESSOR_SIGNATURE = 0x6fb;
 const VENDOR = 'GenuineIntel';
@@ -73,6 +103,14 @@ const BRAND = 'Vitrine virtual processor';
 const CACHE_LINE = 8 << 8;
 /** Physical and linear address bits: the page walk's MAXPHYADDR is 40. */
 const ADDRESS_BITS = 40 | (48 << 8);
+
+/** Bytes of an XSAVE image up to the first component of leaf 0xd: x87, SSE and the header. */
+const XSAVE_LEGACY = 576;
+/** State components beyond x87 and SSE, in standard form (SDM vol. 1, 13.4 and 13.5). */
+const XSAVE_COMPONENTS = [
+  { component: 2, offset: 576, size: 256 }, // upper halves of YMM
+  { component: 9, offset: PKRU_OFFSET, size: 8 },
+];
 
 /** Four characters as CPUID spells text: the first in the lowest byte. */
 function word(text: string, at: number): number {
@@ -83,7 +121,8 @@ function word(text: string, at: number): number {
 
 function entry(leaf: number, values: Partial<Record<Register, number>> = {}, index?: number): KvmCpuidEntry2 {
   const features: Record<Register, number> = { eax: 0, ebx: 0, ecx: 0, edx: 0 };
-  for (const [of, register, bit] of FEATURES) if (of === leaf) features[register] |= 1 << bit;
+  if ((index ?? 0) === (FEATURE_INDEX[leaf] ?? 0))
+    for (const [of, register, bit] of FEATURES) if (of === leaf) features[register] |= 1 << bit;
   const pick = (register: Register): number => ((values[register] ?? 0) | features[register]) >>> 0;
   return {
     function: leaf,
@@ -110,12 +149,26 @@ function brandEntries(): KvmCpuidEntry2[] {
   });
 }
 
+/** Leaf 0xd: the state components and their places in an XSAVE image (EBX of sub-leaf 0 follows XCR0, in the core). */
+function xsaveEntries(): KvmCpuidEntry2[] {
+  const end = Math.max(...XSAVE_COMPONENTS.map(({ offset, size }) => offset + size));
+  const all = XSAVE_COMPONENTS.reduce((bits, { component }) => bits | (1 << component), XCR0_X87 | XCR0_SSE);
+  return [
+    entry(13, { eax: all, ebx: XSAVE_LEGACY, ecx: end }, 0),
+    entry(13, {}, 1),
+    ...XSAVE_COMPONENTS.map(({ component, offset, size }) =>
+      entry(13, { eax: size, ebx: offset }, component),
+    ),
+  ];
+}
+
 /** KVM_GET_SUPPORTED_CPUID. A VMM gives each vCPU its own APIC id with cpuidOf. */
 export function supportedCpuid(): KvmCpuidEntry2[] {
   return [
-    entry(0, { eax: 7, ebx: word(VENDOR, 0), edx: word(VENDOR, 4), ecx: word(VENDOR, 8) }),
+    entry(0, { eax: 13, ebx: word(VENDOR, 0), edx: word(VENDOR, 4), ecx: word(VENDOR, 8) }),
     entry(1, { eax: PROCESSOR_SIGNATURE, ebx: CACHE_LINE }),
     entry(7, {}, 0),
+    ...xsaveEntries(),
     // The signature of KVM, so that a guest finds its paravirtual leaves; none of their features yet.
     entry(0x4000_0000, { eax: 0x4000_0001, ebx: word('KVMK', 0), ecx: word('VMKV', 0), edx: word('M', 0) }),
     entry(0x4000_0001),

@@ -10,10 +10,8 @@ import {
   MXCSR_RESET,
   ST_EXPONENT,
   ST_STRIDE,
-  V_FCS,
   V_FCW,
   V_FDP,
-  V_FDS,
   V_FIP,
   V_FOP,
   V_FSW,
@@ -175,8 +173,6 @@ export function writeXsave(memory: MachineMemory, v: number, given: Input<KvmXsa
   memory.setU32(v + V_FOP, x87 ? view.getUint16(6, true) & 0x7ff : 0);
   memory.setU64(v + V_FIP, x87 ? view.getBigUint64(8, true) : 0n);
   memory.setU64(v + V_FDP, x87 ? view.getBigUint64(16, true) : 0n);
-  memory.setU32(v + V_FCS, 0);
-  memory.setU32(v + V_FDS, 0);
   const zero = new Uint8Array(16);
   for (let i = 0; i < 8; i++)
     writeSt(memory, v, i, x87 ? image.subarray(LEGACY_ST + i * 16, LEGACY_ST + i * 16 + 10) : zero);
