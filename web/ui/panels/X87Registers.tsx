@@ -14,6 +14,7 @@ import {
   x87Refusal,
 } from '../../session/views/index.ts';
 import { Flags } from '../parts/Bits.tsx';
+import { hex } from '../parts/numbers.ts';
 import { Value } from '../parts/Value.tsx';
 import { useMachine } from '../state/watch.ts';
 import './x87_registers.css';
@@ -115,9 +116,10 @@ function Row({ name, physical, register, before }: RowProps) {
   const isValueChanged =
     before !== undefined && (before.significand !== significand || before.exponent !== exponent);
   const isChanged = isTagChanged || isValueChanged;
-  // A pop leaves the value where it is: then only the tag is another.
-  const old = isChanged && (isValueChanged && before.tag !== 'empty' ? textOf(before) : before.tag);
   const text = textOf(register);
+  // A pop leaves the value where it is: then only the tag is another. All that MMX writes is a NaN: then the bits tell.
+  const oldText = before && (textOf(before) === text ? hex(before.significand, 16) : textOf(before));
+  const old = isChanged && (isValueChanged && before.tag !== 'empty' ? oldText : before.tag);
   return (
     <tr className={tag === 'empty' ? 'is-empty' : undefined}>
       <th scope="row">{name}</th>
