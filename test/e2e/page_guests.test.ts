@@ -38,6 +38,7 @@ const SAYS: Record<string, { region: string; text: string | RegExp }> = {
   painter: { region: 'Dirty log', text: /in the last of \d+ harvest/ },
   smp: { region: 'Console', text: /CPU 1: awake/ },
   lock: { region: 'vCPUs', text: /vCPU 1/ },
+  vectors: { region: 'Console', text: /four products: 3 9 4 30 make 46/ },
   count: { region: 'vCPUs', text: /\d M instr/ },
 };
 

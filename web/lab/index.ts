@@ -11,6 +11,7 @@ import mmio from './guests/mmio.asm?raw';
 import modes from './guests/modes.asm?raw';
 import painter from './guests/painter.asm?raw';
 import smp from './guests/smp.asm?raw';
+import vectors from './guests/vectors.asm?raw';
 
 /** The machine that a guest is written for; `web/session` starts it. */
 export interface GuestMachine {
@@ -107,6 +108,13 @@ export const guests: readonly Guest[] = [
       'Two processors add to one counter in three ways; only with LOCK is the total sure to be right.',
     source: lock,
     machine: small('protected', 0x8000, { cpus: 2, irqchip: true }),
+  },
+  {
+    id: 'vectors',
+    title: 'Four numbers at once',
+    sentence: 'x87, MMX and SSE: a stack of numbers, the vectors that lie in it, and four products at once.',
+    source: vectors,
+    machine: small('protected', 0x10000),
   },
   {
     id: 'count',

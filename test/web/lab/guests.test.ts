@@ -49,6 +49,7 @@ const RUNS: [id: string, seconds: number, input: string, output: RegExp, status:
   ['painter', 40, '', /^$/, 1],
   ['smp', 20, '', /CPU 0: I am.*CPU 1: awake.*CPU 0: I have seen them come/s, 1],
   ['lock', 30, '', /mov, inc, mov: \d+\r\ninc: +\d+\r\nlock inc: +400000/, 1],
+  ['vectors', 10, '', /x87.*: 19635\r\n.*: 110 150 190 230 255 255 255 255 .*: 3 9 4 30 make 46\r\n$/s, 1],
 ];
 
 describe.each(hasQemu ? RUNS : [])('in QEMU', (id, seconds, input, output, status) => {

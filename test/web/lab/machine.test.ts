@@ -66,6 +66,13 @@ describe('in our machine', () => {
     expect(machine.vm.vcpu(0).getRegs().rbx).toBe(0x123456789abcdef0n);
   });
 
+  test('vectors prints what x87, MMX and SSE computed, and leaves an empty x87 stack', () => {
+    const { machine, output, ending } = run('vectors');
+    expect(output).toMatch(/: 19635\r\n.*: 110 150 190 230 255 255 255 255 \r\n.*: 3 9 4 30 make 46\r\n$/);
+    expect(ending).toEqual({ reason: 'exit', status: 1 });
+    expect(machine.vm.vcpu(0).getFpu().ftwx).toBe(0);
+  });
+
   test('echo sends back what is typed', () => {
     const { output, ending } = run('echo', { input: 'ab\rq' });
     expect(output).toMatch(/q ends\.\r\nab\r\n\r\nGoodbye\.\r\n$/);
