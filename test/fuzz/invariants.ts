@@ -2,11 +2,11 @@
 import { V_FCW, V_FSW, V_FTAG, V_FTOP, V_MXCSR } from '../../assembly/abi/fpu.ts';
 import {
   TLB_MODE_STRIDE,
-  TLB_MODES,
+  TLB_SMAP,
   VCPU_BLOCKS,
   VCPU_BLOCKS_END,
   VCPU_PAGE,
-  VCPU_TLB,
+  VCPU_TLB_NONE,
 } from '../../assembly/abi/map.ts';
 import {
   ATTR_DB,
@@ -35,6 +35,7 @@ import {
   V_SEGS,
   V_STATE,
   V_TLB,
+  V_TLB_SET,
   V_XCR0,
   V_ZERO,
   VCPU_OUT,
@@ -83,8 +84,12 @@ export function broken(memory: MachineMemory, v: number): string | undefined {
   if (size === MODE_64 ? BigInt.asUintN(64, BigInt.asIntN(48, rip)) !== rip : rip > 0xffffffffn)
     return `RIP is 0x${rip.toString(16)}`;
   const area = v - VCPU_PAGE;
-  const tlb = u32(V_TLB) - area - VCPU_TLB;
-  if (tlb % TLB_MODE_STRIDE || tlb / TLB_MODE_STRIDE >= TLB_MODES || tlb < 0)
+  const tlb = u32(V_TLB);
+  const array = tlb - u32(V_TLB_SET);
+  if (
+    tlb !== area + VCPU_TLB_NONE &&
+    (array % TLB_MODE_STRIDE || array < 0 || array > TLB_SMAP * TLB_MODE_STRIDE)
+  )
     return `V_TLB is 0x${tlb.toString(16)}`;
   const top = u32(V_BLOCKS_TOP) - area;
   if (u32(V_BLOCKS_TOP) !== 0 && (top < VCPU_BLOCKS || top > VCPU_BLOCKS_END))
