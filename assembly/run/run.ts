@@ -214,6 +214,17 @@ function enter(v: u32): u32 {
   }
 }
 
+/** A frame on a stack in MMIO leaves before the handler runs; nothing of a delivery stays for a later instruction. */
+function finish_delivery(v: u32, flow: u32): u32 {
+  store<u32>(v + V_LEAVE, 0);
+  store<u32>(v + V_MMIO_NEXT, 0);
+  if (flow == FLOW_EXIT) {
+    store<u32>(v + V_MMIO_COUNT, 0);
+    return flow;
+  }
+  return load<u32>(v + V_MMIO_COUNT) && mmio_exit(v) ? FLOW_EXIT : flow;
+}
+
 /** What follows an instruction or a run of blocks: deliveries, queued MMIO writes, replayed reads. */
 function settle(v: u32, flow: u32): u32 {
   const why = load<u32>(v + V_LEAVE);
@@ -225,7 +236,7 @@ function settle(v: u32, flow: u32): u32 {
       return FLOW_EXIT_RESTART;
     }
     store<u32>(v + V_REPLAY_COUNT, 0);
-    return deliver_fault(v);
+    return finish_delivery(v, deliver_fault(v));
   }
   if (flow == FLOW_EXIT_RESTART) return flow;
   store<u32>(v + V_REPLAY_COUNT, 0);
