@@ -37,6 +37,7 @@ function items(line: string): Item[] {
   return line
     .trim()
     .split(/\s{2,}/)
+    .filter((text) => text !== '')
     .map((text) => {
       const bracket = /^(\[[^\]]*\])\s*(.*)$/.exec(text) ?? /^(\S+)\s*(.*)$/.exec(text);
       return { name: bracket?.[1] ?? text, value: bracket?.[2] ?? '' };

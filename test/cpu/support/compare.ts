@@ -106,6 +106,9 @@ function typeFor(test: Case, name: string): string | undefined {
   return laneType((own ?? all[0])?.value ?? '');
 }
 
+/** Decimal below ten, where both are the same. */
+const small = (value: bigint): string => (value < 10n ? value.toString() : hex(value));
+
 /** Name and value as the case would write them. `before` tells what need not be said. */
 function shown(test: Case, name: string, state: State, before: State, open = 0n): [string, string] {
   const value = state.get(name) ?? 0n;
@@ -133,8 +136,8 @@ function shown(test: Case, name: string, state: State, before: State, open = 0n)
     return [name, left || words.length === 0 ? hex(value) : words.join(' ')];
   }
   if (test.mode !== '64' && (GPR as string[]).includes(name) && !/\d/.test(name))
-    return [`e${name.slice(1)}`, hex(value)];
-  return [name, value < 10n ? value.toString() : hex(value)];
+    return [`e${name.slice(1)}`, small(value)];
+  return [name, small(value)];
 }
 
 /** Runs of changed bytes; gaps of less than four bytes are shown along. */

@@ -27,15 +27,21 @@ export function placeOf(at: number, { labels, origin, end }: Program): string {
 
 /** An address as the frame names it: `data+0x10`. */
 export function addressOf(at: number): string {
+  // Stacks are named by their upper ends.
+  const stack = STACKS.find((name) => at < place(name) && at >= place(name) - 0x1000);
+  if (stack) return `${stack}-0x${(place(stack) - at).toString(16)}`;
   const near = Object.entries(SYMBOLS)
     .filter(
-      ([name, start]) => name !== 'code' && start <= at && at - start < (name === 'code2' ? 0x1000 : 0x2000),
+      ([name, start]) => !STACKS.includes(name) && name !== 'code' && start <= at && at - start < 0x1000,
     )
     .sort((a, b) => b[1] - a[1])[0];
   const offset = at - (near?.[1] ?? 0);
   if (!near) return `0x${at.toString(16)}`;
   return offset ? `${near[0]}+0x${offset.toString(16)}` : near[0];
 }
+
+const STACKS = ['stack', 'kernel_stack', 'ist_stack'];
+const place = (name: string): number => SYMBOLS[name] as number;
 
 type ToNumber = (text: string) => bigint;
 

@@ -54,6 +54,8 @@ interface Prepared {
   readonly image: Uint8Array;
   readonly state: State;
   readonly mmx: boolean;
+  /** The state as the vCPU shows it once it is set. */
+  before?: State;
 }
 
 export class CpuMachine {
@@ -79,34 +81,43 @@ export class CpuMachine {
     if (this.#prepared?.[0] !== test) this.#prepared = [test, this.#prepare(test)];
     const prepared = this.#prepared[1];
     if (!tier.warm) this.#vm.written(0, frame.RAM);
-    const outcome = this.#once(test, prepared, tier);
-    return tier.warm ? this.#once(test, prepared, tier) : outcome;
-  }
-
-  #once(test: Case, { program, image, state, mmx }: Prepared, tier: Tier): Outcome {
-    // Page by page, so that decoded blocks of pages that did not change stay.
-    for (let at = 0; at < frame.RAM; at += 0x1000) {
-      const page = image.subarray(at, at + 0x1000);
-      if (Buffer.compare(this.#ram.subarray(at, at + 0x1000), page) !== 0) this.#vm.write(at, page);
+    this.#load(prepared);
+    prepared.before ??= this.#view(test, readState(this.#vcpu), prepared.image.slice());
+    if (tier.warm) {
+      this.#drive(tier, []);
+      this.#load(prepared);
     }
-    const vcpu = this.#vcpu;
-    writeState(state, vcpu, mmx);
-    // A trap that waits has no place in the KVM API; it belongs to the case before.
-    this.#vm.memory.setU32(vcpu.page + V_DB_PENDING, 0);
-    const memoryBefore = image.slice();
-    const before = this.#view(test, readState(vcpu), memoryBefore);
-    vcpu.setGuestDebug({ control: tier.debug });
     const exits: string[] = [];
     const why = this.#drive(tier, exits);
-    vcpu.setGuestDebug({ control: 0 });
     const memoryAfter = this.#ram.slice();
-    const after = this.#view(test, readState(vcpu), memoryAfter);
+    const memoryBefore = prepared.image.slice();
+    const before = this.#view(test, new Map(prepared.before), memoryBefore);
+    const after = this.#view(test, readState(this.#vcpu), memoryAfter);
+    const { program } = prepared;
     const end = why === 'halted' ? this.#ending(test, program, after, memoryBefore, memoryAfter) : why;
     return { before, after, end, exits, memoryBefore, memoryAfter, program };
   }
 
+  /** Memory and registers of a case, page by page, so that decoded blocks of pages that did not change stay. */
+  #load({ image, state, mmx }: Prepared): void {
+    for (let at = 0; at < frame.RAM; at += 0x1000) {
+      const page = image.subarray(at, at + 0x1000);
+      if (Buffer.compare(this.#ram.subarray(at, at + 0x1000), page) !== 0) this.#vm.write(at, page);
+    }
+    writeState(state, this.#vcpu, mmx);
+    // A trap that waits has no place in the KVM API; it belongs to the case before.
+    this.#vm.memory.setU32(this.#vcpu.page + V_DB_PENDING, 0);
+  }
+
   /** Enters until the vCPU halts; anything else that ends a run comes back as its own words. */
   #drive(tier: Tier, exits: string[]): string {
+    this.#vcpu.setGuestDebug({ control: tier.debug });
+    const why = this.#enter(tier, exits);
+    this.#vcpu.setGuestDebug({ control: 0 });
+    return why;
+  }
+
+  #enter(tier: Tier, exits: string[]): string {
     for (let n = 0; n < MAX_ENTRIES; n++) {
       const why = tier.enter(this.#vcpu);
       if (why === RUN_BUDGET) continue;

@@ -11,7 +11,12 @@ export function recordFile(file: URL, machine: CpuMachine): void {
   if (!tier) return;
   const blocks = parseFile(readFileSync(file, 'utf8')).map(({ lines, item }) => {
     if (!item || item.expected.length > 0 || lines.some((line) => line.startsWith('='))) return lines;
-    return [...lines, ...describe(item, machine.run(item, tier))];
+    try {
+      return [...lines, ...describe(item, machine.run(item, tier))];
+    } catch (error) {
+      console.error(`${item.name}: ${error instanceof Error ? error.message : error}`);
+      return lines;
+    }
   });
   writeFileSync(file, `${blocks.map((lines) => lines.join('\n')).join('\n\n')}\n`);
 }
