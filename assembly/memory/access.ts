@@ -336,5 +336,5 @@ export function probe_write(v: u32, la: u64, bytes: u32): bool {
 }
 
 function probe_page(v: u32, la: u64): bool {
-  return translate(v, is_long(v) ? la : la & 0xffffffff, TLB_WRITE, 0, DS_RULES, true) != 0;
+  return translate(v, is_long(v) ? la : la & 0xffffffff, TLB_WRITE, 0, DS_RULES, false) != 0;
 }
