@@ -193,6 +193,7 @@ function far_system(v: u32, r: u32, selector: u32, d: u64, call: bool): u32 {
   const is_tss = !long && (type == 1 || type == 9);
   if (!is_gate && !is_tss) return raise_code(v, GP, code);
   if (dpl < cpl(v) || dpl < (selector & 3)) return raise_code(v, GP, code);
+  if ((attr & ATTR_P) == 0) return raise_code(v, NP, code);
   let upper: u64 = 0;
   if (long) {
     const la = descriptor_address(v, selector, 16);
@@ -201,7 +202,6 @@ function far_system(v: u32, r: u32, selector: u32, d: u64, call: bool): u32 {
     if (faulted(v)) return FLOW_FAULT;
     if (is_bad_upper_half(upper)) return raise_code(v, GP, code);
   }
-  if ((attr & ATTR_P) == 0) return raise_code(v, NP, code);
   if (is_tss) return far_task(v, r, selector, call);
   const target = ((d >> 16) & 0xffff) as u32;
   if (type == 5) return far_task(v, r, target, call);

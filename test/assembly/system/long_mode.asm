@@ -91,9 +91,14 @@ main:
   GATE 6, CODE0, gate, 0xec00
   mov dword [gdt_free + 6 * 8 + 12], 0x0500
   DESC 8, 0x0000ec0000080000
+  GATE 10, CODE0, gate, 0x6c00
+  mov dword [gdt_free + 10 * 8 + 12], 0x0500
+  DESC 12, 0x0000890000000067
   CASE "far call to 64-bit code", {CALLF CODE0, gate}
   CASE "far call with L and D", {CALLF N, gate}
   CASE "far call of a segment that is not present", {CALLF N + 8, gate}
+  CASE "far call of an absent gate with a bad upper half", {CALLF N + 80, gate}
+  CASE "far call of a TSS", {CALLF N + 96, gate}
   CASE "far call of a gate", {CALLF N + 16, 0}
   CASE "far call of a gate to 32-bit code", {CALLF N + 32, 0}
   CASE "far call of a gate with a bad upper half", {CALLF N + 48, 0}
