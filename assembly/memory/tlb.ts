@@ -80,10 +80,8 @@ function empty_set(set: u32): void {
 
 /** Empties everything, global entries and every PCID too. The set in force stays the same, so V_TLB stays true. */
 export function flush_tlb(v: u32): void {
-  if (load<u32>(v + V_TLB_SET) == 0) {
-    store<u32>(v + V_TLB_SET, tlb_set(v, 0));
-    memory.fill(v - VCPU_PAGE + VCPU_TLB_NONE, 0xff, TLB_MODE_STRIDE);
-  }
+  if (load<u32>(v + V_TLB_SET) == 0) store<u32>(v + V_TLB_SET, tlb_set(v, 0));
+  memory.fill(v - VCPU_PAGE + VCPU_TLB_NONE, 0xff, TLB_MODE_STRIDE);
   const set = load<u32>(v + V_TLB_SET);
   empty_set(set);
   for (let n: u32 = 0; n < TLB_SETS; n++) {

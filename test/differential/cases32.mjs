@@ -144,7 +144,7 @@ const SNIPPETS = [
   (r) => `mov ebx, [${windowPlace(r)}]`,
   (r) => `mov [${windowPlace(r)}], ebx`,
   (r) => `mov al, [${windowPlace(r)}]\nmov [${windowPlace(r)}], cx`,
-  (r) => `mov eax, ${hex(WINDOW + r.below(17) * 4096 + r.below(0xff0))}\njmp eax`,
+  (r) => `mov eax, ${hex(WINDOW + r.below(17) * 4096 + r.below(0x7f8) * 2)}\njmp eax`,
   (r) =>
     `mov esp, ${windowPlace(r)}\n${r.pick(['push eax', 'pop ebx', 'pushad', 'popad', 'pushfd', 'call $ + 5', 'ret', 'enter 16, 3', 'leave', 'push word 5'])}`,
   (r) =>

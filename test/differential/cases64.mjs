@@ -151,7 +151,7 @@ const SNIPPETS = [
   ...Array(2).fill((r) => `mov [${windowPlace(r)}], rbx`),
   (r) =>
     `mov rax, ${odd(r)}\n${r.pick(['mov rbx, [rax]', 'mov [rax], ebx', 'invlpg [rax]', 'mov rbx, [fs:rax]', 'lgdt [rax]'])}`,
-  (r) => `mov eax, ${hex(WINDOW + r.below(17) * 4096 + r.below(0xff0))}\njmp rax`,
+  (r) => `mov eax, ${hex(WINDOW + r.below(17) * 4096 + r.below(0x7f8) * 2)}\njmp rax`,
   (r) => `mov eax, ${hex(WINDOW + (1 + r.below(15)) * 4096 - 1)}\njmp rax`,
   (r) =>
     `mov esp, ${windowPlace(r)}\n${r.pick(['push rax', 'pop rbx', 'pushfq', 'call $ + 5', 'enter 16, 3', 'leave', 'push word 5'])}`,
