@@ -1,5 +1,7 @@
 // Operations of the x87 family and what its records hold. Constants only.
 //
+// Eight numbers make a group, and a group belongs to one file of exec/ (x87.ts).
+//
 // A register operand ST(i) is no address, for TOP moves: it is the low three bits of R_FOP. A memory operand arrives as ever.
 import { OP_X87 } from './ops';
 
@@ -26,10 +28,8 @@ export const OP_F_M32: u32 = OP_X87 + 0x18;
 export const OP_F_M64: u32 = OP_X87 + 0x20;
 export const OP_F_I32: u32 = OP_X87 + 0x28;
 export const OP_F_I16: u32 = OP_X87 + 0x30;
-export const OP_F_ARITHMETIC_END: u32 = OP_X87 + 0x38;
 
-// Loads.
-export const OP_FLD_STI: u32 = OP_X87 + 0x38;
+// Loads from memory.
 export const OP_FLD_M32: u32 = OP_X87 + 0x39;
 export const OP_FLD_M64: u32 = OP_X87 + 0x3a;
 export const OP_FLD_M80: u32 = OP_X87 + 0x3b;
@@ -54,6 +54,8 @@ export const OP_FFREE: u32 = OP_X87 + 0x51;
 export const OP_FFREEP: u32 = OP_X87 + 0x52;
 /** FCMOVcc; the condition, as of Jcc, in R_SEG. */
 export const OP_FCMOV: u32 = OP_X87 + 0x53;
+export const OP_FLD_STI: u32 = OP_X87 + 0x54;
+export const OP_FXAM: u32 = OP_X87 + 0x55;
 // Stores.
 export const OP_FST_M32: u32 = OP_X87 + 0x58;
 export const OP_FST_M64: u32 = OP_X87 + 0x59;
@@ -79,7 +81,6 @@ export const OP_FCOMIP: u32 = OP_X87 + 0x6d;
 export const OP_FUCOMI: u32 = OP_X87 + 0x6e;
 export const OP_FUCOMIP: u32 = OP_X87 + 0x6f;
 export const OP_FTST: u32 = OP_X87 + 0x70;
-export const OP_FXAM: u32 = OP_X87 + 0x71;
 /** D9 F0 .. D9 FF in the manual's order, without FINCSTP and FDECSTP: + modrm - F0. */
 export const OP_F_UNARY: u32 = OP_X87 + 0x80;
 export const OP_F2XM1: u32 = OP_F_UNARY + 0x0;

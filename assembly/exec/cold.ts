@@ -19,7 +19,6 @@ import { exec_float } from './sse_float';
 import { exec_stack } from './stack';
 import { exec_string } from './string';
 import { exec_vector_move } from './vector_move';
-import { exec_x87 } from './x87';
 
 /** Executes a record of a family; returns FLOW_*. */
 export function exec_cold(v: u32, r: u32, op: u32, rm: u32): u32 {
@@ -59,14 +58,12 @@ export function exec_cold(v: u32, r: u32, op: u32, rm: u32): u32 {
   }
 }
 
-/** x87, MMX, SSE and AVX. */
+/** MMX, SSE and AVX; x87 is called by the dispatcher itself. */
 function exec_unit(v: u32, r: u32, op: u32, rm: u32): u32 {
   // A memory operand in one page keeps its offset there, so its alignment shows in the host's address; one that crosses
   // pages never comes so far.
   if (load<u16>(r + R_FLAGS) & RF_ALIGNED && rm & load<u8>(r + R_SPAN)) return raise_code(v, GP, 0);
   switch ((op >> 8) - 3) {
-    case 0:
-      return exec_x87(v, r, op, rm);
     case 1:
     case 2:
       return exec_packed(v, r, op, rm);

@@ -75,6 +75,7 @@ import {
   OP_SHR_R32,
   OP_SHR_R64,
   OP_TEST,
+  OP_X87,
   OP_XCHG_R,
 } from '../abi/ops';
 import {
@@ -118,6 +119,7 @@ import { canonical } from '../state/vcpu';
 import { Alu, put } from './alu';
 import { exec_cold } from './cold';
 import { mul_high_signed, note_product } from './muldiv';
+import { exec_x87 } from './x87';
 
 /** Instructions from `first` to `r`, and `extra` for `r` itself, leave the budget. */
 function retire(v: u32, r: u32, first: u32, extra: u32): void {
@@ -1021,7 +1023,7 @@ export function exec_block(v: u32, b: u32): u32 {
         break;
       }
       default:
-        flow = exec_cold(v, r, op, rm);
+        flow = op >> 8 == OP_X87 >> 8 ? exec_x87(v, r, op, rm) : exec_cold(v, r, op, rm);
         if (flow == FLOW_NEXT) {
           if (load<u32>(v + V_LEAVE) == 0) break;
           flow = finish_store(v);

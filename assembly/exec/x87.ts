@@ -2,20 +2,15 @@
 // exception handler wants to know is noted (SDM vol. 1, 8.1.8, 8.1.9 and 8.6).
 import { FSW_ES, V_FDP, V_FIP, V_FOP, V_FSW } from '../abi/fpu';
 import { AM_RIP, FLOW_NEXT, R_AM, R_FLAGS, R_OFF, RF_MEMORY } from '../abi/insn';
+import { OP_X87 } from '../abi/ops';
 import {
-  OP_F_ARITHMETIC_END,
   OP_F_CONTROL,
   OP_F_NO_WAIT,
-  OP_FCOMPP,
-  OP_FLD_CONSTANT,
-  OP_FLD_STI,
   OP_FPREM,
   OP_FPREM1,
   OP_FRNDINT,
   OP_FSCALE,
   OP_FSQRT,
-  OP_FST_M32,
-  OP_FXAM,
   OP_FXTRACT,
   R_FOP,
 } from '../abi/ops_x87';
@@ -34,19 +29,40 @@ import { exec_x87_transcendental } from './x87_transcendental';
 
 /** Executes the family OP_X87. */
 export function exec_x87(v: u32, r: u32, op: u32, rm: u32): u32 {
-  if (op >= OP_F_NO_WAIT) return exec_x87_control(v, r, op, rm);
-  if (load<u32>(v + V_FSW) & FSW_ES) return x87_error(v);
+  if (load<u32>(v + V_FSW) & FSW_ES && op < OP_F_NO_WAIT) return x87_error(v);
   if (op >= OP_F_CONTROL) return exec_x87_control(v, r, op, rm);
   store<u64>(v + V_FIP, load<u64>(v + V_RIP) + load<u16>(r + R_OFF));
   let flow = FLOW_NEXT;
-  if (op < OP_F_ARITHMETIC_END) exec_x87_arithmetic(v, r, op, rm);
-  else if (op == OP_FLD_STI) exec_x87_move(v, r, op);
-  else if (op < OP_FLD_CONSTANT) exec_x87_load(v, op, rm);
-  else if (op < OP_FST_M32) exec_x87_move(v, r, op);
-  else if (op < OP_FCOMPP) flow = exec_x87_store(v, op, rm);
-  else if (op < OP_FXAM) exec_x87_compare(v, r, op);
-  else if (op == OP_FXAM) exec_x87_move(v, r, op);
-  else unary(v, op);
+  switch ((op - OP_X87) >> 3) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+    case 4:
+    case 5:
+    case 6:
+      exec_x87_arithmetic(v, r, op, rm);
+      break;
+    case 7:
+      exec_x87_load(v, op, rm);
+      break;
+    case 8:
+    case 9:
+    case 10:
+      exec_x87_move(v, r, op);
+      break;
+    case 11:
+    case 12:
+      flow = exec_x87_store(v, op, rm);
+      break;
+    case 13:
+    case 14:
+      exec_x87_compare(v, r, op);
+      break;
+    default:
+      unary(v, op);
+      break;
+  }
   if (load<u32>(v + V_FSW) & FSW_ES) note_exception(v, r);
   return flow;
 }

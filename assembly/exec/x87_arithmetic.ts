@@ -1,7 +1,7 @@
 // x87 addition, multiplication, subtraction and division with all their operands and destinations, and the square root.
 
 import { F_A, F_B, F_Z } from '../abi/float';
-import { ST_EXPONENT } from '../abi/fpu';
+import { ST_STRIDE, V_FTAG, V_FTOP, V_ST } from '../abi/fpu';
 import {
   ARITHMETIC_ADD,
   ARITHMETIC_COM,
@@ -10,6 +10,7 @@ import {
   ARITHMETIC_MUL,
   ARITHMETIC_SUB,
   ARITHMETIC_SUBR,
+  OP_F_I16,
   OP_F_I32,
   OP_F_M32,
   OP_F_M64,
@@ -32,25 +33,14 @@ import {
   round_into,
   unpack_register,
 } from './x87_operands';
-import { quick_arithmetic } from './x87_quick';
+import { Quick } from './x87_quick';
 import { is_empty, mark_valid, pop, put_indefinite, st, stack_underflow } from './x87_stack';
 
-/** Writes ST(0) op the operand at `b` to `to`; false when an unmasked exception has left everything as it was. */
-function calculate(v: u32, operation: u32, b: u32, more: u32, to: u32): bool {
-  const a = st(v, 0);
-  if (
-    more == 0 &&
-    quick_arithmetic(
-      v,
-      operation,
-      to,
-      load<u64>(a),
-      load<u16>(a + ST_EXPONENT),
-      load<u64>(b),
-      load<u16>(b + ST_EXPONENT),
-    )
-  )
-    return true;
+/**
+ * Writes ST(0), at `a`, op the operand at `b` to `to`, the long way; false when an unmasked exception has left everything as
+ * it was.
+ */
+function calculate(v: u32, operation: u32, a: u32, b: u32, more: u32, to: u32): bool {
   const x = v + F_A;
   const y = v + F_B;
   const z = v + F_Z;
@@ -83,48 +73,48 @@ function calculate(v: u32, operation: u32, b: u32, more: u32, to: u32): bool {
   return true;
 }
 
-/** The other operand is ST(i). */
-function with_register(v: u32, op: u32, operation: u32, i: u32): void {
-  const to: u32 = op < OP_F_STI ? 0 : i;
-  if (is_empty(v, 0) || is_empty(v, i)) {
-    if (!stack_underflow(v)) return;
-    put_indefinite(st(v, to));
-    mark_valid(v, to);
-  } else if (!calculate(v, operation, st(v, i), 0, st(v, to))) {
-    return;
-  }
-  if (op >= OP_F_STI_POP) pop(v);
+/** Widens the memory operand of `op` to `to`; gives FE_DENORMAL for a denormal. */
+function widen_operand(op: u32, rm: u32, to: u32): u32 {
+  if (op < OP_F_M64) return widen_m32(rm, to);
+  if (op < OP_F_I32) return widen_m64(rm, to);
+  widen_integer(op < OP_F_I16 ? load<i32>(rm) : (load<i16>(rm) as i64), to);
+  return 0;
 }
 
-function with_memory(v: u32, operation: u32, b: u32, more: u32): void {
-  if (!is_empty(v, 0)) {
-    calculate(v, operation, b, more, st(v, 0));
-    return;
-  }
-  if (!stack_underflow(v)) return;
-  put_indefinite(st(v, 0));
-  mark_valid(v, 0);
-}
-
-/** Executes OP_F_ST0 .. OP_F_ARITHMETIC_END: the operation is the last three bits. */
+/** Executes OP_F_ST0 .. OP_F_I16: the operation is the last three bits. */
 export function exec_x87_arithmetic(v: u32, r: u32, op: u32, rm: u32): void {
   const operation = op & 7;
-  const compares = operation == ARITHMETIC_COM || operation == ARITHMETIC_COMP;
-  if (op < OP_F_M32) {
-    const i: u32 = load<u8>(r + R_FOP) & 7;
-    if (!compares) return with_register(v, op, operation, i);
-    // DE D0+i pops as DE D8+i would.
-    const pops: u32 = operation == ARITHMETIC_COMP || op >= OP_F_STI_POP ? 1 : 0;
-    return compare_operand(v, st(v, i), is_empty(v, i), 0, pops);
-  }
-  const b = operand_slot(v);
+  const top = load<u32>(v + V_FTOP);
+  const a = v + V_ST + top * ST_STRIDE;
+  let other = top;
+  let b: u32;
   let more: u32 = 0;
-  if (op < OP_F_M64) more = widen_m32(rm, b);
-  else if (op < OP_F_I32) more = widen_m64(rm, b);
-  else if (op < OP_F_I32 + 8) widen_integer(load<i32>(rm), b);
-  else widen_integer(load<i16>(rm), b);
-  if (compares) compare_operand(v, b, false, more, operation == ARITHMETIC_COMP ? 1 : 0);
-  else with_memory(v, operation, b, more);
+  if (op < OP_F_M32) {
+    other = (top + load<u8>(r + R_FOP)) & 7;
+    b = v + V_ST + other * ST_STRIDE;
+  } else {
+    b = operand_slot(v);
+    more = widen_operand(op, rm, b);
+  }
+  const tags = load<u32>(v + V_FTAG);
+  const valid = (tags >> top) & (tags >> other) & 1;
+  const pops = op - OP_F_STI_POP < 8;
+  if (operation == ARITHMETIC_COM || operation == ARITHMETIC_COMP) {
+    // DE D0+i pops as DE D8+i would.
+    compare_operand(v, b, valid == 0, more, pops || operation == ARITHMETIC_COMP ? 1 : 0);
+    return;
+  }
+  const to = op - OP_F_STI < 16 ? b : a;
+  if (valid) {
+    // What was denormal in memory is normal by now, but not without a word.
+    if ((more || !Quick.arithmetic(v, operation, a, b, to)) && !calculate(v, operation, a, b, more, to))
+      return;
+  } else {
+    if (!stack_underflow(v)) return;
+    put_indefinite(to);
+    store<u32>(v + V_FTAG, tags | (1 << (to == a ? top : other)));
+  }
+  if (pops) pop(v);
 }
 
 export function fsqrt(v: u32): void {

@@ -81,6 +81,16 @@ function load_real(v: u32, flags: u32): void {
   put(push(v), significand, se);
 }
 
+/** FLD m64 of a normal number, the most frequent load: false = the long way is needed. */
+function load_normal(v: u32, rm: u32): bool {
+  const bits = load<u64>(rm);
+  const exponent = ((bits >> 52) as u32) & 0x7ff;
+  if (exponent - 1 >= 0x7fe) return false;
+  clear_c1(v);
+  put(push(v), (bits << 11) | INTEGER_BIT, (((bits >> 48) as u32) & SIGN) | (exponent + (BIAS - 1023)));
+  return true;
+}
+
 function load_integer(v: u32, value: i64): void {
   clear_c1(v);
   widen_integer(value, push(v));
@@ -105,6 +115,7 @@ export function exec_x87_load(v: u32, op: u32, rm: u32): void {
     case OP_FLD_M32:
       return load_real(v, widen_m32(rm, v + V_FLOAT_RESULT));
     case OP_FLD_M64:
+      if (load_normal(v, rm)) return;
       return load_real(v, widen_m64(rm, v + V_FLOAT_RESULT));
     case OP_FLD_M80:
       clear_c1(v);

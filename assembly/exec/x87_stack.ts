@@ -2,6 +2,7 @@
 // (SDM vol. 1, 8.1.2, 8.5.1 and 8.7). Computes nothing.
 import {
   FE_ALL,
+  FE_INEXACT,
   FE_INVALID,
   FSW_B,
   FSW_C1,
@@ -78,6 +79,13 @@ export function signal(v: u32, flags: u32): u32 {
   const unmasked = flags & ~load<u32>(v + V_FCW) & FE_ALL;
   store<u32>(v + V_FSW, load<u32>(v + V_FSW) | flags | (unmasked ? FSW_ES | FSW_B : 0));
   return unmasked;
+}
+
+/** Notes PE, and in C1 whether the rounding went up. */
+export function note_inexact(v: u32, up: bool): void {
+  const masked = (load<u32>(v + V_FCW) & FE_INEXACT) != 0;
+  const fsw = load<u32>(v + V_FSW) & ~FSW_C1;
+  store<u32>(v + V_FSW, fsw | FE_INEXACT | (up ? FSW_C1 : 0) | (masked ? 0 : FSW_ES | FSW_B));
 }
 
 /** An empty register is read: true when the masked response follows. */

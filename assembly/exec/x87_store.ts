@@ -32,7 +32,7 @@ import {
   OP_FSTP_M80,
 } from '../abi/ops_x87';
 import { LEAVE_COMMIT, V_LEAVE } from '../abi/vcpu_page';
-import { finish_store, write_memory } from '../cpu/operands';
+import { write_memory } from '../cpu/operands';
 import { class_of, set_default_nan } from '../float/number';
 import { pack32, pack64 } from '../float/pack';
 import { round32, round64, rounds_up } from '../float/round';
@@ -46,6 +46,7 @@ import {
   INDEFINITE_SIGNIFICAND,
   INTEGER_BIT,
   is_empty,
+  note_inexact,
   pop,
   put,
   SIGN,
@@ -61,41 +62,50 @@ function store_nothing(v: u32): u32 {
   return leave ? FLOW_STOP : FLOW_NEXT;
 }
 
+/** The dispatcher commits what has been stored. */
 function stored(v: u32, pops: bool): u32 {
   if (pops) pop(v);
-  return finish_store(v);
+  return FLOW_NEXT;
 }
 
-/** Notes PE, and in C1 whether the rounding went up. */
-function note_inexact(v: u32, up: bool): void {
-  store<u32>(v + V_FSW, (load<u32>(v + V_FSW) & ~FSW_C1) | (up ? FSW_C1 : 0));
-  signal(v, FE_INEXACT);
-}
-
-/** FST and FSTP m32 and m64 of numbers that stay normal; `drop` bits go. False: the long way is needed. */
-function store_normal(v: u32, rm: u32, drop: u64, single: bool): bool {
-  const a = st(v, 0);
-  const sig = load<u64>(a);
-  const se: u32 = load<u16>(a + ST_EXPONENT);
-  const bias: i32 = single ? 127 : 1023;
-  const exponent = ((se & EXPONENT) as i32) - BIAS + bias;
-  // Rounding up may add 1 to the exponent.
-  if (exponent < 1 || exponent >= bias * 2 || (sig & INTEGER_BIT) == 0) return false;
-  const tail = sig << (64 - drop);
-  let kept = sig >> drop;
-  if (tail) {
-    const up = rounds_up(rounding(v), se & SIGN, tail, kept);
-    kept += up as u64;
-    note_inexact(v, up);
-  } else {
-    clear_c1(v);
+/** Inlined with constants: a decorator needs a class. */
+class Store {
+  /** FST and FSTP m32 and m64 of numbers that stay normal; `drop` bits go. False: the long way is needed. */
+  @inline
+  static normal(v: u32, rm: u32, a: u32, drop: u64, single: bool): bool {
+    const sig = load<u64>(a);
+    const se: u32 = load<u16>(a + ST_EXPONENT);
+    const bias: i32 = single ? 127 : 1023;
+    const exponent = ((se & EXPONENT) as i32) - BIAS + bias;
+    // Rounding up may add 1 to the exponent.
+    if (exponent < 1 || exponent >= bias * 2 || (sig & INTEGER_BIT) == 0) return false;
+    const tail = sig << (64 - drop);
+    let kept = sig >> drop;
+    if (tail) {
+      const up = rounds_up(rounding(v), se & SIGN, tail, kept);
+      kept += up as u64;
+      note_inexact(v, up);
+    } else {
+      clear_c1(v);
+    }
+    // The integer bit adds 1 to the exponent field, as a carry out of the fraction does.
+    if (single) store<u32>(rm, ((se & SIGN) << 16) | ((((exponent - 1) as u32) << 23) + (kept as u32)));
+    else store<u64>(rm, (((se & SIGN) as u64) << 48) | ((((exponent - 1) as u64) << 52) + kept));
+    return true;
   }
-  // The integer bit adds 1 to the exponent field, as a carry out of the fraction does.
-  if (single) store<u32>(rm, ((se & SIGN) << 16) | ((((exponent - 1) as u32) << 23) + (kept as u32)));
-  else store<u64>(rm, (((se & SIGN) as u64) << 48) | ((((exponent - 1) as u64) << 52) + kept));
-  return true;
 }
 
+function fst_m32(v: u32, rm: u32, pops: bool): u32 {
+  if (!is_empty(v, 0) && Store.normal(v, rm, st(v, 0), 40, true)) return stored(v, pops);
+  return fst_real(v, rm, true, pops);
+}
+
+function fst_m64(v: u32, rm: u32, pops: bool): u32 {
+  if (!is_empty(v, 0) && Store.normal(v, rm, st(v, 0), 11, false)) return stored(v, pops);
+  return fst_real(v, rm, false, pops);
+}
+
+/** The long way. */
 function fst_real(v: u32, rm: u32, single: bool, pops: bool): u32 {
   if (is_empty(v, 0)) {
     if (!stack_underflow(v)) return store_nothing(v);
@@ -103,9 +113,8 @@ function fst_real(v: u32, rm: u32, single: bool, pops: bool): u32 {
     else store<u64>(rm, 0xfff8000000000000);
     return stored(v, pops);
   }
-  if (store_normal(v, rm, single ? 40 : 11, single)) return stored(v, pops);
-  prepare(v, 64);
   const a = st(v, 0);
+  prepare(v, 64);
   const n = v + F_A;
   unpack80(n, load<u64>(a), load<u16>(a + ST_EXPONENT));
   const kind = class_of(n);
@@ -207,13 +216,13 @@ function fbstp(v: u32, rm: u32): u32 {
 export function exec_x87_store(v: u32, op: u32, rm: u32): u32 {
   switch (op) {
     case OP_FST_M32:
-      return fst_real(v, rm, true, false);
+      return fst_m32(v, rm, false);
     case OP_FST_M64:
-      return fst_real(v, rm, false, false);
+      return fst_m64(v, rm, false);
     case OP_FSTP_M32:
-      return fst_real(v, rm, true, true);
+      return fst_m32(v, rm, true);
     case OP_FSTP_M64:
-      return fst_real(v, rm, false, true);
+      return fst_m64(v, rm, true);
     case OP_FSTP_M80:
       return fstp_m80(v, rm);
     case OP_FIST_16:
