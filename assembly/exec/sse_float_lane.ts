@@ -186,7 +186,8 @@ function slow_lane(v: u32, operation: u32, a: u32, b: u32, z: u32, double: bool)
   if (has_nan(x, y)) {
     propagate(v, result, x, y);
   } else {
-    note_denormal(v, x, y);
+    // ZE is reported alone.
+    if (operation != LANE_DIV || class_of(y) != CLASS_ZERO) note_denormal(v, x, y);
     if (operation == LANE_ADD) add(v, result, x, y);
     else if (operation == LANE_SUB) subtract(v, result, x, y);
     else if (operation == LANE_MUL) multiply(v, result, x, y);

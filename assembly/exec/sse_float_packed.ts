@@ -1,6 +1,7 @@
 // Packed arithmetic: 128 bits at a time by the host when all lanes are what the instruction gives, lane by lane otherwise. The
 // questions are those of sse_float_lane.ts on vectors.
 import { V_FLOAT_RESULT, V_MXCSR } from '../abi/fpu';
+import { FLOW_NEXT } from '../abi/insn';
 import { R_SRC } from '../abi/simd';
 import {
   is_quick,
@@ -13,7 +14,7 @@ import {
   LANE_SUB,
   lane,
 } from './sse_float_lane';
-import { begin, settle_vector, vector_size } from './sse_float_result';
+import { begin, settle_vector, vector_size, write_low } from './sse_float_result';
 
 /** Of SQRT, b's root; MIN and MAX give b unless a is strictly the one wanted. */
 function native_64x2(operation: u32, a: v128, b: v128): v128 {
@@ -127,6 +128,16 @@ export function packed64(v: u32, r: u32, rm: u32, operation: u32): u32 {
   const z = v + V_FLOAT_RESULT;
   const bytes = vector_size(r);
   const quick = is_quick(load<u32>(v + V_MXCSR));
+  if (quick && bytes == 16) {
+    const a = v128.load(src);
+    const b = v128.load(rm);
+    const c = native_64x2(operation, a, b);
+    if (is_same_64x2(operation, a, b, c)) {
+      v128.store(z, c);
+      write_low(r, z);
+      return FLOW_NEXT;
+    }
+  }
   begin(v);
   for (let i: u32 = 0; i < bytes; i += 16) {
     const a = v128.load(src + i);
@@ -147,6 +158,16 @@ export function packed32(v: u32, r: u32, rm: u32, operation: u32): u32 {
   const z = v + V_FLOAT_RESULT;
   const bytes = vector_size(r);
   const quick = is_quick(load<u32>(v + V_MXCSR));
+  if (quick && bytes == 16) {
+    const a = v128.load(src);
+    const b = v128.load(rm);
+    const c = native_32x4(operation, a, b);
+    if (is_same_32x4(operation, a, b, c)) {
+      v128.store(z, c);
+      write_low(r, z);
+      return FLOW_NEXT;
+    }
+  }
   begin(v);
   for (let i: u32 = 0; i < bytes; i += 16) {
     const a = v128.load(src + i);

@@ -73,7 +73,7 @@ export function settle(v: u32): u32 {
 }
 
 /** Writes the lower half of the destination from 16 bytes at `p`; the upper half becomes zero unless the encoding is a legacy one. */
-function write_low(r: u32, p: u32): void {
+export function write_low(r: u32, p: u32): void {
   const to = load<u32>(r + R_REG);
   v128.store(to, v128.load(p));
   if (load<u8>(r + R_FORM) != FORM_SSE) v128.store(to + 16, i64x2.splat(0));
