@@ -202,7 +202,7 @@ function enter(v: u32): u32 {
     if (atomic.load<u32>(v + V_REQUESTS) && serve(v) && !finishing) return RUN_REQUEST;
     if (!finishing) {
       const flow = midway ? inject_midway(v) : inject_events(v);
-      if (flow == FLOW_EXIT) return RUN_EXIT;
+      if (flow != FLOW_NEXT && finish_delivery(v, flow) == FLOW_EXIT) return RUN_EXIT;
       if (atomic.load<u32>(v + V_MP_STATE) != KVM_MP_STATE_RUNNABLE) return RUN_HALTED;
       if (load<u8>(page + RUN_IMMEDIATE_EXIT)) return RUN_INTERRUPTED;
       if (load<i32>(v + V_BUDGET) <= 0) return RUN_BUDGET;
