@@ -11,6 +11,8 @@ export interface CodeOptions {
   readonly wild: number;
   /** Percentage of plain random bytes. */
   readonly noise: number;
+  /** An instruction begins at every multiple of LINE bytes: a handler that goes on there is back in step. */
+  readonly lines: boolean;
 }
 
 /** One-byte opcodes that leave the stream or the mode: rare, so that most worlds live for long. */
@@ -28,6 +30,90 @@ const WILD_TWO = new Set([
   ...[0x22, 0x23, 0x24, 0x25, 0x26, 0x27, 0x30, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, 0x39, 0x3a, 0x3b, 0x3c],
   ...[0x3d, 0x3e, 0x3f, 0xa1, 0xa6, 0xa7, 0xa9, 0xaa, 0xb2, 0xb4, 0xb5, 0xb9, 0xff, 0x7a, 0x7b, 0x78, 0x79],
 ]);
+/** Opcodes of a sparse map that are defined, as ranges: from, to. */
+type Ranges = readonly (readonly [from: number, to: number])[];
+const MAP_38: Ranges = [
+  ...([
+    [0x00, 0x0b],
+    [0x10, 0x10],
+    [0x14, 0x15],
+    [0x17, 0x17],
+    [0x1c, 0x1e],
+    [0x20, 0x25],
+  ] as const),
+  ...([
+    [0x28, 0x2b],
+    [0x30, 0x35],
+    [0x37, 0x41],
+    [0xdb, 0xdf],
+    [0xf0, 0xf1],
+    [0xf6, 0xf6],
+  ] as const),
+];
+const MAP_3A: Ranges = [
+  [0x08, 0x0f],
+  [0x14, 0x17],
+  [0x20, 0x22],
+  [0x40, 0x42],
+  [0x44, 0x44],
+  [0x60, 0x63],
+  [0xdf, 0xdf],
+];
+const VEX_1: Ranges = [
+  [0x10, 0x17],
+  [0x28, 0x2f],
+  [0x50, 0x7f],
+  [0xc2, 0xc2],
+  [0xc4, 0xc6],
+  [0xd0, 0xfe],
+];
+const VEX_2: Ranges = [
+  ...([
+    [0x00, 0x0f],
+    [0x13, 0x13],
+    [0x16, 0x1a],
+    [0x1c, 0x1e],
+    [0x20, 0x25],
+    [0x28, 0x41],
+    [0x45, 0x47],
+  ] as const),
+  ...([
+    [0x58, 0x5a],
+    [0x78, 0x79],
+    [0x8c, 0x8e],
+    [0x90, 0x93],
+    [0x96, 0x9f],
+    [0xa6, 0xaf],
+    [0xb6, 0xbf],
+  ] as const),
+  ...([
+    [0xdb, 0xdf],
+    [0xf2, 0xf3],
+    [0xf5, 0xf7],
+  ] as const),
+];
+const VEX_3: Ranges = [
+  ...([
+    [0x00, 0x02],
+    [0x04, 0x06],
+    [0x08, 0x0f],
+    [0x14, 0x19],
+    [0x1d, 0x1d],
+    [0x20, 0x22],
+    [0x38, 0x39],
+  ] as const),
+  ...([
+    [0x40, 0x42],
+    [0x44, 0x44],
+    [0x46, 0x46],
+    [0x4a, 0x4c],
+    [0x60, 0x63],
+    [0xdf, 0xdf],
+    [0xf0, 0xf0],
+  ] as const),
+];
+/** Where an instruction may begin again after a fault, when lines are kept. */
+export const LINE = 16;
 const SEGMENTS = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65];
 
 /** Bytes of the immediate of a one-byte opcode (0 to 0xff), by its size column: b, z (word or double), n (none). */
@@ -66,6 +152,8 @@ const hasModrmTwo = (opcode: number): boolean =>
 const immediateTwo = (opcode: number): boolean =>
   [0x70, 0x71, 0x72, 0x73, 0xa4, 0xac, 0xba, 0xc2, 0xc4, 0xc5, 0xc6].includes(opcode);
 
+const NOP = 0x90;
+
 /** Fills `code` with instructions, and what hangs over its end is cut off. */
 export class CodeWriter {
   readonly #random: Random;
@@ -84,7 +172,15 @@ export class CodeWriter {
   fill(code: Uint8Array): void {
     this.#code = code;
     this.#at = 0;
-    while (this.#at < code.length) this.instruction();
+    while (this.#at < code.length) {
+      const start = this.#at;
+      this.instruction();
+      const line = (start | (LINE - 1)) + 1;
+      if (!this.#options.lines || this.#at <= line) continue;
+      // It would hang over: NOPs to the line's end.
+      code.fill(NOP, start, line);
+      this.#at = line;
+    }
   }
 
   #put(...bytes: number[]): void {
@@ -123,8 +219,8 @@ export class CodeWriter {
     if (random.chance(kind >= 75 ? 85 : 18)) this.#prefix('66');
     if (random.chance(4)) this.#prefix('67');
     if (random.chance(6)) this.#put(random.pick(SEGMENTS));
-    if (random.chance(kind < 45 ? 5 : 25)) this.#put(random.chance(50) ? 0xf2 : 0xf3);
-    if (random.chance(3)) this.#put(0xf0);
+    if (random.chance(kind >= 50 && kind < 75 ? 25 : 5)) this.#put(random.chance(50) ? 0xf2 : 0xf3);
+    if (random.chance(kind < 40 ? 3 : 0.5)) this.#put(0xf0);
     if (width === 64 && random.chance(40)) {
       const rex = 0x40 | random.below(16);
       this.#wide = (rex & 8) !== 0;
@@ -168,7 +264,13 @@ export class CodeWriter {
     }
     const reg = random.below(8);
     if (hasModrmOne(opcode))
-      this.#modrm(opcode === 0xff && reg > 1 && !random.chance(wild) ? random.below(2) : reg);
+      this.#modrm(
+        opcode >= 0xfe && reg > 1 && !random.chance(wild)
+          ? random.below(2)
+          : (opcode & 0xfe) === 0xc6 && !random.chance(wild)
+            ? 0
+            : reg,
+      );
     if (opcode >= 0xa0 && opcode < 0xa4) {
       const bytes = this.#prefix67 ? (this.#options.width === 32 ? 2 : 4) : this.#options.width / 8;
       this.#number(this.#address(), bytes);
@@ -210,21 +312,30 @@ export class CodeWriter {
 
   #threeByte(map: number): void {
     const random = this.#random;
-    // The maps are sparse: most of what is defined lies where these masks lead.
-    const opcode =
-      map === 0x38
-        ? random.below(random.chance(80) ? 0x42 : 256)
-        : random.below(random.chance(90) ? 0x64 : 256);
+    const opcode = this.#opcodeOf(map === 0x38 ? MAP_38 : MAP_3A);
     this.#put(0x0f, map, opcode);
     this.#modrm(random.below(8));
     if (map === 0x3a) this.#put(random.u32() & 0xff);
   }
 
+  /** Mostly an opcode that is defined, now and then any. */
+  #opcodeOf(ranges: Ranges): number {
+    const random = this.#random;
+    if (random.chance(8)) return random.below(256);
+    const count = ranges.reduce((sum, [from, to]) => sum + to - from + 1, 0);
+    let n = random.below(count);
+    for (const [from, to] of ranges) {
+      if (n <= to - from) return from + n;
+      n -= to - from + 1;
+    }
+    return 0;
+  }
+
   #vex(): void {
     const random = this.#random;
     const map = random.pick([1, 1, 1, 2, 2, 3]);
-    const pp = random.pick([0, 1, 1, 1, 2, 3]);
-    const unused = random.chance(40) ? 15 : random.below(16);
+    const pp = map === 1 ? random.pick([0, 1, 1, 2, 3]) : random.chance(90) ? 1 : random.below(4);
+    const unused = random.chance(50) ? 15 : random.below(16);
     const long = random.below(2) << 2;
     // Outside 64-bit mode the inverted R and X must be set, or it is LDS or LES.
     const high = this.#options.width === 64 ? random.below(8) << 5 : 0xc0 | (random.below(2) << 5);
@@ -237,7 +348,7 @@ export class CodeWriter {
       const vvvv = this.#options.width === 64 ? unused : unused | 8;
       this.#put(0xc4, high | map, (random.chance(20) ? 0x80 : 0) | (vvvv << 3) | long | pp);
     }
-    const opcode = map === 3 ? random.below(random.chance(90) ? 0x70 : 256) : random.below(256);
+    const opcode = this.#opcodeOf(map === 1 ? VEX_1 : map === 2 ? VEX_2 : VEX_3);
     this.#put(opcode);
     if (!(map === 1 && opcode === 0x77)) this.#modrm(random.below(8));
     if (map === 3 || (map === 1 && immediateTwo(opcode))) this.#put(random.u32() & 0xff);

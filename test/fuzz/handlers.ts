@@ -1,4 +1,4 @@
-// The guest's own exception handlers: they count the vector, step over a byte of the code that faulted, and return to it.
+// The guest's own exception handlers: they count the vector, step on in the code that faulted, and return to it.
 // So a fault costs a few instructions and no exit.
 import { assemble } from '../../web/asm/index.ts';
 
@@ -25,6 +25,8 @@ export interface HandlerOptions {
   /** Selectors that a handler returns to; the stack's only where the frame has one. */
   readonly cs: number;
   readonly ss: number;
+  /** Bytes to go on after: 1, or 16 to the next line of the code. */
+  readonly step: number;
 }
 
 const LONG = (o: HandlerOptions): string => `
@@ -32,8 +34,8 @@ common: push rax
   mov rax, [rsp+8]
   inc dword [counters + rax*4]
   mov rax, [rsp+24]
-  inc rax
-  and eax, ${CODE_MASK}
+  add rax, ${o.step}
+  and eax, ${CODE_MASK & -o.step}
   add eax, ${o.offset}
   mov [rsp+24], rax
   mov qword [rsp+32], ${o.cs}
@@ -49,8 +51,8 @@ common: push eax
   mov eax, [esp+4]
   inc dword [ss:counters + eax*4]
   mov eax, [esp+12]
-  inc eax
-  and eax, ${CODE_MASK}
+  add eax, ${o.step}
+  and eax, ${CODE_MASK & -o.step}
   add eax, ${o.offset}
   mov [esp+12], eax
   mov dword [esp+16], ${o.cs}
@@ -69,8 +71,8 @@ common: push bp
   shl bx, 2
   inc dword [cs:bx+counters]
   pop bx
-  inc word [bp+4]
-  and word [bp+4], ${CODE_MASK}
+  add word [bp+4], ${o.step}
+  and word [bp+4], ${CODE_MASK & -o.step}
   mov word [bp+6], ${o.cs}
   and word [bp+8], ~0x4100 & 0xffff
   pop bp

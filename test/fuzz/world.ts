@@ -8,7 +8,7 @@ import {
   type KvmSregs,
   type Vcpu,
 } from '../../web/kvm/index.ts';
-import { CodeWriter, type Width } from './code.ts';
+import { CodeWriter, LINE, type Width } from './code.ts';
 import {
   CODE,
   CODE_MASK,
@@ -135,6 +135,8 @@ export class World {
   readonly image = IMAGE;
   readonly #random: Random;
   readonly #kernel: bigint;
+  /** Instructions keep to lines of 16 bytes; without, they lie anywhere, over the ends of pages too. */
+  readonly #lines: boolean;
   /** Offsets in the data segment that exist. */
   readonly #data: readonly [number, number];
 
@@ -143,6 +145,7 @@ export class World {
     const random = new Random(seed);
     this.#random = random;
     this.plan = planOf(mode, random);
+    this.#lines = random.chance(75);
     const { paging, width } = this.plan;
     this.#kernel = paging === '64' ? LONG_KERNEL : paging === 'off' ? 0n : PAGED_KERNEL;
     const small = this.plan.segments || this.plan.handlers === 'real' || mode === 'virtual 8086';
@@ -183,7 +186,8 @@ export class World {
       width: this.plan.width,
       data: selfModifying && this.#data[0] === DATA ? [DATA - 0x10000, DATA_BYTES] : this.#data,
       wild: random.pick([0, 1, 1, 3, 10, 40]),
-      noise: random.pick([0, 0, 2, 10, 60]),
+      noise: this.#lines ? random.pick([0, 0, 2]) : random.pick([0, 5, 60]),
+      lines: this.#lines,
     });
     writer.codeBase = CODE;
     writer.fill(this.image.subarray(CODE, CODE + CODE_MASK + 1));
@@ -197,6 +201,7 @@ export class World {
       kernel: this.#kernel,
       offset: flatCode ? CODE : 0,
       cs: plan.cs,
+      step: this.#lines ? LINE : 1,
       ss: this.mode === 'virtual 8086' ? 0 : plan.ss,
     };
     const key = JSON.stringify({ ...options, kernel: `${options.kernel}` });
