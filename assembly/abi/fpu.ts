@@ -22,6 +22,9 @@ export const V_FLOAT_FLAGS: u32 = FPU + 0x30;
 /** PKRU. */
 export const V_PKRU: u32 = FPU + 0x34;
 
+/** u32: IGNNE#, 1 = the waiting x87 exception is ignored (port 0xf0 was written). */
+export const V_IGNNE: u32 = FPU + 0x38;
+
 /** Physical x87 registers R0..R7, 16 bytes each: significand u64, sign and exponent u16. MMi is the significand of Ri. */
 export const V_ST: u32 = FPU + 0x080;
 export const ST_STRIDE: u32 = 16;

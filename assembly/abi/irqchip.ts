@@ -56,6 +56,8 @@ export const IRQ_GSIS: u32 = 64;
 export const IRQ_SOURCE_USER: u32 = 0;
 export const IRQ_SOURCE_PIT: u32 = 1;
 export const IRQ_SOURCE_RESAMPLE: u32 = 2;
+/** FERR# of the x87. */
+export const IRQ_SOURCE_X87: u32 = 3;
 /** Number of routing entries (u32), then the entries. */
 export const ROUTE_COUNT: u32 = 0x7fc;
 export const ROUTES: u32 = 0x800;

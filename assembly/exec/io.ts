@@ -24,12 +24,15 @@ import { CR4_DE, FLAG_IOPL, GP, RAX, RDX } from '../abi/x86';
 import { match_port } from '../cpu/debug';
 import { exit_io, pio_page } from '../cpu/exits';
 import { read_sized, size_of, write_memory, write_register } from '../cpu/operands';
+import { ignore_x87_error } from '../cpu/x87_error';
 import { pic_read, pic_write } from '../irqchip/pic';
 import { pit_read, pit_write } from '../irqchip/pit';
 import { load_system16 } from '../memory/access';
 import { faulted, raise_code } from '../state/fault';
-import { cpl, is_real_mode, is_v86, seg } from '../state/vcpu';
+import { cpl, has_irqchip, is_real_mode, is_v86, seg } from '../state/vcpu';
 
+/** Any write takes FERR#'s interrupt back. */
+const X87_ERROR_PORT: u32 = 0xf0;
 /** Offset of the I/O map base in a 32- or 64-bit TSS. */
 const TSS_IO_BASE: u32 = 0x66;
 
@@ -128,6 +131,10 @@ function port_out(v: u32, size: u32, port: u32): u32 {
   if (!io_allowed(v, port, bytes)) return FLOW_FAULT;
   note_port_access(v, port, bytes);
   const value = load<u32>(v + V_GPR + RAX * 8);
+  if (port == X87_ERROR_PORT && has_irqchip()) {
+    ignore_x87_error(v);
+    return FLOW_STOP;
+  }
   if (is_core_port(port)) {
     core_out(port, bytes, value);
     return FLOW_STOP;

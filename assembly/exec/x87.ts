@@ -1,6 +1,6 @@
 // The family OP_X87: an exception that waits comes first, then one of the files beside this one works, then what an
 // exception handler wants to know is noted (SDM vol. 1, 8.1.8, 8.1.9 and 8.6).
-import { FSW_ES, V_FDP, V_FIP, V_FOP, V_FSW } from '../abi/fpu';
+import { FSW_ES, V_FDP, V_FIP, V_FOP, V_FSW, V_IGNNE } from '../abi/fpu';
 import { AM_RIP, FLOW_NEXT, R_AM, R_FLAGS, R_OFF, RF_MEMORY } from '../abi/insn';
 import { OP_X87 } from '../abi/ops';
 import {
@@ -29,7 +29,11 @@ import { exec_x87_transcendental } from './x87_transcendental';
 
 /** Executes the family OP_X87. */
 export function exec_x87(v: u32, r: u32, op: u32, rm: u32): u32 {
-  if (load<u32>(v + V_FSW) & FSW_ES && op < OP_F_NO_WAIT) return x87_error(v);
+  const waiting = load<u32>(v + V_FSW) & FSW_ES;
+  if (waiting && op < OP_F_NO_WAIT) {
+    const error = x87_error(v);
+    if (error) return error;
+  }
   if (op >= OP_F_CONTROL) return exec_x87_control(v, r, op, rm);
   store<u64>(v + V_FIP, load<u64>(v + V_RIP) + load<u16>(r + R_OFF));
   let flow = FLOW_NEXT;
@@ -63,12 +67,13 @@ export function exec_x87(v: u32, r: u32, op: u32, rm: u32): u32 {
       unary(v, op);
       break;
   }
-  if (load<u32>(v + V_FSW) & FSW_ES) note_exception(v, r);
+  if (load<u32>(v + V_FSW) & FSW_ES && waiting == 0) note_exception(v, r);
   return flow;
 }
 
 /** The instruction has raised an unmasked exception: FOP, and FDP of a memory operand (CPUID.7.0:EBX[6]: only then). */
 function note_exception(v: u32, r: u32): void {
+  store<u32>(v + V_IGNNE, 0);
   store<u32>(v + V_FOP, load<u16>(r + R_FOP));
   if (load<u16>(r + R_FLAGS) & RF_MEMORY) store<u64>(v + V_FDP, operand_offset(v, r));
 }
