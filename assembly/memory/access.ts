@@ -42,7 +42,7 @@ import {
 } from '../abi/vcpu_page';
 import { AC, CR0_AM, CR4_SMAP, FLAG_AC, GP, STACK_FAULT } from '../abi/x86';
 import { faulted, raise_code } from '../state/fault';
-import { canonical, is_long } from '../state/vcpu';
+import { canonical, is_64, is_long } from '../state/vcpu';
 import { mmio_read, mmio_write } from './mmio';
 import { code_written, find_slot, mark_dirty, page_flags, slot_hva } from './slots';
 import { fill_data, tlb_array } from './tlb';
@@ -71,6 +71,12 @@ function resolve(v: u32, table: u32, la: u64, write: bool, access: u32): u32 {
   }
   fill_data(v, table, la, hva, write && (flags & WALK_WRITABLE) != 0, flags >> WALK_TLB_SHIFT);
   return hva;
+}
+
+/** A byte of an access that begins at `la`: outside 64-bit code it goes on at 0 above 4 GiB (SDM vol. 1, 3.3.4). */
+function byte_address(v: u32, la: u64, offset: u32): u64 {
+  const at = la + offset;
+  return is_64(v) || la >> 32 ? at : at & 0xffffffff;
 }
 
 /** #GP(0), or #SS(0) for an address formed with SS. */
@@ -180,8 +186,7 @@ export function access_slow(
   if (faulted(v)) return 0;
   // Two pages: both must be open before anything happens.
   const gpa1 = load<u64>(v + V_WALK_GPA);
-  let second = la + first;
-  if (!is_long(v)) second &= 0xffffffff;
+  const second = byte_address(v, la, first);
   const hva2 = resolve(v, table, second, write, access);
   if (faulted(v)) return 0;
   const gpa2 = load<u64>(v + V_WALK_GPA);
@@ -330,11 +335,11 @@ export function store_system64(v: u32, la: u64, value: u64): void {
 export function probe_write(v: u32, la: u64, bytes: u32): bool {
   const leave = load<u32>(v + V_LEAVE);
   const second = (la + bytes - 1) & ~0xfff;
-  const ok = probe_page(v, la) && (second <= la || probe_page(v, second));
+  const ok = probe_page(v, la) && (second <= la || probe_page(v, byte_address(v, la, (second - la) as u32)));
   store<u32>(v + V_LEAVE, (load<u32>(v + V_LEAVE) & ~LEAVE_COMMIT) | leave);
   return ok;
 }
 
 function probe_page(v: u32, la: u64): bool {
-  return translate(v, is_long(v) ? la : la & 0xffffffff, TLB_WRITE, 0, DS_RULES, false) != 0;
+  return translate(v, la, TLB_WRITE, 0, DS_RULES, false) != 0;
 }

@@ -43,6 +43,27 @@
   iretq
 %endmacro
 
+; A read and a write at the end of the 4 GiB that 32-bit code has: they go on at 0.
+%macro ACROSS_4G 0
+  mov ax, DATA0
+  mov ds, ax
+  mov es, ax
+  push qword CODE32
+  push qword %%compatible
+  o64 retf
+bits 32
+%%compatible:
+  mov ebx, 0xfffffffe
+  mov eax, [ebx]
+  xor dword [ebx], 0x01010101
+  mov ecx, [ebx]
+  jmp CODE0:%%back
+bits 64
+%%back:
+  SHOW rax
+  SHOW rcx
+%endmacro
+
 main:
   CASE "int", int 0x2e
   SHOW [counted]
@@ -82,6 +103,18 @@ main:
   WRITE_MSR 0xc0000082, rbx
   WRITE_MSR 0xc0000084, 0x600
   RING3 "syscall and sysret", user_syscall
+
+  ; The last 2 MiB below 4 GiB are those from 14 MiB on.
+  mov rax, pd + 7
+  mov qword [pdpt + 24], rax
+  mov qword [pd + 511 * 8], 0xe00083
+  mov qword [pd + 7 * 8], 0xe00083
+  mov word [0xfffffe], 0x2211
+  mov word [0], 0x4433
+  CASE "32-bit code across 4 GiB", ACROSS_4G
+  mov qword [pdpt + 24], 0
+  mov rax, cr3
+  mov cr3, rax
 
   ; Far transfers.
   DESC 0, 0x00ef9a000000ffff
