@@ -7,8 +7,9 @@
 //   0x0003_0000  devices           sixteen pages, one a device
 //   0x0004_0000  rings             console in and out, exit trace
 //   0x0010_0000  page flags        a byte for each 4 KiB page of this memory (holds code, pinned)
-//   0x0020_0000  vCPU 0            VCPU_STRIDE bytes each, see below
-//   0x0020_0000 + vcpus * stride   heap: dirty bitmaps and guest RAM, 64 KiB aligned; hva = offset in this memory
+//   0x0020_0000  code lines        a u64 for each 4 KiB page: its 64-byte lines that hold decoded code
+//   0x00a0_0000  vCPU 0            VCPU_STRIDE bytes each, see below
+//   0x00a0_0000 + vcpus * stride   heap: dirty bitmaps and guest RAM, 64 KiB aligned; hva = offset in this memory
 
 export const PAGE_SIZE: u32 = 0x1000;
 export const PAGE_SHIFT: u32 = 12;
@@ -35,8 +36,12 @@ export const TRACE_ENTRIES: u32 = 4096;
 export const PAGE_FLAGS: u32 = 0x100000;
 /** The page holds instructions that some vCPU has decoded. */
 export const PAGE_HOLDS_CODE: u32 = 1;
+/** It was written while it held code, so decoders must expect stores beside them. */
+export const PAGE_MIXED: u32 = 2;
+export const CODE_LINES: u32 = 0x200000;
+export const CODE_LINE_SHIFT: u32 = 6;
 
-export const VCPU_BASE: u32 = 0x200000;
+export const VCPU_BASE: u32 = 0xa00000;
 export const VCPU_STRIDE: u32 = 0x400000;
 export const MAX_VCPUS: u32 = 32;
 
@@ -90,6 +95,8 @@ export const VCPU_BLOCKS_END: u32 = 0x400000;
 // TLB entry: linear page tags (bit 0 set = empty), and hva - la.
 export const TLB_READ: u32 = 0;
 export const TLB_WRITE: u32 = 8;
+/** A page that may be written but holds decoded code: its stores are looked at one by one. */
+export const TLB_MIXED: u32 = 16;
 /** i32: hva = wrap(la) + addend. */
 export const TLB_ADDEND: u32 = 24;
 export const TLB_FLAGS: u32 = 28;

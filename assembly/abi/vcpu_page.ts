@@ -203,6 +203,9 @@ export const V_MMIO_QUEUE: u32 = 0x780;
 export const MMIO_QUEUE_MAX: u32 = 5;
 /** Bumped whenever the decode cache is emptied: a link noted before is void. */
 export const V_BLOCK_EPOCH: u32 = 0x4f0;
+/** Place and length of the code in the scratch block while it runs; 0 bytes = none. */
+export const V_SCRATCH_HVA: u32 = 0x4f4;
+export const V_SCRATCH_BYTES: u32 = 0x3e0;
 /** u64: state of RDRAND and RDSEED, begun from VM_SEED and the vCPU's id. */
 export const V_RANDOM: u32 = 0x4f8;
 /** KVM_INTERRUPT / PIC / LAPIC: last injected vector, for KVM_GET_VCPU_EVENTS. */

@@ -19,7 +19,6 @@ import {
   BLOCK_CHAINS,
   BLOCK_HASH_ENTRIES,
   PAGE_HOLDS_CODE,
-  PAGE_SHIFT,
   VCPU_BLOCK_CHAINS,
   VCPU_BLOCK_HASH,
   VCPU_BLOCKS,
@@ -43,13 +42,16 @@ import {
   V_FETCH,
   V_MODE,
   V_RIP,
+  V_SCRATCH_BYTES,
+  V_SCRATCH_HVA,
   V_STAT_BLOCKS,
   V_WALK_FLAGS,
   V_WALK_GPA,
 } from '../abi/vcpu_page';
 import { GP } from '../abi/x86';
+import { chain_head, mark_code, mark_lines, may_race, page_flags } from '../memory/code_marks';
 import { flush_other_writes } from '../memory/requests';
-import { find_slot, mark_code, page_flags, slot_hva } from '../memory/slots';
+import { find_slot, slot_hva } from '../memory/slots';
 import { exec_entry, fill_exec, flush_tlb_writes } from '../memory/tlb';
 import { ACCESS_FETCH, ACCESS_USER, WALK_TLB_SHIFT, walk } from '../memory/walk';
 import { emulation_failure } from '../state/exit';
@@ -89,11 +91,6 @@ export function flush_blocks(v: u32): void {
   memory.fill(v - VCPU_PAGE + VCPU_BLOCK_CHAINS, 0, BLOCK_CHAINS * 4);
   store<u32>(v + V_BLOCKS_TOP, v - VCPU_PAGE + VCPU_BLOCKS);
   store<u32>(v + V_BLOCK_EPOCH, load<u32>(v + V_BLOCK_EPOCH) + 1);
-}
-
-/** Head of the chain of the blocks of a page. */
-function chain_head(v: u32, hva: u32): u32 {
-  return v - VCPU_PAGE + VCPU_BLOCK_CHAINS + ((hva >> PAGE_SHIFT) & (BLOCK_CHAINS - 1)) * 4;
 }
 
 /** Kills the blocks of the page at `first` and takes them out of their chain. */
@@ -202,26 +199,10 @@ function decode_block(v: u32, hva: u32, la: u64, mode: u32, rip: u64, at: u32): 
     flush_blocks(v);
     b = load<u32>(v + V_BLOCKS_TOP);
   }
-  const c = start_cursor(v, hva, readable(v, hva, mode, rip), mode);
-  let r = b + BLOCK_HEADER;
-  let count: u32 = 0;
-  let bytes: u32 = 0;
-  while (count < BLOCK_MAX) {
-    const end = load<u32>(c + C_END);
-    const pc = load<u32>(c + C_PC);
-    if (pc >= end) break;
-    // No instruction is longer than 15 bytes: what would be is #GP, told by the scratch way.
-    if (end - pc > INSN_MAX) store<u32>(c + C_END, pc + INSN_MAX);
-    decode_insn(c, v, r, bytes);
-    store<u32>(c + C_END, end);
-    if (load<u32>(c + C_STATUS) == CURSOR_SHORT) break;
-    bytes = load<u32>(c + C_PC) - hva;
-    r += RECORD_SIZE;
-    count++;
-    if (load<u32>(c + C_ENDS)) break;
-  }
+  const count = decode_run(v, hva, mode, rip, b, BLOCK_MAX);
   if (count == 0) return decode_scratch(v, hva, la, mode, 1, rip);
-  finish(v, b, r, hva, mode, count, bytes);
+  const r = b + BLOCK_HEADER + count * RECORD_SIZE;
+  finish(v, b, r, hva, mode, count, end_of(r - RECORD_SIZE));
   store<u32>(v + V_BLOCKS_TOP, r + RECORD_SIZE);
   store<u32>(at, b);
   const head = chain_head(v, hva);
@@ -230,38 +211,73 @@ function decode_block(v: u32, hva: u32, la: u64, mode: u32, rip: u64, at: u32): 
   return b;
 }
 
+/** Bytes from the start of the block to the end of record `r`. */
+function end_of(r: u32): u32 {
+  return (load<u16>(r + R_OFF) as u32) + (load<u8>(r + R_LEN) as u32);
+}
+
+/**
+ * Decodes up to `limit` whole instructions from `hva` on behind the header of `b`, and marks their lines. Their number.
+ * Where another vCPU may have written meanwhile the bytes are decoded again, until all of them were marked before.
+ */
+function decode_run(v: u32, hva: u32, mode: u32, rip: u64, b: u32, limit: u32): u32 {
+  let marked: u32 = 0;
+  let count = decode_pass(v, hva, mode, rip, b, limit);
+  let bytes = count ? end_of(b + BLOCK_HEADER + (count - 1) * RECORD_SIZE) : 0;
+  while (bytes > marked) {
+    mark_lines(hva, bytes);
+    marked = bytes;
+    if (may_race(v, hva)) {
+      flush_other_writes(v);
+      count = decode_pass(v, hva, mode, rip, b, limit);
+      bytes = count ? end_of(b + BLOCK_HEADER + (count - 1) * RECORD_SIZE) : 0;
+    }
+  }
+  return count;
+}
+
+/** One reading of the bytes: the number of whole instructions in the page and below the code limit, at most `limit`. */
+function decode_pass(v: u32, hva: u32, mode: u32, rip: u64, b: u32, limit: u32): u32 {
+  const c = start_cursor(v, hva, readable(v, hva, mode, rip), mode);
+  const end = load<u32>(c + C_END);
+  let r = b + BLOCK_HEADER;
+  let count: u32 = 0;
+  let going = true;
+  while (going && count < limit && load<u32>(c + C_PC) < end) {
+    const pc = load<u32>(c + C_PC);
+    // No instruction is longer than 15 bytes: what would be is #GP, told by the crossing way.
+    store<u32>(c + C_END, end - pc > INSN_MAX ? pc + INSN_MAX : end);
+    decode_insn(c, v, r, pc - hva);
+    if (load<u32>(c + C_STATUS) == CURSOR_SHORT) {
+      going = false;
+    } else {
+      r += RECORD_SIZE;
+      count++;
+      going = load<u32>(c + C_ENDS) == 0;
+    }
+  }
+  return count;
+}
+
 /** Decodes up to `limit` instructions into the scratch block; the first may cross a page. */
 function decode_scratch(v: u32, hva: u32, la: u64, mode: u32, limit: u32, rip: u64): u32 {
   const b = v - VCPU_PAGE + VCPU_SCRATCH_BLOCK;
   const wanted = limit < BLOCK_MAX ? limit : BLOCK_MAX;
+  // A single instruction is executed at once: nobody can write it in between.
   if (wanted > 1) watch_page(v, hva);
-  const c = start_cursor(v, hva, readable(v, hva, mode, rip), mode);
-  let r = b + BLOCK_HEADER;
-  let count: u32 = 0;
-  let bytes: u32 = 0;
-  while (count < wanted) {
-    const end = load<u32>(c + C_END);
-    const pc = load<u32>(c + C_PC);
-    if (pc >= end && count) break;
-    if (end - pc > INSN_MAX) store<u32>(c + C_END, pc + INSN_MAX);
-    decode_insn(c, v, r, bytes);
-    store<u32>(c + C_END, end);
-    if (load<u32>(c + C_STATUS) == CURSOR_SHORT) {
-      if (count) break;
-      if (!decode_crossing(v, hva, la, mode, rip, r)) return 0;
-      bytes = load<u8>(r + R_LEN);
-      r += RECORD_SIZE;
-      count = 1;
-      break;
-    }
-    bytes = load<u32>(c + C_PC) - hva;
-    r += RECORD_SIZE;
-    count++;
-    if (load<u32>(c + C_ENDS)) break;
+  let count = wanted > 1 ? decode_run(v, hva, mode, rip, b, wanted) : decode_pass(v, hva, mode, rip, b, 1);
+  const first = b + BLOCK_HEADER;
+  if (count == 0) {
+    if (!decode_crossing(v, hva, la, mode, rip, first)) return 0;
+    count = 1;
   }
+  const r = first + count * RECORD_SIZE;
+  const bytes = count == 1 ? (load<u8>(first + R_LEN) as u32) : end_of(r - RECORD_SIZE);
   finish(v, b, r, hva, mode, count, bytes);
   // Links are for blocks that stay.
   store<u32>(b + B_HVA, u32.MAX_VALUE);
+  store<u32>(v + V_SCRATCH_HVA, hva);
+  store<u32>(v + V_SCRATCH_BYTES, count > 1 ? bytes : 0);
   return b;
 }
 

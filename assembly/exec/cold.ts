@@ -1,6 +1,5 @@
 // Which family executes an operation that the dispatcher does not execute itself. One arrow to each file of exec/.
 import { R_FLAGS, R_SPAN, RF_ALIGNED } from '../abi/insn';
-import { OP_X87 } from '../abi/ops';
 import { GP } from '../abi/x86';
 import { raise_code } from '../state/fault';
 import { exec_bcd } from './bcd';
@@ -22,7 +21,6 @@ import { exec_vector_move } from './vector_move';
 
 /** Executes a record of a family; returns FLOW_*. */
 export function exec_cold(v: u32, r: u32, op: u32, rm: u32): u32 {
-  if (op >= OP_X87) return exec_unit(v, r, op, rm);
   switch ((op >> 4) - 0x10) {
     case 0:
       return exec_shift(v, r, op, rm);
@@ -59,7 +57,7 @@ export function exec_cold(v: u32, r: u32, op: u32, rm: u32): u32 {
 }
 
 /** MMX, SSE and AVX; x87 is called by the dispatcher itself. */
-function exec_unit(v: u32, r: u32, op: u32, rm: u32): u32 {
+export function exec_unit(v: u32, r: u32, op: u32, rm: u32): u32 {
   // A memory operand in one page keeps its offset there, so its alignment shows in the host's address; one that crosses
   // pages never comes so far.
   if (load<u16>(r + R_FLAGS) & RF_ALIGNED && rm & load<u8>(r + R_SPAN)) return raise_code(v, GP, 0);

@@ -64,6 +64,7 @@ import {
   OP_NEG,
   OP_NOP,
   OP_NOT,
+  OP_PACKED,
   OP_POP_R,
   OP_PUSH_R,
   OP_RET,
@@ -117,7 +118,7 @@ import { access_rights, access_slow, translate } from '../memory/access';
 import { raise_code } from '../state/fault';
 import { canonical } from '../state/vcpu';
 import { Alu, put } from './alu';
-import { exec_cold } from './cold';
+import { exec_cold, exec_unit } from './cold';
 import { mul_high_signed, note_product } from './muldiv';
 import { exec_x87 } from './x87';
 
@@ -1023,7 +1024,8 @@ export function exec_block(v: u32, b: u32): u32 {
         break;
       }
       default:
-        flow = op >> 8 == OP_X87 >> 8 ? exec_x87(v, r, op, rm) : exec_cold(v, r, op, rm);
+        if (op < OP_X87) flow = exec_cold(v, r, op, rm);
+        else flow = op < OP_PACKED ? exec_x87(v, r, op, rm) : exec_unit(v, r, op, rm);
         if (flow == FLOW_NEXT) {
           if (load<u32>(v + V_LEAVE) == 0) break;
           flow = finish_store(v);

@@ -11,7 +11,7 @@ import {
   RF_REP,
   RF_REPNE,
 } from '../abi/insn';
-import { TLB_NONE, TLB_READ, TLB_WRITE } from '../abi/map';
+import { PAGE_HOLDS_CODE, TLB_NONE, TLB_READ, TLB_WRITE } from '../abi/map';
 import { OP_CMPS, OP_INS, OP_LODS, OP_MOVS, OP_SCAS } from '../abi/ops';
 import {
   ATTR_CODE,
@@ -29,6 +29,7 @@ import {
 import { RAX, RCX, RDI, RSI } from '../abi/x86';
 import { get_zf, lazy_sub } from '../cpu/flags';
 import { read_signed, read_sized, size_of, write_memory, write_register } from '../cpu/operands';
+import { page_flags } from '../memory/code_marks';
 import { tlb_array } from '../memory/tlb';
 import { seg } from '../state/vcpu';
 import {
@@ -75,6 +76,12 @@ function extent(v: u32, n: u32, p: u32, offset: u64, size: u32, asize: u32, step
   }
   if (room > limit) room = limit;
   return room == 0 ? 1 : room;
+}
+
+/** The same for stores to ES: a page that holds decoded code is written one by one. */
+function store_extent(v: u32, p: u32, offset: u64, size: u32, asize: u32, step: i32, limit: u64): u64 {
+  if (page_flags(p) & PAGE_HOLDS_CODE) return 1;
+  return extent(v, ES, p, offset, size, asize, step, limit);
 }
 
 /** Copies `n` elements as one after the other would be, also where source and destination overlap. */
@@ -125,7 +132,7 @@ function move(v: u32, n_seg: u32, size: u32, asize: u32, limit: u64): u64 {
   let n = limit > 1 ? extent(v, n_seg, from, si, size, asize, step, limit) : 1;
   const to = element_address(v, ES, di, size, TLB_WRITE);
   if (to == 0) return 0;
-  if (n > 1) n = extent(v, ES, to, di, size, asize, step, n);
+  if (n > 1) n = store_extent(v, to, di, size, asize, step, n);
   if (n > 1) copy_run(to, from, size, step, n as u32);
   else put_element(v, to, size, value);
   const distance = n * (step as i64 as u64);
@@ -141,7 +148,7 @@ function fill(v: u32, size: u32, asize: u32, limit: u64): u64 {
   const to = element_address(v, ES, di, size, TLB_WRITE);
   if (to == 0) return 0;
   const value = load<u64>(v + V_GPR + RAX * 8);
-  const n = limit > 1 ? extent(v, ES, to, di, size, asize, step, limit) : 1;
+  const n = limit > 1 ? store_extent(v, to, di, size, asize, step, limit) : 1;
   if (n > 1) fill_run(to, size, step, n as u32, value);
   else put_element(v, to, size, value);
   set_address_register(v, RDI, asize, di + n * (step as i64 as u64));

@@ -8,6 +8,7 @@ import {
   TLB_ADDEND,
   TLB_ENTRIES,
   TLB_ENTRY_SIZE,
+  TLB_MIXED,
   TLB_NONE,
   TLB_READ,
   TLB_SMAP,
@@ -43,16 +44,17 @@ import {
 import { AC, CR0_AM, CR4_SMAP, FLAG_AC, GP, STACK_FAULT } from '../abi/x86';
 import { faulted, raise_code } from '../state/fault';
 import { canonical, is_64, is_long } from '../state/vcpu';
+import { code_written, hits_code, mark_mixed, page_flags } from './code_marks';
 import { mmio_read, mmio_write } from './mmio';
-import { code_written, find_slot, mark_dirty, page_flags, slot_hva } from './slots';
+import { find_slot, mark_dirty, slot_hva } from './slots';
 import { fill_data, tlb_array } from './tlb';
 import { ACCESS_SYSTEM, ACCESS_USER, ACCESS_WRITE, WALK_TLB_SHIFT, WALK_WRITABLE, walk } from './walk';
 
 /**
  * hva of one byte's page for an access, 0 when the page is no RAM for it (V_WALK_GPA then holds the gpa) or when a
- * fault was raised. Fills the TLB array `table`.
+ * fault was raised. Fills the TLB array `table`. A store of `bytes` bytes that changes decoded code is told to all.
  */
-function resolve(v: u32, table: u32, la: u64, write: bool, access: u32): u32 {
+function resolve(v: u32, table: u32, la: u64, bytes: u32, write: bool, access: u32): u32 {
   store<u64>(v + V_STAT_TLB_MISSES, load<u64>(v + V_STAT_TLB_MISSES) + 1);
   if (!walk(v, la, access | (write ? ACCESS_WRITE : 0))) return 0;
   const gpa = load<u64>(v + V_WALK_GPA);
@@ -65,8 +67,11 @@ function resolve(v: u32, table: u32, la: u64, write: bool, access: u32): u32 {
   if (write) {
     mark_dirty(s, gpa);
     if (page_flags(hva) & PAGE_HOLDS_CODE) {
-      code_written(hva);
-      store<u32>(v + V_LEAVE, load<u32>(v + V_LEAVE) | LEAVE_CODE);
+      mark_mixed(hva);
+      if (hits_code(v, hva, bytes)) {
+        code_written(hva);
+        store<u32>(v + V_LEAVE, load<u32>(v + V_LEAVE) | LEAVE_CODE);
+      }
     }
   }
   fill_data(v, table, la, hva, write && (flags & WALK_WRITABLE) != 0, flags >> WALK_TLB_SHIFT);
@@ -132,6 +137,14 @@ function write_part(v: u32, hva: u32, gpa: u64, from: u32, bytes: u32): void {
   }
 }
 
+/** hva of a store to a page that holds code, when its entry allows it and no decoded byte is changed; else 0. */
+function beside_code(v: u32, table: u32, la: u64, span: u32): u32 {
+  const e = table + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+  if (((la + span) & ~0xfff) != load<u64>(e + TLB_MIXED)) return 0;
+  const hva = (la as u32) + load<u32>(e + TLB_ADDEND);
+  return hits_code(v, hva, span + 1) ? 0 : hva;
+}
+
 /**
  * The slow path of every data access: address of `span + 1` bytes at `la`, in guest RAM or in the scratch buffer, or 0
  * with a fault raised. `tag` is TLB_READ or TLB_WRITE; `rmw` says that the old bytes are wanted too.
@@ -147,6 +160,10 @@ export function access_slow(
   access: u32,
 ): u32 {
   const write = tag == TLB_WRITE;
+  if (write) {
+    const hva = beside_code(v, table, la, span);
+    if (hva) return hva;
+  }
   if (is_long(v) && (!canonical(la) || !canonical(la + span))) return raise_non_canonical(v, segment);
   if (table == tlb_array(v, TLB_NONE)) {
     if (
@@ -164,7 +181,7 @@ export function access_slow(
     check_breakpoints(v, la, span + 1, write);
   }
   const first: u32 = 0x1000 - ((la as u32) & 0xfff);
-  const hva = resolve(v, table, la, write, access);
+  const hva = resolve(v, table, la, span < first ? span + 1 : first, write, access);
   if (span < first) {
     if (hva || faulted(v)) return hva;
     const gpa = load<u64>(v + V_WALK_GPA);
@@ -187,7 +204,7 @@ export function access_slow(
   // Two pages: both must be open before anything happens.
   const gpa1 = load<u64>(v + V_WALK_GPA);
   const second = byte_address(v, la, first);
-  const hva2 = resolve(v, table, second, write, access);
+  const hva2 = resolve(v, table, second, span + 1 - first, write, access);
   if (faulted(v)) return 0;
   const gpa2 = load<u64>(v + V_WALK_GPA);
   const scratch = v + V_SCRATCH;

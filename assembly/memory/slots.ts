@@ -1,9 +1,7 @@
-// Guest-physical addresses to the one memory: the slot table, dirty marks and code marks. Knows no paging.
+// Guest-physical addresses to the one memory: the slot table and dirty marks. Knows no paging.
 
 import { KVM_MEM_LOG_DIRTY_PAGES } from '../abi/kvm_run';
 import {
-  MAX_VCPUS,
-  PAGE_FLAGS,
   PAGE_HOLDS_CODE,
   PAGE_SHIFT,
   SLOT_BITMAP,
@@ -15,10 +13,8 @@ import {
   VM_PAGE,
   VM_SLOT_COUNT,
   VM_SLOTS,
-  VM_VCPUS,
 } from '../abi/map';
-import { CODE_QUEUE_MAX, REQ_CODE, V_CODE_QUEUE, V_CODE_QUEUE_COUNT, V_REQUESTS } from '../abi/vcpu_page';
-import { vcpu_page } from '../state/vcpu';
+import { code_written, page_flags } from './code_marks';
 
 /** The slot entry that holds `gpa`, or 0. */
 export function find_slot(gpa: u64): u32 {
@@ -42,33 +38,6 @@ export function mark_dirty(s: u32, gpa: u64): void {
   const word = bitmap + (page >> 5) * 4;
   const bit: u32 = 1 << (page & 31);
   if ((atomic.load<u32>(word) & bit) == 0) atomic.or<u32>(word, bit);
-}
-
-export function page_flags(hva: u32): u32 {
-  return atomic.load<u8>(PAGE_FLAGS + (hva >> PAGE_SHIFT));
-}
-
-/** Marks that a page holds decoded code; true when it did not before. */
-export function mark_code(hva: u32): bool {
-  return (
-    (atomic.or<u8>(PAGE_FLAGS + (hva >> PAGE_SHIFT), PAGE_HOLDS_CODE as u8) & (PAGE_HOLDS_CODE as u8)) == 0
-  );
-}
-
-/**
- * A page with decoded code is written: clears its mark and asks every vCPU (`self` too) to drop its blocks of it.
- * A full queue is told by a count above CODE_QUEUE_MAX: the reader then drops everything.
- */
-export function code_written(hva: u32): void {
-  atomic.and<u8>(PAGE_FLAGS + (hva >> PAGE_SHIFT), ~(PAGE_HOLDS_CODE as u8));
-  const made = load<u32>(VM_PAGE + VM_VCPUS);
-  for (let id: u32 = 0; id < MAX_VCPUS; id++) {
-    if ((made & (1 << id)) == 0) continue;
-    const v = vcpu_page(id);
-    const n = atomic.add<u32>(v + V_CODE_QUEUE_COUNT, 1);
-    if (n < CODE_QUEUE_MAX) atomic.store<u32>(v + V_CODE_QUEUE + n * 4, (hva >> PAGE_SHIFT) + 1);
-    atomic.or<u32>(v + V_REQUESTS, REQ_CODE);
-  }
 }
 
 /** Somebody beside the vCPUs (a loader, a device, a module) has written guest memory: marks the dirty log and stale code. */

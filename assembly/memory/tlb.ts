@@ -20,6 +20,7 @@ import {
   TLB_KEYED,
   TLB_LARGE,
   TLB_LARGE_BITS,
+  TLB_MIXED,
   TLB_MODE_STRIDE,
   TLB_NONE,
   TLB_READ,
@@ -34,7 +35,7 @@ import {
 } from '../abi/map';
 import { V_CR3, V_CR4, V_TLB_HUGE, V_TLB_KEYS, V_TLB_PCIDS, V_TLB_SET, V_TLB_VICTIM } from '../abi/vcpu_page';
 import { CR4_PCIDE } from '../abi/x86';
-import { page_flags } from './slots';
+import { page_flags } from './code_marks';
 
 const EMPTY: u64 = u64.MAX_VALUE;
 const LARGE_SHIFT: u64 = 22;
@@ -95,6 +96,7 @@ export function flush_tlb(v: u32): void {
 function empty_data(e: u32): void {
   store<u64>(e + TLB_READ, EMPTY);
   store<u64>(e + TLB_WRITE, EMPTY);
+  store<u64>(e + TLB_MIXED, EMPTY);
 }
 
 /** Empties the entries of a set that are not global. */
@@ -207,7 +209,10 @@ export function flush_tlb_writes(v: u32): void {
   for (let n: u32 = 0; n < TLB_SETS; n++) {
     if (!is_used(v, n)) continue;
     const set = tlb_set(v, n);
-    for (let e = set; e < set + TLB_EXEC; e += TLB_ENTRY_SIZE) store<u64>(e + TLB_WRITE, EMPTY);
+    for (let e = set; e < set + TLB_EXEC; e += TLB_ENTRY_SIZE) {
+      store<u64>(e + TLB_WRITE, EMPTY);
+      store<u64>(e + TLB_MIXED, EMPTY);
+    }
   }
 }
 
@@ -239,14 +244,16 @@ function note_flags(v: u32, la: u64, flags: u32): void {
   }
 }
 
-/** Fills the data entry of a page in the array `table`; `write` only for pages whose stores need no further look. */
+/** Fills the data entry of a page in the array `table`; `write` only for pages that may be written and are dirty in their log. */
 export function fill_data(v: u32, table: u32, la: u64, hva: u32, write: bool, flags: u32): void {
   if (table == tlb_array(v, TLB_NONE)) return;
   const page = la & ~0xfff;
   const e = table + index_of(la) * TLB_ENTRY_SIZE;
   note_flags(v, la, flags);
   store<u64>(e + TLB_READ, page);
-  store<u64>(e + TLB_WRITE, write && (page_flags(hva) & PAGE_HOLDS_CODE) == 0 ? page : EMPTY);
+  const code = (page_flags(hva) & PAGE_HOLDS_CODE) != 0;
+  store<u64>(e + TLB_WRITE, write && !code ? page : EMPTY);
+  store<u64>(e + TLB_MIXED, write && code ? page : EMPTY);
   store<u32>(e + TLB_ADDEND, (hva & ~0xfff) - (page as u32));
   store<u32>(e + TLB_FLAGS, flags);
 }

@@ -1,6 +1,7 @@
 // The dirty log: which pages of a slot were written since the last harvest. The core marks; this reads and resets.
 
 import {
+  CODE_LINES,
   PAGE_FLAGS,
   PAGE_HOLDS_CODE,
   PAGE_SHIFT,
@@ -73,6 +74,7 @@ function dropCode(memory: MachineMemory, hva: number): void {
   const flags = PAGE_FLAGS + (hva >>> PAGE_SHIFT);
   const bytes = memory.bytes(flags, 1);
   if ((Atomics.and(bytes, 0, ~PAGE_HOLDS_CODE) & PAGE_HOLDS_CODE) === 0) return;
+  memory.setU64(CODE_LINES + (hva >>> PAGE_SHIFT) * 8, 0n);
   for (const id of vcpuIds(memory)) {
     const v = vcpuPage(id);
     // A count above the queue's length tells the reader to drop everything.

@@ -1,0 +1,122 @@
+// Which bytes of guest memory some vCPU has decoded: a mark for each page, and in it one for each line of 64 bytes. A page
+// with decoded code has no plain write entry in any TLB, so that every store to it comes past here.
+//
+// Order matters, for decoder and writer may be different vCPUs. The decoder marks its lines, then looks whether the page is
+// written too (PAGE_MIXED), waits for the other vCPUs if so, and decodes again. The writer notes PAGE_MIXED, then looks at the
+// lines. So one of them sees the other; what a processor guarantees less of (cross-modifying code needs serialisation,
+// SDM vol. 3, 9.1.3) needs no more.
+import { B_BYTES, B_CHAIN, B_HVA } from '../abi/insn';
+import {
+  BLOCK_CHAINS,
+  CODE_LINE_SHIFT,
+  CODE_LINES,
+  MAX_VCPUS,
+  PAGE_FLAGS,
+  PAGE_HOLDS_CODE,
+  PAGE_MIXED,
+  PAGE_SHIFT,
+  VCPU_BLOCK_CHAINS,
+  VCPU_PAGE,
+  VM_PAGE,
+  VM_VCPUS,
+} from '../abi/map';
+import {
+  CODE_QUEUE_MAX,
+  REQ_CODE,
+  V_CODE_QUEUE,
+  V_CODE_QUEUE_COUNT,
+  V_ID,
+  V_REQUESTS,
+  V_SCRATCH_BYTES,
+  V_SCRATCH_HVA,
+} from '../abi/vcpu_page';
+import { vcpu_page } from '../state/vcpu';
+
+function flags_at(hva: u32): u32 {
+  return PAGE_FLAGS + (hva >> PAGE_SHIFT);
+}
+
+function lines_at(hva: u32): u32 {
+  return CODE_LINES + (hva >> PAGE_SHIFT) * 8;
+}
+
+/** The lines of `bytes` bytes at `hva`, all in one page, as bits. */
+function lines_of(hva: u32, bytes: u32): u64 {
+  const first = (hva & 0xfff) >> CODE_LINE_SHIFT;
+  const last = ((hva & 0xfff) + bytes - 1) >> CODE_LINE_SHIFT;
+  return (u64.MAX_VALUE >> ((63 - (last - first)) as u64)) << (first as u64);
+}
+
+export function page_flags(hva: u32): u32 {
+  return atomic.load<u8>(flags_at(hva));
+}
+
+/** Marks that a page holds decoded code; true when it did not before. */
+export function mark_code(hva: u32): bool {
+  return (atomic.or<u8>(flags_at(hva), PAGE_HOLDS_CODE as u8) & (PAGE_HOLDS_CODE as u8)) == 0;
+}
+
+/** Marks the lines of decoded bytes. */
+export function mark_lines(hva: u32, bytes: u32): void {
+  const lines = lines_of(hva, bytes);
+  if ((atomic.load<u64>(lines_at(hva)) & lines) != lines) atomic.or<u64>(lines_at(hva), lines);
+}
+
+/** There is no vCPU but this one. */
+function is_alone(v: u32): bool {
+  return load<u32>(VM_PAGE + VM_VCPUS) == 1 << load<u32>(v + V_ID);
+}
+
+/** Another vCPU may have written to the page while its bytes were read. */
+export function may_race(v: u32, hva: u32): bool {
+  return (page_flags(hva) & PAGE_MIXED) != 0 && !is_alone(v);
+}
+
+/** Head of the chain of the blocks of a page. */
+export function chain_head(v: u32, hva: u32): u32 {
+  return v - VCPU_PAGE + VCPU_BLOCK_CHAINS + ((hva >> PAGE_SHIFT) & (BLOCK_CHAINS - 1)) * 4;
+}
+
+function overlap(a: u32, a_bytes: u32, b: u32, b_bytes: u32): bool {
+  return a < b + b_bytes && b < a + a_bytes;
+}
+
+/** A block of this vCPU was decoded from one of these bytes. */
+function in_own_block(v: u32, hva: u32, bytes: u32): bool {
+  if (overlap(hva, bytes, load<u32>(v + V_SCRATCH_HVA), load<u32>(v + V_SCRATCH_BYTES))) return true;
+  let b = load<u32>(chain_head(v, hva));
+  while (b != 0) {
+    if (overlap(hva, bytes, load<u32>(b + B_HVA), load<u32>(b + B_BYTES))) return true;
+    b = load<u32>(b + B_CHAIN);
+  }
+  return false;
+}
+
+/** A store of `bytes` bytes at `hva`, in a page that holds code, changes decoded bytes. */
+export function hits_code(v: u32, hva: u32, bytes: u32): bool {
+  if ((atomic.load<u64>(lines_at(hva)) & lines_of(hva, bytes)) == 0) return false;
+  return !is_alone(v) || in_own_block(v, hva, bytes);
+}
+
+/** From now on the page has stores beside its code: whoever decodes in it must expect them. */
+export function mark_mixed(hva: u32): void {
+  if ((page_flags(hva) & PAGE_MIXED) == 0) atomic.or<u8>(flags_at(hva), PAGE_MIXED as u8);
+}
+
+/**
+ * Decoded bytes of a page are written: clears its marks and asks every vCPU (`self` too) to drop its blocks of it. The marks
+ * go first: what is marked after a vCPU has dropped its blocks must stay.
+ * A full queue is told by a count above CODE_QUEUE_MAX: the reader then drops everything.
+ */
+export function code_written(hva: u32): void {
+  atomic.and<u8>(flags_at(hva), ~(PAGE_HOLDS_CODE as u8));
+  atomic.store<u64>(lines_at(hva), 0);
+  const made = load<u32>(VM_PAGE + VM_VCPUS);
+  for (let id: u32 = 0; id < MAX_VCPUS; id++) {
+    if ((made & (1 << id)) == 0) continue;
+    const v = vcpu_page(id);
+    const n = atomic.add<u32>(v + V_CODE_QUEUE_COUNT, 1);
+    if (n < CODE_QUEUE_MAX) atomic.store<u32>(v + V_CODE_QUEUE + n * 4, (hva >> PAGE_SHIFT) + 1);
+    atomic.or<u32>(v + V_REQUESTS, REQ_CODE);
+  }
+}
