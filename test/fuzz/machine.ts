@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY } from '../../assembly/abi/kvm_run.ts';
 import {
   ENGINE_DETERMINISTIC,
+  CODE_LINES,
   PAGE_FLAGS,
   VCPU_BASE,
   VCPU_STRIDE,
@@ -74,8 +75,10 @@ export class FuzzMachine {
     // The lock of split accesses is taken and given back.
     open.push([VM_PAGE + VM_EXCLUSIVE_OWNER, VM_PAGE + VM_EXCLUSIVE_OWNER + 4]);
     // Marks of decoded code: only for pages of slots.
-    for (const { hva, size } of slots)
+    for (const { hva, size } of slots) {
       open.push([PAGE_FLAGS + (hva >>> 12), PAGE_FLAGS + ((hva + size) >>> 12)]);
+      open.push([CODE_LINES + (hva >>> 12) * 8, CODE_LINES + ((hva + size) >>> 12) * 8]);
+    }
     open.sort((a, b) => a[0] - b[0]);
     const closed: [number, number][] = [];
     let at = 0;
@@ -121,7 +124,7 @@ function nameOf(at: number): string {
   if (at < 0x400) return 'the guard page';
   if (at < VM_PAGE) return 'the read-only data of the core';
   if (at < PAGE_FLAGS) return 'the VM page, the chips or the rings';
-  if (at < VCPU_BASE) return 'the page flags outside of the slots';
+  if (at < VCPU_BASE) return 'the code marks outside of the slots';
   if (at < VCPU_BASE + 2 * VCPU_STRIDE) return 'the area of another vCPU';
   return 'the heap outside of the slots';
 }

@@ -3,6 +3,7 @@ import asc from 'assemblyscript/asc';
 import { APIC_BASE_BSP } from '../../../assembly/abi/irqchip.ts';
 import {
   VCPU_BASE,
+  WASM_PAGE,
   VCPU_LAPIC,
   VCPU_PAGE,
   VCPU_STRIDE,
@@ -41,7 +42,7 @@ export class Machine {
   readonly core: Record<string, Call>;
 
   constructor(vcpus = 1) {
-    this.wasm = new WebAssembly.Memory({ initial: 32 + vcpus * 64, maximum: 65536, shared: true });
+    this.wasm = new WebAssembly.Memory({ initial: (VCPU_BASE + vcpus * VCPU_STRIDE) / WASM_PAGE, maximum: 65536, shared: true });
     this.memory = new DataView(this.wasm.buffer);
     const env = { memory: this.wasm, now: () => this.now };
     this.core = new WebAssembly.Instance(chips, { env }).exports as Record<string, Call>;
