@@ -1,5 +1,7 @@
 // The fuzzer for a few seconds, always the same worlds; longer runs are made by hand (README.md).
+
 import { describe, expect, test } from 'vitest';
+import { VCPU_BASE, VCPU_STRIDE } from '../../assembly/abi/map.ts';
 import { V_CPL, V_RFLAGS } from '../../assembly/abi/vcpu_page.ts';
 import { Fuzzer } from './fuzz.ts';
 import { broken } from './invariants.ts';
@@ -31,7 +33,7 @@ describe('the fuzzer sees', () => {
   test('a byte of a read-only slot', () =>
     expect(damaged(slot(1) + READONLY.bytes - 1)).toContain('the heap'));
   test('a byte of the core', () => expect(damaged(0x800)).toContain('read-only data'));
-  test('a byte of another vCPU', () => expect(damaged(0x600000)).toContain('another vCPU'));
+  test('a byte of another vCPU', () => expect(damaged(VCPU_BASE + VCPU_STRIDE)).toContain('another vCPU'));
   test('nothing, after a repair', () => expect(machine.damage()).toBeUndefined());
   test('a page that the dirty log lacks', () => {
     const image = machine.main.slice();

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY } from '../../assembly/abi/kvm_run.ts';
 import {
-  ENGINE_DETERMINISTIC,
   CODE_LINES,
+  ENGINE_DETERMINISTIC,
   PAGE_FLAGS,
   VCPU_BASE,
   VCPU_STRIDE,

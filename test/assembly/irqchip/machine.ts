@@ -3,13 +3,13 @@ import asc from 'assemblyscript/asc';
 import { APIC_BASE_BSP } from '../../../assembly/abi/irqchip.ts';
 import {
   VCPU_BASE,
-  WASM_PAGE,
   VCPU_LAPIC,
   VCPU_PAGE,
   VCPU_STRIDE,
   VM_PAGE,
   VM_TSC_KHZ,
   VM_VCPUS,
+  WASM_PAGE,
 } from '../../../assembly/abi/map.ts';
 import { V_APIC_BASE } from '../../../assembly/abi/vcpu_page.ts';
 
@@ -42,7 +42,11 @@ export class Machine {
   readonly core: Record<string, Call>;
 
   constructor(vcpus = 1) {
-    this.wasm = new WebAssembly.Memory({ initial: (VCPU_BASE + vcpus * VCPU_STRIDE) / WASM_PAGE, maximum: 65536, shared: true });
+    this.wasm = new WebAssembly.Memory({
+      initial: (VCPU_BASE + vcpus * VCPU_STRIDE) / WASM_PAGE,
+      maximum: 65536,
+      shared: true,
+    });
     this.memory = new DataView(this.wasm.buffer);
     const env = { memory: this.wasm, now: () => this.now };
     this.core = new WebAssembly.Instance(chips, { env }).exports as Record<string, Call>;
