@@ -120,7 +120,7 @@ import { canonical } from '../state/vcpu';
 import { Alu, put } from './alu';
 import { exec_cold, exec_unit } from './cold';
 import { mul_high_signed, note_product } from './muldiv';
-import { exec_x87 } from './x87';
+import { exec_x87, x87_operand_fault } from './x87';
 
 /** Instructions from `first` to `r`, and `extra` for `r` itself, leave the budget. */
 function retire(v: u32, r: u32, first: u32, extra: u32): void {
@@ -200,6 +200,11 @@ function reachable(v: u32, target: u64): bool {
   return false;
 }
 
+/** The operand in memory cannot be reached: what the instruction ends with. */
+function operand_fault(v: u32, op: u32): u32 {
+  return op >> 8 == OP_X87 >> 8 ? x87_operand_fault(v, op) : FLOW_FAULT;
+}
+
 /**
  * Executes from block `b` until something else than a linked block must follow. Returns why; V_RIP is exact.
  */
@@ -226,7 +231,7 @@ export function exec_block(v: u32, b: u32): u32 {
         la = target_of(v, r);
       } else {
         rm = generic_operand(v, r, am == AM_MOFFS ? load<u64>(r + R_IMM) : effective_address(v, r));
-        if (rm == 0) return leave(v, r, first, FLOW_FAULT);
+        if (rm == 0) return leave(v, r, first, operand_fault(v, op));
         la = 0;
       }
       if (am <= AM_RIP) {
@@ -248,7 +253,7 @@ export function exec_block(v: u32, b: u32): u32 {
             (load<u16>(r + R_FLAGS) & RF_RMW) != 0,
             access_rights(v),
           );
-          if (rm == 0) return leave(v, r, first, FLOW_FAULT);
+          if (rm == 0) return leave(v, r, first, operand_fault(v, op));
         }
       }
     }

@@ -1,7 +1,7 @@
 // The family OP_X87: an exception that waits comes first, then one of the files beside this one works, then what an
 // exception handler wants to know is noted (SDM vol. 1, 8.1.8, 8.1.9 and 8.6).
 import { FSW_ES, V_FDP, V_FIP, V_FOP, V_FSW, V_IGNNE } from '../abi/fpu';
-import { AM_RIP, FLOW_NEXT, R_AM, R_FLAGS, R_OFF, RF_MEMORY } from '../abi/insn';
+import { AM_RIP, FLOW_FAULT, FLOW_NEXT, FLOW_RESTART, R_AM, R_FLAGS, R_OFF, RF_MEMORY } from '../abi/insn';
 import { OP_X87 } from '../abi/ops';
 import {
   OP_F_CONTROL,
@@ -14,9 +14,10 @@ import {
   OP_FXTRACT,
   R_FOP,
 } from '../abi/ops_x87';
-import { V_RIP } from '../abi/vcpu_page';
+import { FAULT_EXIT, V_FAULT, V_RIP } from '../abi/vcpu_page';
 import { effective_address, next_rip } from '../cpu/operands';
 import { x87_error } from '../cpu/x87_error';
+import { clear_fault } from '../state/fault';
 import { exec_x87_arithmetic, fsqrt } from './x87_arithmetic';
 import { exec_x87_compare } from './x87_compare';
 import { exec_x87_control } from './x87_control';
@@ -69,6 +70,14 @@ export function exec_x87(v: u32, r: u32, op: u32, rm: u32): u32 {
   }
   if (load<u32>(v + V_FSW) & FSW_ES && waiting == 0) note_exception(v, r);
   return flow;
+}
+
+/** The memory operand of a waiting instruction faults: an exception that waits comes before that. */
+export function x87_operand_fault(v: u32, op: u32): u32 {
+  if (op >= OP_F_NO_WAIT || load<u32>(v + V_FAULT) == FAULT_EXIT) return FLOW_FAULT;
+  const error = x87_error(v);
+  if (error == FLOW_RESTART) clear_fault(v);
+  return error ? error : FLOW_FAULT;
 }
 
 /** The instruction has raised an unmasked exception: FOP, and FDP of a memory operand (CPUID.7.0:EBX[6]: only then). */

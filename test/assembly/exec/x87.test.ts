@@ -54,6 +54,14 @@ test('#NM comes before #MF', () => {
   expect(regs.rdx).toBe(7n);
 });
 
+test('#MF comes before a fault of the memory operand', () => {
+  const source = DIVIDE.replace('next: fld1', 'fld dword [fs:0x20000]');
+  const { regs } = run(`${source}${DATA}`, NE, { 13: 'mov edx, 13\nhlt', 16: 'mov edx, 16\nhlt' }, true);
+  expect(regs.rdx).toBe(16n);
+  const alone = run('fninit\nfld dword [fs:0x20000]\nhlt', NE, { 13: 'mov edx, 13\nhlt' }, true);
+  expect(alone.regs.rdx).toBe(13n);
+});
+
 test('with CR0.NE = 0 the report is IRQ 13, and port 0xf0 lets the handler go on', () => {
   const open =
     'mov al, 0x11\nout 0x20, al\nout 0xa0, al\nmov al, 0x20\nout 0x21, al\nmov al, 0x28\nout 0xa1, al\nmov al, 4\n';
