@@ -47,7 +47,7 @@ function build(folder, mode, include) {
 function lines(program, args) {
   const { stdout } = spawnSync(program, args, {
     maxBuffer: 1 << 28,
-    timeout: 120_000,
+    timeout: 30_000,
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   return stdout
@@ -77,7 +77,7 @@ const onQemu = (image) =>
 const onVitrine = (image) =>
   lines(process.execPath, [
     join(ROOT, 'build/cli/main.js'),
-    ...['run', '--memory', '16M', '--exit-port', '0xf4', '--timeout', '60', '--kernel', image],
+    ...['run', '--memory', '16M', '--exit-port', '0xf4', '--timeout', '25', '--kernel', image],
   ]);
 
 /** The fields in which two lines differ, as text; empty when they agree. */
