@@ -18,14 +18,14 @@ import { FAULT_EXIT, V_FAULT, V_RIP } from '../abi/vcpu_page';
 import { effective_address, next_rip } from '../cpu/operands';
 import { x87_error } from '../cpu/x87_error';
 import { clear_fault } from '../state/fault';
-import { exec_x87_arithmetic, fsqrt } from './x87_arithmetic';
+import { Arithmetic, fsqrt } from './x87_arithmetic';
 import { exec_x87_compare } from './x87_compare';
 import { exec_x87_control } from './x87_control';
-import { exec_x87_load } from './x87_load';
-import { exec_x87_move } from './x87_move';
+import { Load } from './x87_load';
+import { Move } from './x87_move';
 import { remainder } from './x87_remainder';
 import { frndint, fscale, fxtract } from './x87_scale';
-import { exec_x87_store } from './x87_store';
+import { Store } from './x87_store';
 import { exec_x87_transcendental } from './x87_transcendental';
 
 /** Executes the family OP_X87. */
@@ -46,19 +46,19 @@ export function exec_x87(v: u32, r: u32, op: u32, rm: u32): u32 {
     case 4:
     case 5:
     case 6:
-      exec_x87_arithmetic(v, r, op, rm);
+      Arithmetic.execute(v, r, op, rm);
       break;
     case 7:
-      exec_x87_load(v, op, rm);
+      Load.execute(v, op, rm);
       break;
     case 8:
     case 9:
     case 10:
-      exec_x87_move(v, r, op);
+      Move.execute(v, r, op);
       break;
     case 11:
     case 12:
-      flow = exec_x87_store(v, op, rm);
+      flow = Store.execute(v, op, rm);
       break;
     case 13:
     case 14:

@@ -81,40 +81,44 @@ function widen_operand(op: u32, rm: u32, to: u32): u32 {
   return 0;
 }
 
-/** Executes OP_F_ST0 .. OP_F_I16: the operation is the last three bits. */
-export function exec_x87_arithmetic(v: u32, r: u32, op: u32, rm: u32): void {
-  const operation = op & 7;
-  const top = load<u32>(v + V_FTOP);
-  const a = v + V_ST + top * ST_STRIDE;
-  let other = top;
-  let b: u32;
-  let more: u32 = 0;
-  if (op < OP_F_M32) {
-    other = (top + load<u8>(r + R_FOP)) & 7;
-    b = v + V_ST + other * ST_STRIDE;
-  } else {
-    b = operand_slot(v);
-    more = widen_operand(op, rm, b);
-  }
-  const tags = load<u32>(v + V_FTAG);
-  const valid = (tags >> top) & (tags >> other) & 1;
-  const pops = op - OP_F_STI_POP < 8;
-  if (operation == ARITHMETIC_COM || operation == ARITHMETIC_COMP) {
-    // DE D0+i pops as DE D8+i would.
-    compare_operand(v, b, valid == 0, more, pops || operation == ARITHMETIC_COMP ? 1 : 0);
-    return;
-  }
-  const to = op - OP_F_STI < 16 ? b : a;
-  if (valid) {
-    // What was denormal in memory is normal by now, but not without a word.
-    if ((more || !Quick.arithmetic(v, operation, a, b, to)) && !calculate(v, operation, a, b, more, to))
+/** Inlined into the family's switch: a decorator needs a class. */
+export class Arithmetic {
+  /** Executes OP_F_ST0 .. OP_F_I16: the operation is the last three bits. */
+  @inline
+  static execute(v: u32, r: u32, op: u32, rm: u32): void {
+    const operation = op & 7;
+    const top = load<u32>(v + V_FTOP);
+    const a = v + V_ST + top * ST_STRIDE;
+    let other = top;
+    let b: u32;
+    let more: u32 = 0;
+    if (op < OP_F_M32) {
+      other = (top + load<u8>(r + R_FOP)) & 7;
+      b = v + V_ST + other * ST_STRIDE;
+    } else {
+      b = operand_slot(v);
+      more = widen_operand(op, rm, b);
+    }
+    const tags = load<u32>(v + V_FTAG);
+    const valid = (tags >> top) & (tags >> other) & 1;
+    const pops = op - OP_F_STI_POP < 8;
+    if (operation == ARITHMETIC_COM || operation == ARITHMETIC_COMP) {
+      // DE D0+i pops as DE D8+i would.
+      compare_operand(v, b, valid == 0, more, pops || operation == ARITHMETIC_COMP ? 1 : 0);
       return;
-  } else {
-    if (!stack_underflow(v)) return;
-    put_indefinite(to);
-    store<u32>(v + V_FTAG, tags | (1 << (to == a ? top : other)));
+    }
+    const to = op - OP_F_STI < 16 ? b : a;
+    if (valid) {
+      // What was denormal in memory is normal by now, but not without a word.
+      if ((more || !Quick.arithmetic(v, operation, a, b, to)) && !calculate(v, operation, a, b, more, to))
+        return;
+    } else {
+      if (!stack_underflow(v)) return;
+      put_indefinite(to);
+      store<u32>(v + V_FTAG, tags | (1 << (to == a ? top : other)));
+    }
+    if (pops) pop(v);
   }
-  if (pops) pop(v);
 }
 
 export function fsqrt(v: u32): void {

@@ -108,25 +108,29 @@ function fbld(v: u32, rm: u32): void {
   if (load<u8>(rm + 9) & 0x80) store<u16>(to + ST_EXPONENT, load<u16>(to + ST_EXPONENT) | (SIGN as u16));
 }
 
-/** Executes OP_FLD_M32 .. OP_FBLD. */
-export function exec_x87_load(v: u32, op: u32, rm: u32): void {
-  if (!has_room(v)) return;
-  switch (op) {
-    case OP_FLD_M32:
-      return load_real(v, widen_m32(rm, v + V_FLOAT_RESULT));
-    case OP_FLD_M64:
-      if (load_normal(v, rm)) return;
-      return load_real(v, widen_m64(rm, v + V_FLOAT_RESULT));
-    case OP_FLD_M80:
-      clear_c1(v);
-      return put(push(v), load<u64>(rm), load<u16>(rm + ST_EXPONENT));
-    case OP_FILD_16:
-      return load_integer(v, load<i16>(rm));
-    case OP_FILD_32:
-      return load_integer(v, load<i32>(rm));
-    case OP_FILD_64:
-      return load_integer(v, load<i64>(rm));
-    case OP_FBLD:
-      return fbld(v, rm);
+/** Inlined into the family's switch: a decorator needs a class. */
+export class Load {
+  /** Executes OP_FLD_M32 .. OP_FBLD. */
+  @inline
+  static execute(v: u32, op: u32, rm: u32): void {
+    if (!has_room(v)) return;
+    switch (op) {
+      case OP_FLD_M32:
+        return load_real(v, widen_m32(rm, v + V_FLOAT_RESULT));
+      case OP_FLD_M64:
+        if (load_normal(v, rm)) return;
+        return load_real(v, widen_m64(rm, v + V_FLOAT_RESULT));
+      case OP_FLD_M80:
+        clear_c1(v);
+        return put(push(v), load<u64>(rm), load<u16>(rm + ST_EXPONENT));
+      case OP_FILD_16:
+        return load_integer(v, load<i16>(rm));
+      case OP_FILD_32:
+        return load_integer(v, load<i32>(rm));
+      case OP_FILD_64:
+        return load_integer(v, load<i64>(rm));
+      case OP_FBLD:
+        return fbld(v, rm);
+    }
   }
 }

@@ -176,40 +176,44 @@ function turn(v: u32, by: i32): void {
   store<u32>(v + V_FTOP, (load<u32>(v + V_FTOP) + by) & 7);
 }
 
-/** Executes OP_FLD_STI, OP_FLD_CONSTANT .. OP_FCMOV (FNOP does nothing), and OP_FXAM. */
-export function exec_x87_move(v: u32, r: u32, op: u32): void {
-  const i: u32 = load<u8>(r + R_FOP) & 7;
-  switch (op) {
-    case OP_FLD_STI:
-      return fld(v, i);
-    case OP_FXCH:
-      return fxch(v, i);
-    case OP_FST_STI:
-      return fst(v, i, false);
-    case OP_FSTP_STI:
-      return fst(v, i, true);
-    case OP_FSTP1:
-      return fstp1(v, i);
-    case OP_FCHS:
-      return change_sign(v, true);
-    case OP_FABS:
-      return change_sign(v, false);
-    case OP_FINCSTP:
-      return turn(v, 1);
-    case OP_FDECSTP:
-      return turn(v, -1);
-    case OP_FFREE:
-      clear_c1(v);
-      return mark_empty(v, i);
-    case OP_FFREEP:
-      clear_c1(v);
-      mark_empty(v, i);
-      return pop(v);
-    case OP_FCMOV:
-      return fcmov(v, i, load<u8>(r + R_SEG));
-    case OP_FXAM:
-      return fxam(v);
-    default:
-      if (op < OP_FXCH) fld_constant(v, op - OP_FLD_CONSTANT);
+/** Inlined into the family's switch: a decorator needs a class. */
+export class Move {
+  /** Executes OP_FLD_STI, OP_FLD_CONSTANT .. OP_FCMOV (FNOP does nothing), and OP_FXAM. */
+  @inline
+  static execute(v: u32, r: u32, op: u32): void {
+    const i: u32 = load<u8>(r + R_FOP) & 7;
+    switch (op) {
+      case OP_FLD_STI:
+        return fld(v, i);
+      case OP_FXCH:
+        return fxch(v, i);
+      case OP_FST_STI:
+        return fst(v, i, false);
+      case OP_FSTP_STI:
+        return fst(v, i, true);
+      case OP_FSTP1:
+        return fstp1(v, i);
+      case OP_FCHS:
+        return change_sign(v, true);
+      case OP_FABS:
+        return change_sign(v, false);
+      case OP_FINCSTP:
+        return turn(v, 1);
+      case OP_FDECSTP:
+        return turn(v, -1);
+      case OP_FFREE:
+        clear_c1(v);
+        return mark_empty(v, i);
+      case OP_FFREEP:
+        clear_c1(v);
+        mark_empty(v, i);
+        return pop(v);
+      case OP_FCMOV:
+        return fcmov(v, i, load<u8>(r + R_SEG));
+      case OP_FXAM:
+        return fxam(v);
+      default:
+        if (op < OP_FXCH) fld_constant(v, op - OP_FLD_CONSTANT);
+    }
   }
 }

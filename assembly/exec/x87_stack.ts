@@ -71,7 +71,8 @@ export function put_indefinite(to: u32): void {
 }
 
 export function clear_c1(v: u32): void {
-  store<u32>(v + V_FSW, load<u32>(v + V_FSW) & ~FSW_C1);
+  const fsw = load<u32>(v + V_FSW);
+  if (fsw & FSW_C1) store<u32>(v + V_FSW, fsw & ~FSW_C1);
 }
 
 /** Notes exceptions in FSW; gives back those that are unmasked. */

@@ -69,7 +69,7 @@ function stored(v: u32, pops: bool): u32 {
 }
 
 /** Inlined with constants: a decorator needs a class. */
-class Store {
+class Short {
   /** FST and FSTP m32 and m64 of numbers that stay normal; `drop` bits go. False: the long way is needed. */
   @inline
   static normal(v: u32, rm: u32, a: u32, drop: u64, single: bool): bool {
@@ -96,12 +96,12 @@ class Store {
 }
 
 function fst_m32(v: u32, rm: u32, pops: bool): u32 {
-  if (!is_empty(v, 0) && Store.normal(v, rm, st(v, 0), 40, true)) return stored(v, pops);
+  if (!is_empty(v, 0) && Short.normal(v, rm, st(v, 0), 40, true)) return stored(v, pops);
   return fst_real(v, rm, true, pops);
 }
 
 function fst_m64(v: u32, rm: u32, pops: bool): u32 {
-  if (!is_empty(v, 0) && Store.normal(v, rm, st(v, 0), 11, false)) return stored(v, pops);
+  if (!is_empty(v, 0) && Short.normal(v, rm, st(v, 0), 11, false)) return stored(v, pops);
   return fst_real(v, rm, false, pops);
 }
 
@@ -212,36 +212,40 @@ function fbstp(v: u32, rm: u32): u32 {
   return stored(v, true);
 }
 
-/** Executes OP_FST_M32 .. OP_FBSTP. */
-export function exec_x87_store(v: u32, op: u32, rm: u32): u32 {
-  switch (op) {
-    case OP_FST_M32:
-      return fst_m32(v, rm, false);
-    case OP_FST_M64:
-      return fst_m64(v, rm, false);
-    case OP_FSTP_M32:
-      return fst_m32(v, rm, true);
-    case OP_FSTP_M64:
-      return fst_m64(v, rm, true);
-    case OP_FSTP_M80:
-      return fstp_m80(v, rm);
-    case OP_FIST_16:
-      return fist(v, rm, 1, false, rounding(v));
-    case OP_FIST_32:
-      return fist(v, rm, 2, false, rounding(v));
-    case OP_FISTP_16:
-      return fist(v, rm, 1, true, rounding(v));
-    case OP_FISTP_32:
-      return fist(v, rm, 2, true, rounding(v));
-    case OP_FISTP_64:
-      return fist(v, rm, 3, true, rounding(v));
-    case OP_FISTTP_16:
-      return fist(v, rm, 1, true, ROUND_ZERO);
-    case OP_FISTTP_32:
-      return fist(v, rm, 2, true, ROUND_ZERO);
-    case OP_FISTTP_64:
-      return fist(v, rm, 3, true, ROUND_ZERO);
-    default:
-      return fbstp(v, rm);
+/** Inlined into the family's switch: a decorator needs a class. */
+export class Store {
+  /** Executes OP_FST_M32 .. OP_FBSTP. */
+  @inline
+  static execute(v: u32, op: u32, rm: u32): u32 {
+    switch (op) {
+      case OP_FST_M32:
+        return fst_m32(v, rm, false);
+      case OP_FST_M64:
+        return fst_m64(v, rm, false);
+      case OP_FSTP_M32:
+        return fst_m32(v, rm, true);
+      case OP_FSTP_M64:
+        return fst_m64(v, rm, true);
+      case OP_FSTP_M80:
+        return fstp_m80(v, rm);
+      case OP_FIST_16:
+        return fist(v, rm, 1, false, rounding(v));
+      case OP_FIST_32:
+        return fist(v, rm, 2, false, rounding(v));
+      case OP_FISTP_16:
+        return fist(v, rm, 1, true, rounding(v));
+      case OP_FISTP_32:
+        return fist(v, rm, 2, true, rounding(v));
+      case OP_FISTP_64:
+        return fist(v, rm, 3, true, rounding(v));
+      case OP_FISTTP_16:
+        return fist(v, rm, 1, true, ROUND_ZERO);
+      case OP_FISTTP_32:
+        return fist(v, rm, 2, true, ROUND_ZERO);
+      case OP_FISTTP_64:
+        return fist(v, rm, 3, true, ROUND_ZERO);
+      default:
+        return fbstp(v, rm);
+    }
   }
 }
