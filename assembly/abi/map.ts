@@ -54,6 +54,7 @@ export const VCPU_LAPIC: u32 = 0x4000;
 export const VCPU_MSRS: u32 = 0x5000;
 export const VCPU_CPUID: u32 = 0x6000;
 export const VCPU_FPU: u32 = 0x7000;
+/** 0x8000..0xdfff: MMIO accesses of the instruction in hand (V_MMIO_QUEUE, V_REPLAY). */
 export const VCPU_DIRTY_RING: u32 = 0x10000;
 /** Software TLB: TLB_SETS sets, each for one PCID; derived state. The first set here, the others from VCPU_TLB_MORE on. */
 export const VCPU_TLB: u32 = 0x20000;

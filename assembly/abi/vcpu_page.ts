@@ -150,9 +150,9 @@ export const V_TLB_KEYS: u32 = 0x3bc;
 export const V_TLB_PCIDS: u32 = 0x3c0;
 /** u64: a bit for each GiB (modulo 64) of which a part of a 1 GiB page may be in the TLB. */
 export const V_TLB_HUGE: u32 = 0x3d8;
-export const V_REPLAY: u32 = 0x600;
+export const V_REPLAY: u32 = 0x8000;
 export const REPLAY_ENTRY: u32 = 24;
-export const REPLAY_MAX: u32 = 16;
+export const REPLAY_MAX: u32 = 512;
 /** Data that crosses pages or belongs to MMIO is gathered here (64 bytes), then committed. */
 export const V_SCRATCH: u32 = 0x400;
 export const V_COMMIT_HVA1: u32 = 0x440;
@@ -199,8 +199,9 @@ export const V_CURRENT_RECORD: u32 = 0x4e0;
 /** MMIO writes of the current instruction: count, next to exit with, then MMIO_QUEUE_MAX (gpa u64, size u32, pad, data u64). */
 export const V_MMIO_COUNT: u32 = 0x4e8;
 export const V_MMIO_NEXT: u32 = 0x4ec;
-export const V_MMIO_QUEUE: u32 = 0x780;
-export const MMIO_QUEUE_MAX: u32 = 5;
+/** In the area behind the floating-point state: room for an XSAVE image in pieces of 8 bytes. */
+export const V_MMIO_QUEUE: u32 = 0x5000;
+export const MMIO_QUEUE_MAX: u32 = 512;
 /** Bumped whenever the decode cache is emptied: a link noted before is void. */
 export const V_BLOCK_EPOCH: u32 = 0x4f0;
 /** Place and length of the code in the scratch block while it runs; 0 bytes = none. */

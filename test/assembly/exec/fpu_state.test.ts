@@ -180,3 +180,20 @@ test('XGETBV reads XCR0, XSETBV writes what CPUID announces', () => {
   expect(runs('0f01d0', {}, { rcx: 5 })).toBe(false);
   expect(runs('0f01d1', {}, { rcx: 0, rax: 5, rdx: 0 })).toBe(false);
 });
+
+test('an image in MMIO leaves whole, in pieces of 8 bytes', () => {
+  fill();
+  const written = new Map<bigint, bigint>();
+  const where = 0x300000; // above RAM
+  machine.prepare(FXSAVE, { rbx: where });
+  let reason = machine.go();
+  for (; reason === KVM_EXIT.MMIO; reason = machine.go()) {
+    const { gpa, data, write } = vcpu.kvmRun.mmio;
+    expect([data.length, write]).toEqual([8, true]);
+    written.set(gpa, new DataView(data.slice().buffer).getBigUint64(0, true));
+  }
+  expect([reason, written.size]).toEqual([KVM_EXIT.HLT, 52]);
+  expect(written.get(BigInt(where + 32))).toBe(
+    new DataView(Uint32Array.from(vcpu.getXsave().region).buffer).getBigUint64(32, true),
+  );
+});
