@@ -121,6 +121,7 @@ import { Alu, put } from './alu';
 import { exec_cold, exec_unit } from './cold';
 import { mul_high_signed, note_product } from './muldiv';
 import { exec_x87, x87_operand_fault } from './x87';
+import { Hot } from './x87_hot';
 
 /** Instructions from `first` to `r`, and `extra` for `r` itself, leave the budget. */
 function retire(v: u32, r: u32, first: u32, extra: u32): void {
@@ -1029,8 +1030,14 @@ export function exec_block(v: u32, b: u32): u32 {
         break;
       }
       default:
-        if (op < OP_X87) flow = exec_cold(v, r, op, rm);
-        else flow = op < OP_PACKED ? exec_x87(v, r, op, rm) : exec_unit(v, r, op, rm);
+        if (op < OP_X87) {
+          flow = exec_cold(v, r, op, rm);
+        } else if (op < OP_PACKED) {
+          if (Hot.execute(v, r, op, rm)) break;
+          flow = exec_x87(v, r, op, rm);
+        } else {
+          flow = exec_unit(v, r, op, rm);
+        }
         if (flow == FLOW_NEXT) {
           if (load<u32>(v + V_LEAVE) == 0) break;
           flow = finish_store(v);

@@ -69,7 +69,7 @@ function stored(v: u32, pops: bool): u32 {
 }
 
 /** Inlined with constants: a decorator needs a class. */
-class Short {
+export class ShortStore {
   /** FST and FSTP m32 and m64 of numbers that stay normal; `drop` bits go. False: the long way is needed. */
   @inline
   static normal(v: u32, rm: u32, a: u32, drop: u64, single: bool): bool {
@@ -96,12 +96,12 @@ class Short {
 }
 
 function fst_m32(v: u32, rm: u32, pops: bool): u32 {
-  if (!is_empty(v, 0) && Short.normal(v, rm, st(v, 0), 40, true)) return stored(v, pops);
+  if (!is_empty(v, 0) && ShortStore.normal(v, rm, st(v, 0), 40, true)) return stored(v, pops);
   return fst_real(v, rm, true, pops);
 }
 
 function fst_m64(v: u32, rm: u32, pops: bool): u32 {
-  if (!is_empty(v, 0) && Short.normal(v, rm, st(v, 0), 11, false)) return stored(v, pops);
+  if (!is_empty(v, 0) && ShortStore.normal(v, rm, st(v, 0), 11, false)) return stored(v, pops);
   return fst_real(v, rm, false, pops);
 }
 
