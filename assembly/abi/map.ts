@@ -38,6 +38,8 @@ export const PAGE_FLAGS: u32 = 0x100000;
 export const PAGE_HOLDS_CODE: u32 = 1;
 /** It was written while it held code, so decoders must expect stores beside them. */
 export const PAGE_MIXED: u32 = 2;
+/** No TLB has a plain write entry of it any more. */
+export const PAGE_WATCHED: u32 = 4;
 export const CODE_LINES: u32 = 0x200000;
 export const CODE_LINE_SHIFT: u32 = 6;
 

@@ -204,6 +204,9 @@ export const V_MMIO_QUEUE: u32 = 0x5000;
 export const MMIO_QUEUE_MAX: u32 = 512;
 /** Bumped whenever the decode cache is emptied: a link noted before is void. */
 export const V_BLOCK_EPOCH: u32 = 0x4f0;
+/** Stores beside code that were found to change no decoded byte: hva and bytes << 32, CLEAN_ENTRIES u64; forgotten when code is decoded. */
+export const V_CLEAN: u32 = 0x4800;
+export const CLEAN_ENTRIES: u32 = 16;
 /** Place and length of the code in the scratch block while it runs; 0 bytes = none. */
 export const V_SCRATCH_HVA: u32 = 0x4f4;
 export const V_SCRATCH_BYTES: u32 = 0x3e0;

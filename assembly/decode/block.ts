@@ -18,7 +18,6 @@ import {
 import {
   BLOCK_CHAINS,
   BLOCK_HASH_ENTRIES,
-  PAGE_HOLDS_CODE,
   VCPU_BLOCK_CHAINS,
   VCPU_BLOCK_HASH,
   VCPU_BLOCKS,
@@ -49,7 +48,15 @@ import {
   V_WALK_GPA,
 } from '../abi/vcpu_page';
 import { GP } from '../abi/x86';
-import { chain_head, mark_code, mark_lines, may_race, page_flags } from '../memory/code_marks';
+import {
+  chain_head,
+  forget_clean_stores,
+  is_watched,
+  mark_code,
+  mark_lines,
+  mark_watched,
+  may_race,
+} from '../memory/code_marks';
 import { flush_other_writes } from '../memory/requests';
 import { find_slot, slot_hva } from '../memory/slots';
 import { exec_entry, fill_exec, flush_tlb_writes } from '../memory/tlb';
@@ -109,16 +116,17 @@ function drop_page(v: u32, first: u32): void {
   }
 }
 
-/** Drops the blocks of the pages in the code queue. */
+/** Drops the blocks of the pages in the code queue. Every place that was counted is emptied, so that none is read twice. */
 export function drop_changed_blocks(v: u32): void {
   const n = atomic.xchg<u32>(v + V_CODE_QUEUE_COUNT, 0);
-  if (n > CODE_QUEUE_MAX) return flush_blocks(v);
-  for (let i: u32 = 0; i < n; i++) {
-    // A writer that has counted but not yet stored its page leaves 0: then everything goes.
-    const page = atomic.xchg<u32>(v + V_CODE_QUEUE + i * 4, 0);
-    if (page == 0) return flush_blocks(v);
+  const places = n > CODE_QUEUE_MAX ? CODE_QUEUE_MAX : n;
+  for (let i: u32 = 0; i < places; i++) {
+    let page: u32 = 0;
+    // A writer that has counted is about to store its page.
+    while (page == 0) page = atomic.xchg<u32>(v + V_CODE_QUEUE + i * 4, 0);
     drop_page(v, (page - 1) << 12);
   }
+  if (n > CODE_QUEUE_MAX) flush_blocks(v);
 }
 
 /** The block at V_RIP of at most `limit` instructions, or 0 with a fault raised. `scratch` keeps it out of the cache. */
@@ -186,9 +194,12 @@ function finish(v: u32, b: u32, r: u32, hva: u32, mode: u32, count: u32, bytes: 
 
 /** From here on stores to the page take the slow path, on every vCPU, before its bytes are read. */
 function watch_page(v: u32, hva: u32): void {
-  if (page_flags(hva) & PAGE_HOLDS_CODE || !mark_code(hva)) return;
-  flush_tlb_writes(v);
-  flush_other_writes(v);
+  while (!is_watched(hva)) {
+    mark_code(hva);
+    flush_tlb_writes(v);
+    flush_other_writes(v);
+    mark_watched(hva);
+  }
 }
 
 /** Decodes a block into the cache; when even its first instruction leaves the page or the limit, into the scratch block. */
@@ -226,6 +237,7 @@ function decode_run(v: u32, hva: u32, mode: u32, rip: u64, b: u32, limit: u32): 
   let bytes = count ? end_of(b + BLOCK_HEADER + (count - 1) * RECORD_SIZE) : 0;
   while (bytes > marked) {
     mark_lines(hva, bytes);
+    forget_clean_stores(v);
     marked = bytes;
     if (may_race(v, hva)) {
       flush_other_writes(v);

@@ -238,7 +238,7 @@ function group15(c: u32, v: u32, r: u32): void {
   const osize = load<u32>(c + C_OSIZE);
   if (modrm_is_register(c)) {
     if (prefixes & RF_REP && operation < 4 && load<u32>(c + C_CODE) == MODE_64) {
-      rm_operand(c, v, r, osize, READ);
+      rm_operand(c, v, r, osize == 3 ? 3 : 2, READ);
       system(c, r, OP_RDFSBASE + operation);
       return;
     }
@@ -451,9 +451,10 @@ export function decode_two_byte(c: u32, v: u32, r: u32): void {
     case 0xc3:
       fetch_modrm(c);
       if (modrm_is_register(c) || prefixes & (RF_66 | RF_REP | RF_REPNE)) return undefined_opcode(c, r);
-      reg_operand(c, v, r, osize);
-      rm_operand(c, v, r, osize, WRITE);
-      return set_op(r, OP_MOV_STORE + osize); // MOVNTI
+      // MOVNTI: 32 bits, or 64 with REX.W.
+      reg_operand(c, v, r, osize == 3 ? 3 : 2);
+      rm_operand(c, v, r, osize == 3 ? 3 : 2, WRITE);
+      return set_op(r, OP_MOV_STORE + (osize == 3 ? 3 : 2));
     case 0xc7: {
       fetch_modrm(c);
       const kind = modrm_op(c);

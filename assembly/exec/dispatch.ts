@@ -7,6 +7,7 @@ import {
   AM_NONE,
   AM_RIP,
   B_COUNT,
+  B_HVA,
   BLOCK_HEADER,
   FLOW_BRANCH,
   FLOW_EXIT,
@@ -114,7 +115,7 @@ import {
   wrap_rip,
   write_rm,
 } from '../cpu/operands';
-import { access_rights, access_slow, translate } from '../memory/access';
+import { access_rights, access_slow, beside_code, translate } from '../memory/access';
 import { raise_code } from '../state/fault';
 import { canonical } from '../state/vcpu';
 import { Alu, put } from './alu';
@@ -243,18 +244,21 @@ export function exec_block(v: u32, b: u32): u32 {
         if (((la + span) & ~0xfff) == load<u64>(e + tag)) {
           rm = (la as u32) + load<u32>(e + TLB_ADDEND);
         } else {
-          if (misaligned(v, r, la)) return leave(v, r, first, FLOW_FAULT);
-          rm = access_slow(
-            v,
-            table,
-            la,
-            tag,
-            span,
-            load<u8>(r + R_SEG),
-            (load<u16>(r + R_FLAGS) & RF_RMW) != 0,
-            access_rights(v),
-          );
-          if (rm == 0) return leave(v, r, first, operand_fault(v, op));
+          rm = tag == TLB_WRITE ? beside_code(v, table, la, span) : 0;
+          if (rm == 0) {
+            if (misaligned(v, r, la)) return leave(v, r, first, FLOW_FAULT);
+            rm = access_slow(
+              v,
+              table,
+              la,
+              tag,
+              span,
+              load<u8>(r + R_SEG),
+              (load<u16>(r + R_FLAGS) & RF_RMW) != 0,
+              access_rights(v),
+            );
+            if (rm == 0) return leave(v, r, first, operand_fault(v, op));
+          }
         }
       }
     }
@@ -838,6 +842,13 @@ export function exec_block(v: u32, b: u32): u32 {
         continue;
       case OP_END: {
         const next = wrap_rip(v, load<u64>(v + V_RIP) + load<u16>(r + R_OFF));
+        // Where a segment's base is not that of a page, the next offset may lie in the same page of offsets and yet in
+        // another page of memory, which no link may reach.
+        if ((load<u32>(first - BLOCK_HEADER + B_HVA) & 0xfff) + load<u16>(r + R_OFF) > 0xfff) {
+          retire(v, r - RECORD_SIZE, first, 1);
+          store<u64>(v + V_RIP, next);
+          return FLOW_BRANCH;
+        }
         // The pseudo record is no instruction: `follow` counts one too many, so it starts from one less.
         b = follow(v, r - RECORD_SIZE, first, next, r + R_LINK_TAKEN);
         if (b == 0) return FLOW_BRANCH;

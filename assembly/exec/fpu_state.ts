@@ -129,14 +129,27 @@ function restore_x87_head(v: u32, p: u32, wide: bool): void {
   set_status_word(v, load<u16>(p + IMAGE_FSW));
 }
 
+/** Outside 64-bit code an image goes on at 0 above 4 GiB. */
+function image_byte(v: u32, la: u64): u64 {
+  return is_64(v) ? la : la & 0xffffffff;
+}
+
+function write_image(v: u32, la: u64, value: u64): void {
+  store64(v, image_byte(v, la), value);
+}
+
+function read_image(v: u32, la: u64): u64 {
+  return load64(v, image_byte(v, la));
+}
+
 /** Copies `bytes` (a multiple of 8) from the core's memory to `la`, which has been probed. */
 function put(v: u32, la: u64, from: u32, bytes: u32): void {
-  for (let i: u32 = 0; i < bytes; i += 8) store64(v, la + i, load<u64>(from + i));
+  for (let i: u32 = 0; i < bytes; i += 8) write_image(v, la + i, load<u64>(from + i));
 }
 
 /** Copies `bytes` (a multiple of 8) from `la`, which can be read. */
 function get(v: u32, la: u64, to: u32, bytes: u32): void {
-  for (let i: u32 = 0; i < bytes; i += 8) store<u64>(to + i, load64(v, la + i));
+  for (let i: u32 = 0; i < bytes; i += 8) store<u64>(to + i, read_image(v, la + i));
 }
 
 function save_x87(v: u32, la: u64, wide: bool): void {
@@ -146,8 +159,8 @@ function save_x87(v: u32, la: u64, wide: bool): void {
   for (let i: u32 = 0; i < 8; i++) {
     const from = st(v, i);
     const at = la + IMAGE_ST + i * 16;
-    store64(v, at, load<u64>(from));
-    store64(v, at + 8, load<u16>(from + ST_EXPONENT) as u64);
+    write_image(v, at, load<u64>(from));
+    write_image(v, at + 8, load<u16>(from + ST_EXPONENT) as u64);
   }
 }
 
@@ -158,13 +171,13 @@ function restore_x87(v: u32, la: u64, wide: bool): void {
   for (let i: u32 = 0; i < 8; i++) {
     const to = st(v, i);
     const at = la + IMAGE_ST + i * 16;
-    store<u64>(to, load64(v, at));
-    store<u16>(to + ST_EXPONENT, load64(v, at + 8) as u16);
+    store<u64>(to, read_image(v, at));
+    store<u16>(to + ST_EXPONENT, read_image(v, at + 8) as u16);
   }
 }
 
 function save_mxcsr(v: u32, la: u64): void {
-  store64(v, la + IMAGE_MXCSR, (load<u32>(v + V_MXCSR) as u64) | ((MXCSR_BITS as u64) << 32));
+  write_image(v, la + IMAGE_MXCSR, (load<u32>(v + V_MXCSR) as u64) | ((MXCSR_BITS as u64) << 32));
 }
 
 /** XMM registers (`half` 0) or upper halves of YMM registers (16). */
@@ -189,8 +202,8 @@ function image_address(v: u32, r: u32, bytes: u32, align: u32, write: bool): u64
 
 /** Raises the fault of reading `bytes` at `la`, if there is one. */
 function probe_read(v: u32, la: u64, bytes: u32): bool {
-  load64(v, la);
-  if (!faulted(v)) load64(v, la + bytes - 8);
+  read_image(v, la);
+  if (!faulted(v)) read_image(v, la + bytes - 8);
   return !faulted(v);
 }
 
@@ -221,7 +234,7 @@ function fxrstor(v: u32, r: u32): u32 {
   if (refused) return refused;
   const la = image_address(v, r, LEGACY_SIZE, 16, false);
   if (faulted(v) || !probe_read(v, la, LEGACY_SIZE)) return FLOW_FAULT;
-  const mxcsr = load64(v, la + IMAGE_MXCSR) as u32;
+  const mxcsr = read_image(v, la + IMAGE_MXCSR) as u32;
   if (mxcsr & ~MXCSR_BITS) return raise_code(v, GP, 0);
   restore_x87(v, la, size_of(r) == 3);
   if (has_sse(v)) {
@@ -277,7 +290,7 @@ function xsave(v: u32, r: u32, only_used: bool): u32 {
   const size = image_size(wanted);
   const la = image_address(v, r, size, 64, true);
   if (faulted(v) || !probe_write(v, la, size)) return FLOW_FAULT;
-  const old = load64(v, la + HEADER);
+  const old = read_image(v, la + HEADER);
   if (faulted(v)) return FLOW_FAULT;
   const used = in_use(v);
   const written = only_used ? wanted & used : wanted;
@@ -285,8 +298,8 @@ function xsave(v: u32, r: u32, only_used: bool): u32 {
   if (wanted & (XCR0_SSE | XCR0_AVX)) save_mxcsr(v, la);
   if (written & XCR0_SSE) save_vectors(v, la + IMAGE_XMM, 0);
   if (written & XCR0_AVX) save_vectors(v, la + AVX_OFFSET, 16);
-  if (written & XCR0_PKRU) store64(v, la + PKRU_OFFSET, load<u32>(v + V_PKRU) as u64);
-  store64(v, la + HEADER, (old & ~(wanted as u64)) | ((used & wanted) as u64));
+  if (written & XCR0_PKRU) write_image(v, la + PKRU_OFFSET, load<u32>(v + V_PKRU) as u64);
+  write_image(v, la + HEADER, (old & ~(wanted as u64)) | ((used & wanted) as u64));
   return faulted(v) ? FLOW_FAULT : FLOW_STOP;
 }
 
@@ -297,13 +310,13 @@ function xrstor(v: u32, r: u32): u32 {
   const size = image_size(wanted);
   const la = image_address(v, r, size, 64, false);
   if (faulted(v) || !probe_read(v, la, size)) return FLOW_FAULT;
-  const present = load64(v, la + HEADER);
-  const compact = load64(v, la + HEADER + 8);
-  const reserved = load64(v, la + HEADER + 16);
+  const present = read_image(v, la + HEADER);
+  const compact = read_image(v, la + HEADER + 8);
+  const reserved = read_image(v, la + HEADER + 16);
   if (faulted(v)) return FLOW_FAULT;
   if (compact | reserved || present & ~load<u64>(v + V_XCR0)) return raise_code(v, GP, 0);
   if (wanted & (XCR0_SSE | XCR0_AVX)) {
-    const mxcsr = load64(v, la + IMAGE_MXCSR) as u32;
+    const mxcsr = read_image(v, la + IMAGE_MXCSR) as u32;
     if (mxcsr & ~MXCSR_BITS) return raise_code(v, GP, 0);
     store<u32>(v + V_MXCSR, mxcsr);
   }
@@ -318,7 +331,7 @@ function xrstor(v: u32, r: u32): u32 {
   }
   if (wanted & XCR0_SSE) restore_vectors(v, la + IMAGE_XMM, 0, (here & XCR0_SSE) == 0);
   if (wanted & XCR0_AVX) restore_vectors(v, la + AVX_OFFSET, 16, (here & XCR0_AVX) == 0);
-  if (wanted & XCR0_PKRU) set_pkru(v, here & XCR0_PKRU ? (load64(v, la + PKRU_OFFSET) as u32) : 0);
+  if (wanted & XCR0_PKRU) set_pkru(v, here & XCR0_PKRU ? (read_image(v, la + PKRU_OFFSET) as u32) : 0);
   return faulted(v) ? FLOW_FAULT : FLOW_STOP;
 }
 

@@ -1,7 +1,7 @@
 // The family OP_PACKED: reads the operands of a form, applies the operation to each lane of 128 bits, writes the result.
 // What the operations do is in packed_arith, packed_shuffle, packed_shift, packed_string and crypto.
 import { ST_EXPONENT, V_FLOAT_RESULT, V_FTAG, V_FTOP, V_YMM, YMM_STRIDE } from '../abi/fpu';
-import { AM_NONE, FLOW_FAULT, FLOW_NEXT, R_AM, R_REG } from '../abi/insn';
+import { AM_NONE, FLOW_NEXT, R_AM, R_REG } from '../abi/insn';
 import {
   OP_AESENC,
   OP_AESKEYGENASSIST,
@@ -174,7 +174,8 @@ function across_mmx(op: u32, a: v128, b: v128, imm: u32): v128 {
 
 /** An MMX instruction (SDM vol. 1, 9.5): it empties the x87 stack's top and marks all registers as in use. */
 function exec_mmx(v: u32, r: u32, op: u32, rm: u32): u32 {
-  if (x87_error(v)) return FLOW_FAULT;
+  const error = x87_error(v);
+  if (error) return error;
   const to = load<u32>(r + R_REG);
   const imm: u32 = load<u8>(r + R_IMM8);
   const a = v128.load64_zero(load<u32>(r + R_SRC));

@@ -1,4 +1,5 @@
 // Stack instructions in any mode: PUSH and POP in their general forms, PUSHA, POPA, PUSHF, POPF, ENTER, LEAVE, segment pushes.
+import { V_FLOAT_RESULT } from '../abi/fpu';
 import { FLOW_FAULT, FLOW_NEXT, FLOW_STOP, R_IMM, R_SEG } from '../abi/insn';
 import { TLB_WRITE } from '../abi/map';
 import {
@@ -105,13 +106,12 @@ function pop_all(v: u32, r: u32): u32 {
   const step: u64 = 1 << size;
   const sp = stack_pointer(v);
   for (let n: u64 = 0; n < 8; n++) {
-    stack_load(v, wrap_stack(v, sp + step * n), size);
+    store<u64>(v + V_FLOAT_RESULT + (n as u32) * 8, stack_load(v, wrap_stack(v, sp + step * n), size));
     if (faulted(v)) return FLOW_FAULT;
   }
   for (let n: u32 = 0; n < 8; n++) {
-    const value = stack_load(v, wrap_stack(v, sp + step * n), size);
     const to: u32 = 7 - n;
-    if (to != RSP) write_gpr(v, to, size, value);
+    if (to != RSP) write_gpr(v, to, size, load<u64>(v + V_FLOAT_RESULT + n * 8));
   }
   set_stack_pointer(v, wrap_stack(v, sp + step * 8));
   return FLOW_NEXT;

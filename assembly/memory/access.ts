@@ -138,7 +138,7 @@ function write_part(v: u32, hva: u32, gpa: u64, from: u32, bytes: u32): void {
 }
 
 /** hva of a store to a page that holds code, when its entry allows it and no decoded byte is changed; else 0. */
-function beside_code(v: u32, table: u32, la: u64, span: u32): u32 {
+export function beside_code(v: u32, table: u32, la: u64, span: u32): u32 {
   const e = table + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
   if (((la + span) & ~0xfff) != load<u64>(e + TLB_MIXED)) return 0;
   const hva = (la as u32) + load<u32>(e + TLB_ADDEND);

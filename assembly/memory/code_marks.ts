@@ -15,14 +15,17 @@ import {
   PAGE_HOLDS_CODE,
   PAGE_MIXED,
   PAGE_SHIFT,
+  PAGE_WATCHED,
   VCPU_BLOCK_CHAINS,
   VCPU_PAGE,
   VM_PAGE,
   VM_VCPUS,
 } from '../abi/map';
 import {
+  CLEAN_ENTRIES,
   CODE_QUEUE_MAX,
   REQ_CODE,
+  V_CLEAN,
   V_CODE_QUEUE,
   V_CODE_QUEUE_COUNT,
   V_ID,
@@ -51,9 +54,20 @@ export function page_flags(hva: u32): u32 {
   return atomic.load<u8>(flags_at(hva));
 }
 
-/** Marks that a page holds decoded code; true when it did not before. */
-export function mark_code(hva: u32): bool {
-  return (atomic.or<u8>(flags_at(hva), PAGE_HOLDS_CODE as u8) & (PAGE_HOLDS_CODE as u8)) == 0;
+/** Every store to the page comes past here already: no vCPU has a plain write entry of it. */
+export function is_watched(hva: u32): bool {
+  return (page_flags(hva) & (PAGE_HOLDS_CODE | PAGE_WATCHED)) == (PAGE_HOLDS_CODE | PAGE_WATCHED);
+}
+
+/** Marks that a page holds decoded code. The caller drops the plain write entries of all vCPUs, then calls mark_watched. */
+export function mark_code(hva: u32): void {
+  atomic.or<u8>(flags_at(hva), PAGE_HOLDS_CODE as u8);
+}
+
+/** The plain write entries are gone. Code that was written over meanwhile has taken the mark away: then it starts anew. */
+export function mark_watched(hva: u32): void {
+  const flags = page_flags(hva);
+  if (flags & PAGE_HOLDS_CODE) atomic.cmpxchg<u8>(flags_at(hva), flags as u8, (flags | PAGE_WATCHED) as u8);
 }
 
 /** Marks the lines of decoded bytes. */
@@ -78,7 +92,7 @@ export function chain_head(v: u32, hva: u32): u32 {
 }
 
 function overlap(a: u32, a_bytes: u32, b: u32, b_bytes: u32): bool {
-  return a < b + b_bytes && b < a + a_bytes;
+  return b_bytes != 0 && a < b + b_bytes && b < a + a_bytes;
 }
 
 /** A block of this vCPU was decoded from one of these bytes. */
@@ -92,10 +106,24 @@ function in_own_block(v: u32, hva: u32, bytes: u32): bool {
   return false;
 }
 
+function clean_entry(v: u32, hva: u32): u32 {
+  return v + V_CLEAN + ((hva >> 2) & (CLEAN_ENTRIES - 1)) * 8;
+}
+
 /** A store of `bytes` bytes at `hva`, in a page that holds code, changes decoded bytes. */
 export function hits_code(v: u32, hva: u32, bytes: u32): bool {
+  const key = (hva as u64) | ((bytes as u64) << 32);
+  const entry = clean_entry(v, hva);
+  if (load<u64>(entry) == key && is_alone(v)) return false;
   if ((atomic.load<u64>(lines_at(hva)) & lines_of(hva, bytes)) == 0) return false;
-  return !is_alone(v) || in_own_block(v, hva, bytes);
+  if (!is_alone(v) || in_own_block(v, hva, bytes)) return true;
+  store<u64>(entry, key);
+  return false;
+}
+
+/** Code was decoded: what was found to be no code may be code. */
+export function forget_clean_stores(v: u32): void {
+  memory.fill(v + V_CLEAN, 0, CLEAN_ENTRIES * 8);
 }
 
 /** From now on the page has stores beside its code: whoever decodes in it must expect them. */
@@ -109,7 +137,7 @@ export function mark_mixed(hva: u32): void {
  * A full queue is told by a count above CODE_QUEUE_MAX: the reader then drops everything.
  */
 export function code_written(hva: u32): void {
-  atomic.and<u8>(flags_at(hva), ~(PAGE_HOLDS_CODE as u8));
+  atomic.and<u8>(flags_at(hva), ~((PAGE_HOLDS_CODE | PAGE_WATCHED) as u8));
   atomic.store<u64>(lines_at(hva), 0);
   const made = load<u32>(VM_PAGE + VM_VCPUS);
   for (let id: u32 = 0; id < MAX_VCPUS; id++) {

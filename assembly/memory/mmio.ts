@@ -28,7 +28,7 @@ import {
 } from '../abi/vcpu_page';
 import { ioapic_read, ioapic_write } from '../irqchip/ioapic';
 import { lapic_read, lapic_write } from '../irqchip/lapic';
-import { raise_exit } from '../state/fault';
+import { faulted, raise_exit } from '../state/fault';
 import { has_irqchip } from '../state/vcpu';
 
 const IOAPIC_GPA: u64 = 0xfec00000;
@@ -41,6 +41,8 @@ function on_lapic(v: u32, gpa: u64): bool {
 
 /** Reads `size` (1..8) bytes; a read that nobody answers yet raises the exit (check faulted). */
 export function mmio_read(v: u32, gpa: u64, size: u32): u64 {
+  // The instruction leaves already, for another address or with a fault: it starts again before this one is read.
+  if (faulted(v)) return 0;
   if (has_irqchip()) {
     if (on_lapic(v, gpa)) return lapic_read(v, (gpa as u32) & 0xfff) as u64;
     if ((gpa & ~0xfff) == IOAPIC_GPA) return ioapic_read((gpa as u32) & 0xfff) as u64;

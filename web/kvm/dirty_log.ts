@@ -6,6 +6,7 @@ import {
   PAGE_HOLDS_CODE,
   PAGE_SHIFT,
   PAGE_SIZE,
+  PAGE_WATCHED,
   VM_PAGE,
   VM_SLOT_LOCK,
 } from '../../assembly/abi/map.ts';
@@ -73,7 +74,7 @@ export function dirtyPages(bitmap: Uint8Array): number[] {
 function dropCode(memory: MachineMemory, hva: number): void {
   const flags = PAGE_FLAGS + (hva >>> PAGE_SHIFT);
   const bytes = memory.bytes(flags, 1);
-  if ((Atomics.and(bytes, 0, ~PAGE_HOLDS_CODE) & PAGE_HOLDS_CODE) === 0) return;
+  if ((Atomics.and(bytes, 0, ~(PAGE_HOLDS_CODE | PAGE_WATCHED)) & PAGE_HOLDS_CODE) === 0) return;
   memory.setU64(CODE_LINES + (hva >>> PAGE_SHIFT) * 8, 0n);
   for (const id of vcpuIds(memory)) {
     const v = vcpuPage(id);

@@ -66,3 +66,18 @@ test('code that another vCPU changes, beside data that it writes, is decoded ane
     expect(reader.getRegs().rax).toBe(BigInt(value));
   }
 });
+
+test('code behind the end of a page, in a segment that starts in the middle of one, is decoded anew', () => {
+  const machine = new Machine('real');
+  // CS base 0x1010. NOPs to the end of the page at 0x2fff, then inc ax; hlt: the offsets 0x1fef and 0x1ff0 share a page.
+  machine.vm.write(0x2ff0, new Uint8Array(16).fill(0x90));
+  const go = (code: number): bigint => {
+    machine.vm.write(0x3000, Uint8Array.from([code, 0xf4]));
+    machine.prepare('f4', { rip: 0x1fe0 });
+    const { cs } = machine.vcpu.getSregs();
+    machine.vcpu.setSregs({ cs: { ...cs, base: 0x1010n, selector: 0x101 } });
+    expect(machine.go()).toBe(KVM_EXIT.HLT);
+    return machine.vcpu.getRegs().rax;
+  };
+  expect([go(0x40), go(0x40), go(0x48)]).toEqual([1n, 1n, 0xffffn]);
+});

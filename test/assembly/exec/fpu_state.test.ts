@@ -197,3 +197,19 @@ test('an image in MMIO leaves whole, in pieces of 8 bytes', () => {
     new DataView(Uint32Array.from(vcpu.getXsave().region).buffer).getBigUint64(32, true),
   );
 });
+
+test('FXRSTOR from MMIO takes every answer for what it was asked', () => {
+  machine.prepare(FXRSTOR, { rbx: 0x300000 });
+  const image = new DataView(new ArrayBuffer(512));
+  image.setUint16(0, 0x27f, true);
+  image.setUint32(24, 0x1fa0, true);
+  for (let n = 0; n < 16; n++) image.setBigUint64(160 + n * 16, BigInt(n) * 0x0101010101010101n, true);
+  let reason = machine.go();
+  for (; reason === KVM_EXIT.MMIO; reason = machine.go()) {
+    const { gpa, data, write } = vcpu.kvmRun.mmio;
+    expect(write).toBe(false);
+    data.set(new Uint8Array(image.buffer, Number(gpa) - 0x300000, data.length));
+  }
+  const { fcw, mxcsr, xmm } = vcpu.getFpu();
+  expect([reason, fcw, mxcsr, xmm[15 * 16]]).toEqual([KVM_EXIT.HLT, 0x27f, 0x1fa0, 15]);
+});
