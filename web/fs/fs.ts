@@ -1,0 +1,71 @@
+// The file API as its users see it: Node's names where Node has them. Implemented over a tree in this thread (local.ts)
+// and over a message port (client.ts); the shell, the page and the command line use nothing else. Interfaces only.
+
+import type { Attributes, Change } from './node.ts';
+
+/** How a blocking call is given up: it then fails with EINTR. */
+export interface Cancel {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** stat(2) of a path or an open file. */
+export interface Stats extends Attributes {
+  readonly isDirectory: boolean;
+}
+
+/** An entry of a directory with its type. */
+export interface Entry {
+  readonly name: string;
+  readonly isDirectory: boolean;
+}
+
+/** An open file with a place in it. Every error is a KvmError: errno and one sentence. */
+export interface OpenFile {
+  readonly path: string;
+  /** Up to `length` bytes at `position`, or at the file's place, which then moves; empty at the end. May block. */
+  read(length: number, position?: number, cancel?: Cancel): Promise<Uint8Array>;
+  /** Writes all of `bytes` at `position`, or at the file's place, which then moves. */
+  write(bytes: Uint8Array, position?: number, cancel?: Cancel): Promise<number>;
+  stat(): Promise<Stats>;
+  truncate(size: number): Promise<void>;
+  /** Resolves with the ready events of `events` (POLLIN, POLLOUT) as soon as there is one. */
+  poll(events: number, cancel?: Cancel): Promise<number>;
+  /** Closes it; calls after it are EBADF. Closing twice does nothing. */
+  close(): Promise<void>;
+}
+
+/** One row of `poll`: what is asked of a file, and what was ready. */
+export interface PollFile {
+  readonly file: OpenFile;
+  readonly events: number;
+  revents?: number;
+}
+
+/** Flags of `open`: Node's strings or O_* numbers. */
+export type OpenFlags = 'r' | 'r+' | 'w' | 'w+' | 'wx' | 'a' | number;
+
+/** A tree of files. Paths are absolute, or relative to '/'; '.' and '..' mean what they mean in POSIX. */
+export interface Fs {
+  /** ENOENT, EISDIR, ENOTDIR, EACCES, EROFS, EEXIST as open(2). */
+  open(path: string, flags?: OpenFlags, mode?: number): Promise<OpenFile>;
+  /** The whole file from one open. An event file gives one event. */
+  readFile(path: string, cancel?: Cancel): Promise<Uint8Array>;
+  /** The whole file as UTF-8. */
+  readText(path: string, cancel?: Cancel): Promise<string>;
+  /** One open, one write, one close: how a value is set. */
+  writeFile(path: string, data: Uint8Array | string, cancel?: Cancel): Promise<void>;
+  appendFile(path: string, data: Uint8Array | string, cancel?: Cancel): Promise<void>;
+  readdir(path: string): Promise<Entry[]>;
+  stat(path: string): Promise<Stats>;
+  /** False for what cannot be found; other errors are thrown. */
+  exists(path: string): Promise<boolean>;
+  mkdir(path: string, mode?: number): Promise<void>;
+  rmdir(path: string): Promise<void>;
+  unlink(path: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  chmod(path: string, mode: number): Promise<void>;
+  /** Changes of a directory's entries, until `signal` is aborted. */
+  watch(path: string, cancel: Cancel): AsyncIterable<Change>;
+  /** Waits until at least one file is ready, or `timeout` ms are over (negative: for ever); sets `revents`, returns how many are. */
+  poll(files: PollFile[], timeout: number, cancel?: Cancel): Promise<number>;
+}

@@ -1,0 +1,109 @@
+// What a file tree is made of, as its server sees it: directories, files and open files. Interfaces and constants only;
+// no path, no protocol. A tree of these is served to clients (server.ts), used in place (local.ts), and could be
+// exported over 9p: lookup is Twalk, open is Topen, `attributes` is Tgetattr.
+
+/** Permission bits and file types of st_mode (stat(2)); a tree knows directories, regular files and pipes. */
+export const S_IFMT = 0o170000;
+export const S_IFIFO = 0o010000;
+export const S_IFDIR = 0o040000;
+export const S_IFREG = 0o100000;
+
+/** Flags of open(2) with Linux's numbers on x86. */
+export const O_RDONLY = 0;
+export const O_WRONLY = 1;
+export const O_RDWR = 2;
+export const O_ACCMODE = 3;
+export const O_CREAT = 0o100;
+export const O_EXCL = 0o200;
+export const O_TRUNC = 0o1000;
+export const O_APPEND = 0o2000;
+/** A read that would block is EAGAIN. */
+export const O_NONBLOCK = 0o4000;
+
+/** Events of poll(2) with Linux's numbers. */
+export const POLLIN = 0x01;
+export const POLLPRI = 0x02;
+export const POLLOUT = 0x04;
+export const POLLERR = 0x08;
+export const POLLHUP = 0x10;
+
+/** A value now, or later: a tree in one thread answers at once, a mounted one after a message. */
+export type Maybe<T> = T | Promise<T>;
+
+/** What stat(2) tells of a node. */
+export interface Attributes {
+  /** Type and permission bits (S_IF* | 0o777). A file without w bits cannot be written: EACCES. */
+  readonly mode: number;
+  /** Bytes, as far as they are known without opening; 0 for a file whose text is made when it is read. */
+  readonly size: number;
+  /** A number of this node that no other node of the tree has while it exists (st_ino, the path of a 9p qid). */
+  readonly ino: bigint;
+  /** Time of the last change in ms since the Unix epoch; 0 where nobody counts it. */
+  readonly mtime: number;
+}
+
+/**
+ * A file that somebody has opened. One per open(2): its snapshot and its place in a stream are its own.
+ *
+ * Errors are KvmErrors (errno and one sentence). A call that may block ends with EINTR when `signal` is aborted.
+ */
+export interface OpenNode {
+  /**
+   * Up to `length` bytes from `offset`; empty at the end. The first read takes one snapshot of a file with a value,
+   * and all reads of this open come from it. Streams and event files take no notice of `offset` and may block.
+   */
+  read(offset: number, length: number, signal: AbortSignal): Maybe<Uint8Array>;
+  /** Writes `bytes` at `offset` and returns how many were taken. A refused value is an error of this very call. */
+  write(offset: number, bytes: Uint8Array, signal: AbortSignal): Maybe<number>;
+  /** Cuts or extends to `size` bytes (O_TRUNC, ftruncate). A file with a value takes no notice of it. */
+  truncate?(size: number): Maybe<void>;
+  /** Which of POLLIN and POLLOUT would not block now. A file without it is always ready for both. */
+  poll?(): number;
+  /** Calls back when `poll` may answer otherwise than before; returns the unsubscriber. */
+  onReady?(listener: () => void): () => void;
+  /** The last call; never fails. */
+  close(): void;
+}
+
+/** What every node has. */
+interface NodeBase {
+  attributes(): Maybe<Attributes>;
+  /** Changes permission bits (chmod). EPERM where it is left out. */
+  chmod?(mode: number): Maybe<void>;
+}
+
+/** A file. */
+export interface FileNode extends NodeBase {
+  readonly kind: 'file';
+  /** Opens it with O_* flags; permission bits have been looked at already. */
+  open(flags: number): Maybe<OpenNode>;
+}
+
+/** A directory. Names hold no slash and are neither '.' nor '..'. */
+export interface DirNode extends NodeBase {
+  readonly kind: 'directory';
+  /** The node with this name, or undefined. */
+  lookup(name: string): Maybe<TreeNode | undefined>;
+  /** All names, in the order in which a person wants to read them. */
+  names(): Maybe<string[]>;
+  /** Makes a file (O_CREAT). EPERM where it is left out: the tree is fixed. */
+  create?(name: string, mode: number): Maybe<FileNode>;
+  /** Makes a directory. EPERM where it is left out. */
+  mkdir?(name: string, mode: number): Maybe<void>;
+  /** Removes a directory. EPERM where it is left out. */
+  rmdir?(name: string): Maybe<void>;
+  /** Removes a file. EPERM where it is left out. */
+  unlink?(name: string): Maybe<void>;
+  /** Moves an entry to `to` in `target`. EPERM where it is left out. */
+  rename?(name: string, target: DirNode, to: string): Maybe<void>;
+  /** Calls back with the name when an entry comes, goes or changes; returns the unsubscriber. */
+  watch?(listener: (change: Change) => void): () => void;
+}
+
+export type TreeNode = FileNode | DirNode;
+
+/** What a watch tells: an entry came (`made`), went (`removed`) or has another value (`changed`). */
+export interface Change {
+  readonly kind: 'made' | 'removed' | 'changed';
+  readonly name: string;
+}
