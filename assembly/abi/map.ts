@@ -148,6 +148,10 @@ export const VM_BOOT_CPU: u32 = 0x050;
 export const VM_TIME_ORIGIN: u32 = 0x058;
 /** f64: host time in ms at which machine time was stopped; 0 = it runs. */
 export const VM_TIME_STOPPED: u32 = 0x060;
+/** KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: its args, MANUAL_* bits (u32). */
+export const VM_MANUAL_PROTECT: u32 = 0x100;
+export const MANUAL_PROTECT_ENABLE: u32 = 1;
+export const MANUAL_INITIALLY_SET: u32 = 2;
 /** Words that the VMM floor may use (event wake-up, machine state): 0x080..0x0ff. */
 export const VM_VMM_WORDS: u32 = 0x080;
 

@@ -2,11 +2,14 @@
 
 import {
   CODE_LINES,
+  MANUAL_INITIALLY_SET,
+  MANUAL_PROTECT_ENABLE,
   PAGE_FLAGS,
   PAGE_HOLDS_CODE,
   PAGE_SHIFT,
   PAGE_SIZE,
   PAGE_WATCHED,
+  VM_MANUAL_PROTECT,
   VM_PAGE,
   VM_SLOT_LOCK,
 } from '../../assembly/abi/map.ts';
@@ -20,10 +23,12 @@ import {
 import { KvmError } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
 import { request, requestAll } from './requests.ts';
-import { bitmapBytes, KVM_MEM_LOG_DIRTY_PAGES, type Slot, slot, slotAt } from './slots.ts';
+import { bitmapBytes, checkSlotId, KVM_MEM_LOG_DIRTY_PAGES, type Slot, slot, slotAt } from './slots.ts';
 import { vcpuIds, vcpuPage } from './vm_page.ts';
 
+/** The slot of a dirty log: EINVAL for an id that no slot can have, ENOENT when it does not exist or logs nothing. */
 function loggingSlot(memory: MachineMemory, id: number): Slot {
+  checkSlotId(id);
   const found = slot(memory, id);
   if (!found) throw new KvmError('ENOENT', `slot ${id} does not exist; make it with setUserMemoryRegion.`);
   if (found.bitmap === 0) {
@@ -36,13 +41,32 @@ function loggingSlot(memory: MachineMemory, id: number): Slot {
 }
 
 /**
- * KVM_GET_DIRTY_LOG: the bitmap of pages written since the last call, which it clears; bit 0 of byte 0 is the slot's
- * first page, in whole 64-bit words. Vcpus may run meanwhile: a store is in this harvest or in the next, never in none.
- * ENOENT when the slot does not exist or logs nothing.
+ * KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: with MANUAL_PROTECT_ENABLE (1) KVM_GET_DIRTY_LOG clears nothing, KVM_CLEAR_DIRTY_LOG
+ * does; with MANUAL_INITIALLY_SET (2) besides, a new log begins with every page. 0 switches it off. EINVAL for others.
+ */
+export function setManualProtect(memory: MachineMemory, options: bigint): void {
+  const allowed = options & BigInt(MANUAL_PROTECT_ENABLE) ? MANUAL_PROTECT_ENABLE | MANUAL_INITIALLY_SET : 0;
+  if (options & ~BigInt(allowed)) {
+    throw new KvmError(
+      'EINVAL',
+      `args[0] 0x${options.toString(16)} is not known; MANUAL_PROTECT_ENABLE is 1, INITIALLY_SET 2 and needs it.`,
+    );
+  }
+  memory.store(VM_PAGE + VM_MANUAL_PROTECT, Number(options));
+}
+
+/**
+ * KVM_GET_DIRTY_LOG: the bitmap of pages written since the last call, which it clears (not so with manual protection:
+ * see setManualProtect); bit 0 of byte 0 is the slot's first page, in whole 64-bit words. Vcpus may run meanwhile: a
+ * store is in this harvest or in the next, never in none. EINVAL for an id that no slot can have, ENOENT when the slot
+ * does not exist or logs nothing.
  */
 export function getDirtyLog(memory: MachineMemory, id: number): Uint8Array {
   return memory.locked(VM_PAGE + VM_SLOT_LOCK, () => {
     const { bitmap, size } = loggingSlot(memory, id);
+    if (memory.load(VM_PAGE + VM_MANUAL_PROTECT) & MANUAL_PROTECT_ENABLE) {
+      return memory.bytes(bitmap, bitmapBytes(size)).slice();
+    }
     const harvest = new Uint8Array(bitmapBytes(size));
     const view = new DataView(harvest.buffer);
     for (let at = 0; at < harvest.length; at += 4) {
@@ -52,6 +76,53 @@ export function getDirtyLog(memory: MachineMemory, id: number): Uint8Array {
     // KVM's order: a store that still went through an old TLB entry is over before the bitmap is handed out.
     requestAll(memory, REQ_FLUSH_WRITE_TLB);
     return harvest;
+  });
+}
+
+/** Which pages KVM_CLEAR_DIRTY_LOG shall count as clean: bit 0 of `dirty_bitmap` is page `first_page`. */
+export interface DirtyPages {
+  readonly slot: number;
+  readonly first_page: bigint | number;
+  readonly num_pages: number;
+  readonly dirty_bitmap: Uint8Array;
+}
+
+/**
+ * KVM_CLEAR_DIRTY_LOG: clears the log's bits that are set in `dirty_bitmap`, so that the next store to those pages is
+ * noted again. When it returns, what an unnoted store wrote is in memory: copy the pages after it. EINVAL when
+ * first_page is no multiple of 64, num_pages is none either and does not reach the slot's end, or the pages lie outside
+ * the slot; ENOENT as getDirtyLog; EFAULT when `dirty_bitmap` is shorter than num_pages.
+ */
+export function clearDirtyLog(memory: MachineMemory, pages: DirtyPages): void {
+  const first = Number(pages.first_page);
+  const count = pages.num_pages;
+  memory.locked(VM_PAGE + VM_SLOT_LOCK, () => {
+    checkSlotId(pages.slot);
+    if (first % 64 !== 0) {
+      throw new KvmError('EINVAL', `first_page ${first} must be a multiple of 64.`);
+    }
+    const { bitmap, size } = loggingSlot(memory, pages.slot);
+    const left = size / PAGE_SIZE - first;
+    if (!(first >= 0 && count >= 0 && count <= left && (count === left || count % 64 === 0))) {
+      throw new KvmError(
+        'EINVAL',
+        `${count} pages from ${first} on: give a multiple of 64 or all ${Math.max(left, 0)} to the slot's end.`,
+      );
+    }
+    const bytes = Math.ceil(count / 64) * 8;
+    if (pages.dirty_bitmap.length < bytes) {
+      throw new KvmError(
+        'EFAULT',
+        `dirty_bitmap has ${pages.dirty_bitmap.length} bytes; ${count} pages take ${bytes}.`,
+      );
+    }
+    const view = new DataView(pages.dirty_bitmap.buffer, pages.dirty_bitmap.byteOffset, bytes);
+    let cleared = 0;
+    for (let at = 0; at < bytes; at += 4) {
+      const mask = view.getUint32(at, true);
+      if (mask !== 0) cleared |= memory.and(bitmap + first / 8 + at, ~mask) & mask;
+    }
+    if (cleared !== 0) requestAll(memory, REQ_FLUSH_WRITE_TLB);
   });
 }
 

@@ -1,6 +1,6 @@
 // The system: the ioctls of /dev/kvm as typed calls. It makes VMs and says what they can do.
 
-import { MAX_SLOTS, MAX_VCPUS } from '../../assembly/abi/map.ts';
+import { MANUAL_INITIALLY_SET, MANUAL_PROTECT_ENABLE, MAX_SLOTS, MAX_VCPUS } from '../../assembly/abi/map.ts';
 import { type CapName, KVM_CAP, type KvmCpuidEntry2, kvm_run } from './abi/index.ts';
 import { supportedCpuid } from './cpuid.ts';
 import { roundUp } from './memory.ts';
@@ -45,9 +45,11 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   SYNC_REGS: KVM_SYNC_X86.REGS | KVM_SYNC_X86.SREGS | KVM_SYNC_X86.EVENTS,
   SIGNAL_MSI: 1,
   READONLY_MEM: 1,
+  ENABLE_CAP_VM: 1,
   CHECK_EXTENSION_VM: 1,
   MAX_VCPU_ID: MAX_VCPUS,
   IMMEDIATE_EXIT: 1,
+  MANUAL_DIRTY_LOG_PROTECT2: MANUAL_PROTECT_ENABLE | MANUAL_INITIALLY_SET,
 };
 
 /** Where the core comes from. */

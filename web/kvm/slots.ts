@@ -2,6 +2,7 @@
 
 import { KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY } from '../../assembly/abi/kvm_run.ts';
 import {
+  MANUAL_INITIALLY_SET,
   MAX_SLOTS,
   PAGE_SIZE,
   SLOT_BITMAP,
@@ -14,6 +15,7 @@ import {
   SLOT_ID,
   SLOT_SIZE,
   VM_GENERATION,
+  VM_MANUAL_PROTECT,
   VM_PAGE,
   VM_SLOT_COUNT,
   VM_SLOT_LOCK,
@@ -45,6 +47,18 @@ const FLAGS_KNOWN = KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY;
 
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
 const entryOf = (id: number): number => VM_PAGE + VM_SLOTS + id * SLOT_ENTRY_SIZE;
+
+/** EINVAL for an id that no slot can have: bits 16 up name an address space, and there is one, number 0. */
+export function checkSlotId(id: number): void {
+  if (Number.isInteger(id) && id >= 0 && id < MAX_SLOTS) return;
+  if (Number.isInteger(id) && id >>> 16 !== 0) {
+    throw new KvmError(
+      'EINVAL',
+      `slot ${hex(id)} lies in address space ${id >>> 16}; this VM has address space 0 only.`,
+    );
+  }
+  throw new KvmError('EINVAL', `slot ${id} does not exist; slots are 0 to ${MAX_SLOTS - 1}.`);
+}
 
 /** The slot with this id, if it exists. */
 export function slot(memory: MachineMemory, id: number): Slot | undefined {
@@ -82,8 +96,7 @@ export function slotAt(memory: MachineMemory, gpa: bigint): Slot | undefined {
 function checkRegion(memory: MachineMemory, region: Slot): void {
   const { id, flags, gpa, size, hva } = region;
   const page = BigInt(PAGE_SIZE);
-  if (id >= MAX_SLOTS)
-    throw new KvmError('EINVAL', `slot ${id} does not exist; slots are 0 to ${MAX_SLOTS - 1}.`);
+  checkSlotId(id);
   if (flags & ~FLAGS_KNOWN) {
     throw new KvmError(
       'EINVAL',
@@ -100,10 +113,9 @@ function checkRegion(memory: MachineMemory, region: Slot): void {
       `the slot ends at ${hex(gpa + BigInt(size))}, beyond the 52 bits of an address.`,
     );
   }
-  if (size === 0) return;
   if (hva % PAGE_SIZE !== 0)
     throw new KvmError('EINVAL', `userspace_addr ${hex(hva)} must be a multiple of 4096.`);
-  if (hva === 0 || hva + size > memory.size) {
+  if ((hva === 0 && size > 0) || hva + size > memory.size) {
     throw new KvmError(
       'EINVAL',
       `userspace_addr ${hex(hva)} with ${size} bytes lies outside the VM's memory; take it from allocate().`,
@@ -145,7 +157,10 @@ function checkChange(old: Slot, next: Slot): void {
   }
 }
 
-/** Offset of a zeroed bitmap for `size` bytes of slot `id`; the room of an earlier one is used again. */
+/**
+ * Offset of a new bitmap for `size` bytes of slot `id`: no page is dirty, or each one with MANUAL_INITIALLY_SET. The room
+ * of an earlier one is used again.
+ */
 function bitmapFor(memory: MachineMemory, id: number, size: number): number {
   const entry = entryOf(id);
   const bytes = bitmapBytes(size);
@@ -154,7 +169,13 @@ function bitmapFor(memory: MachineMemory, id: number, size: number): number {
     memory.setU32(entry + SLOT_BITMAP_ROOM, bytes);
   }
   const home = memory.u32(entry + SLOT_BITMAP_HOME);
-  memory.bytes(home, bytes).fill(0);
+  const initiallySet = memory.load(VM_PAGE + VM_MANUAL_PROTECT) & MANUAL_INITIALLY_SET;
+  const bitmap = memory.bytes(home, bytes).fill(0);
+  if (initiallySet) {
+    const pages = size / PAGE_SIZE;
+    bitmap.fill(0xff, 0, pages >>> 3);
+    if (pages % 8) bitmap[pages >>> 3] = (1 << (pages % 8)) - 1;
+  }
   return home;
 }
 
@@ -232,8 +253,8 @@ export function setUserMemoryRegion(memory: MachineMemory, given: Input<KvmUsers
     if (old && old.gpa === region.gpa && old.flags === region.flags) return;
     checkOverlap(memory, region);
     const logs = (region.flags & KVM_MEM_LOG_DIRTY_PAGES) !== 0;
-    const kept = old && old.gpa === region.gpa ? old.bitmap : 0;
-    const bitmap = logs ? kept || bitmapFor(memory, region.id, region.size) : 0;
+    // A log goes with its slot when that moves.
+    const bitmap = logs ? old?.bitmap || bitmapFor(memory, region.id, region.size) : 0;
     // A moved slot is nowhere for a moment, so that no vCPU sees half of the change.
     if (old && old.gpa !== region.gpa) remove(memory, region.id);
     install(memory, { ...region, bitmap });

@@ -13,6 +13,7 @@ import {
 import {
   type Input,
   type KvmClockData,
+  type KvmEnableCap,
   KvmError,
   type KvmIrqchip,
   type KvmIrqRoutingEntry,
@@ -22,7 +23,8 @@ import {
   type KvmUserspaceMemoryRegion,
 } from './abi/index.ts';
 import { type Core, instantiateCore } from './core.ts';
-import { getDirtyLog, hostWritten, peekDirtyLog } from './dirty_log.ts';
+import { clearDirtyLog, type DirtyPages, getDirtyLog, hostWritten, peekDirtyLog } from './dirty_log.ts';
+import { enableCap } from './enable_cap.ts';
 import { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
 import {
   createIrqchip,
@@ -121,9 +123,19 @@ export class Vm {
     return slots(this.memory);
   }
 
-  /** KVM_GET_DIRTY_LOG: the pages of a slot written since the last call, a bit a page; clears them. */
+  /** KVM_ENABLE_CAP; enable_cap.ts has the table of what can be switched on. EINVAL. */
+  enableCap(cap: Input<KvmEnableCap>): void {
+    enableCap(this.memory, cap);
+  }
+
+  /** KVM_GET_DIRTY_LOG: the pages of a slot written since the last call, a bit a page; clears them. EINVAL, ENOENT. */
   getDirtyLog(slotId: number): Uint8Array {
     return getDirtyLog(this.memory, slotId);
+  }
+
+  /** KVM_CLEAR_DIRTY_LOG: counts pages as clean again. EINVAL, ENOENT, EFAULT; see dirty_log.ts. */
+  clearDirtyLog(pages: DirtyPages): void {
+    clearDirtyLog(this.memory, pages);
   }
 
   /** The dirty bitmap as it stands, not cleared. */

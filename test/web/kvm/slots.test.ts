@@ -22,6 +22,14 @@ describe('a slot', () => {
     refuses('EFAULT', () => vm.read(0, 1));
   });
 
+  test('is not deleted by a call whose other fields are wrong', () => {
+    const { vm } = vmWithRam();
+    refuses('EINVAL', () => vm.setUserMemoryRegion({ slot: 0, userspace_addr: 1 }));
+    refuses('EINVAL', () => vm.setUserMemoryRegion({ slot: 0, guest_phys_addr: 1 }));
+    refuses('EINVAL', () => vm.setUserMemoryRegion({ slot: 0, flags: 4 }));
+    expect(vm.slots()).toHaveLength(1);
+  });
+
   test('may be moved but not resized, rehosted or made read-only', () => {
     const { vm, ram } = vmWithRam();
     const region = { slot: 0, guest_phys_addr: 4 * MIB, memory_size: MIB, userspace_addr: ram };
@@ -48,6 +56,10 @@ describe('a slot', () => {
     ['an unaligned userspace_addr', { memory_size: 4096, userspace_addr: 0x300001 }],
     ['memory that the VM does not have', { memory_size: 2 ** 40 }],
     ['an id beyond the last', { slot: 256, memory_size: 4096 }],
+    ['an address space beside the one there is', { slot: 0x10002, memory_size: 4096 }],
+    ['a negative id', { slot: -1, memory_size: 4096 }],
+    ['userspace_addr 0', { memory_size: 4096, userspace_addr: 0 }],
+    ['an end beyond 64 bits', { guest_phys_addr: 0xffff_ffff_ffff_f000n, memory_size: 8192 }],
     ['an end beyond 52 bits', { guest_phys_addr: 0xf_ffff_ffff_f000n, memory_size: 8192 }],
   ])('with %s is EINVAL', (_, region) => {
     const { vm, ram } = vmWithRam();

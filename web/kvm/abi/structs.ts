@@ -342,4 +342,5 @@ export type KvmClockData = ValueOf<typeof kvm_clock_data>;
 export type KvmIrqRoutingEntry = ValueOf<typeof kvm_irq_routing_entry>;
 export type KvmMsi = ValueOf<typeof kvm_msi>;
 export type KvmPitConfig = ValueOf<typeof kvm_pit_config>;
+export type KvmEnableCap = ValueOf<typeof kvm_enable_cap>;
 export type KvmUserspaceMemoryRegion = ValueOf<typeof kvm_userspace_memory_region>;
