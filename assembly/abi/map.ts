@@ -10,6 +10,11 @@
 //   0x0020_0000  code lines        a u64 for each 4 KiB page: its 64-byte lines that hold decoded code
 //   0x00a0_0000  vCPU 0            VCPU_STRIDE bytes each, see below
 //   0x00a0_0000 + vcpus * stride   heap: dirty bitmaps and guest RAM, 64 KiB aligned; hva = offset in this memory
+//
+// A memory is the address space of a VMM process and may hold several VMs. The first lies as drawn. Another one has the
+// same drawing again from its base on, on the heap: VM page, irqchip, devices, rings and vCPUs; its page flags and code
+// lines are not used, since those of the memory are one for all. What is shared by all VMs (heap, exclusive right, the
+// chain of VMs) stands in the VM page of the first, whether or not a VM lives there.
 
 export const PAGE_SIZE: u32 = 0x1000;
 export const PAGE_SHIFT: u32 = 12;
@@ -126,14 +131,15 @@ export const VM_GENERATION: u32 = 0x010;
 export const VM_HAS_IRQCHIP: u32 = 0x014;
 /** 1 after KVM_CREATE_PIT2. */
 export const VM_HAS_PIT: u32 = 0x018;
-/** Id of the vCPU that holds EXCLUSIVE, plus 1; 0 = nobody. */
+/** Page of the vCPU that holds EXCLUSIVE in this memory, 0 = nobody; in the first VM's page only. */
 export const VM_EXCLUSIVE_OWNER: u32 = 0x01c;
 /** Lock of the slot table, of the irqchip, of the heap (0 free, 1 held). */
 export const VM_SLOT_LOCK: u32 = 0x020;
 export const VM_IRQ_LOCK: u32 = 0x024;
 export const VM_HEAP_LOCK: u32 = 0x028;
-/** First free heap byte and the size of the memory in 64 KiB pages (u32 each). */
+/** First free byte of the heap, and its end (u32 each); in the first VM's page only. */
 export const VM_HEAP_TOP: u32 = 0x02c;
+export const VM_HEAP_END: u32 = 0x034;
 export const VM_ENGINE: u32 = 0x030;
 export const ENGINE_PARALLEL: u32 = 0;
 export const ENGINE_DETERMINISTIC: u32 = 1;
@@ -152,6 +158,12 @@ export const VM_TIME_STOPPED: u32 = 0x060;
 export const VM_MANUAL_PROTECT: u32 = 0x100;
 export const MANUAL_PROTECT_ENABLE: u32 = 1;
 export const MANUAL_INITIALLY_SET: u32 = 2;
+/** u32: base of the next VM of this memory, 0 = none. It stays when a VM goes, so that nobody loses the chain's end. */
+export const VM_NEXT: u32 = 0x068;
+/** u32: 1 while a VM lives here. */
+export const VM_ALIVE: u32 = 0x06c;
+/** Lock of the places for VMs; in the first VM's page only. */
+export const VM_PLACES_LOCK: u32 = 0x070;
 /** Words that the VMM floor may use (event wake-up, machine state): 0x080..0x0ff. */
 export const VM_VMM_WORDS: u32 = 0x080;
 

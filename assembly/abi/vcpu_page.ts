@@ -210,6 +210,8 @@ export const CLEAN_ENTRIES: u32 = 16;
 /** Place and length of the code in the scratch block while it runs; 0 bytes = none. */
 export const V_SCRATCH_HVA: u32 = 0x4f4;
 export const V_SCRATCH_BYTES: u32 = 0x3e0;
+/** The base of the VM that this vCPU belongs to (see VM_NEXT). */
+export const V_BASE: u32 = 0x3e4;
 /** u64: state of RDRAND and RDSEED, begun from VM_SEED and the vCPU's id. */
 export const V_RANDOM: u32 = 0x4f8;
 /** KVM_INTERRUPT / PIC / LAPIC: last injected vector, for KVM_GET_VCPU_EVENTS. */

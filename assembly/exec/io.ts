@@ -1,5 +1,6 @@
 // IN and OUT: permission by IOPL and the TSS bitmap, the chips that live in the core, else KVM_EXIT_IO. INS and OUTS are
 // in exec/string.ts and use what is exported here.
+
 import { FLOW_EXIT, FLOW_EXIT_RESTART, FLOW_FAULT, FLOW_NEXT, FLOW_STOP, R_IMM } from '../abi/insn';
 import { KVM_EXIT_IO_IN, KVM_EXIT_IO_OUT } from '../abi/kvm_run';
 import { VM_HAS_IRQCHIP, VM_HAS_PIT, VM_PAGE } from '../abi/map';
@@ -25,6 +26,7 @@ import { match_port } from '../cpu/debug';
 import { exit_io, pio_page } from '../cpu/exits';
 import { read_sized, size_of, write_memory, write_register } from '../cpu/operands';
 import { ignore_x87_error } from '../cpu/x87_error';
+import { vm_base } from '../host';
 import { pic_read, pic_write } from '../irqchip/pic';
 import { pit_read, pit_write } from '../irqchip/pit';
 import { load_system16 } from '../memory/access';
@@ -76,8 +78,8 @@ function is_pit_port(port: u32): bool {
 
 /** The port belongs to a chip in the core: nobody outside sees the access. */
 export function is_core_port(port: u32): bool {
-  if (is_pic_port(port)) return load<u32>(VM_PAGE + VM_HAS_IRQCHIP) != 0;
-  return is_pit_port(port) && load<u32>(VM_PAGE + VM_HAS_PIT) != 0;
+  if (is_pic_port(port)) return load<u32>(vm_base + VM_PAGE + VM_HAS_IRQCHIP) != 0;
+  return is_pit_port(port) && load<u32>(vm_base + VM_PAGE + VM_HAS_PIT) != 0;
 }
 
 /** Reads `bytes` bytes from a core port; the chips are 8 bits wide, so wider reads take the following ports. */

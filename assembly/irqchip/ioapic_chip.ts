@@ -1,5 +1,6 @@
 // The I/O APIC with 24 pins, an 82093AA as KVM shows it (version 0x11). Callers hold the irqchip lock. Not modelled:
 // pin polarity (KVM_CAP_IOAPIC_POLARITY_IGNORED), the EOI register of later versions, SMI.
+
 import {
   APIC_DEST_LOGICAL,
   APIC_LEVEL_TRIG,
@@ -18,6 +19,7 @@ import {
   KVM_IRQCHIP_IOAPIC,
 } from '../abi/irqchip';
 import { IOAPIC_PAGE } from '../abi/map';
+import { vm_base } from '../host';
 import { deliver } from './lapic_bus';
 import { gsis_of_pin, pin_acknowledged } from './routes';
 
@@ -29,11 +31,11 @@ const READ_ONLY: u32 = STATUS | APIC_REMOTE_IRR;
 const PIT_GSI: u32 = 1;
 
 function get(field: u32): u32 {
-  return load<u32>(IOAPIC_PAGE + field);
+  return load<u32>(vm_base + IOAPIC_PAGE + field);
 }
 
 function set(field: u32, value: u32): void {
-  store<u32>(IOAPIC_PAGE + field, value);
+  store<u32>(vm_base + IOAPIC_PAGE + field, value);
 }
 
 /** Offset of the low half of a pin's redirection entry; the high half is 4 bytes on. */
@@ -43,15 +45,15 @@ function entry_of(pin: u32): u32 {
 
 /** As after power on: every pin masked. Routing and private words stay. */
 export function ioapic_reset(): void {
-  memory.fill(IOAPIC_PAGE, 0, IOAPIC_STATE_SIZE);
-  memory.fill(IOAPIC_PAGE + IOAPIC_EOI_VECTORS, 0, 32);
-  store<u64>(IOAPIC_PAGE + IOAPIC_BASE_ADDRESS, IOAPIC_DEFAULT_ADDRESS);
+  memory.fill(vm_base + IOAPIC_PAGE, 0, IOAPIC_STATE_SIZE);
+  memory.fill(vm_base + IOAPIC_PAGE + IOAPIC_EOI_VECTORS, 0, 32);
+  store<u64>(vm_base + IOAPIC_PAGE + IOAPIC_BASE_ADDRESS, IOAPIC_DEFAULT_ADDRESS);
   for (let pin: u32 = 0; pin < IOAPIC_PINS; pin++) set(entry_of(pin), APIC_MASKED);
 }
 
 /** Address of the word of the EOI bitmap that holds a vector. */
 function eoi_word(vector: u32): u32 {
-  return IOAPIC_PAGE + IOAPIC_EOI_VECTORS + (vector >> 5) * 4;
+  return vm_base + IOAPIC_PAGE + IOAPIC_EOI_VECTORS + (vector >> 5) * 4;
 }
 
 /** The IOAPIC wants to hear of the EOI of this edge-triggered vector; asked without the lock. */

@@ -1,5 +1,6 @@
 // What local APICs take from others: messages of IOAPIC, MSI and ICR, and how they wake a vCPU. The registers that the
 // guest sees are lapic.ts. Everything here may run on any thread: shared words are changed by atomics only.
+
 import {
   APIC_BASE_ENABLE,
   APIC_BASE_X2APIC,
@@ -29,6 +30,7 @@ import {
 } from '../abi/irqchip';
 import { IOAPIC_PAGE, VCPU_LAPIC, VCPU_PAGE, VM_PAGE, VM_VCPUS } from '../abi/map';
 import { REQ_EVENTS, V_APIC_BASE, V_NMI_PENDING, V_REQUESTS, V_SIPI_VECTOR, V_WAKE } from '../abi/vcpu_page';
+import { vm_base } from '../host';
 import { vcpu_page } from '../state/vcpu';
 
 /** Address of the LAPIC page of the vCPU at `v`. */
@@ -163,7 +165,7 @@ export function deliver(
 ): u32 {
   if (mode == APIC_DM_LOWEST) return deliver_lowest(logical, destination, wide, vector, level);
   let taken: u32 = 0;
-  for (let left = atomic.load<u32>(VM_PAGE + VM_VCPUS); left != 0; left &= left - 1) {
+  for (let left = atomic.load<u32>(vm_base + VM_PAGE + VM_VCPUS); left != 0; left &= left - 1) {
     const v = vcpu_page(ctz<u32>(left));
     if (is_destination(v, logical, destination, wide) && accept(v, mode, vector, level)) taken++;
   }
@@ -173,14 +175,14 @@ export function deliver(
 /** Sends a message to one of the APICs that its destination names: by turns, which the manual allows. */
 function deliver_lowest(logical: bool, destination: u32, wide: bool, vector: u32, level: bool): u32 {
   let candidates: u32 = 0;
-  for (let left = atomic.load<u32>(VM_PAGE + VM_VCPUS); left != 0; left &= left - 1) {
+  for (let left = atomic.load<u32>(vm_base + VM_PAGE + VM_VCPUS); left != 0; left &= left - 1) {
     const v = vcpu_page(ctz<u32>(left));
     if (lapic_enabled(v) && is_destination(v, logical, destination, wide)) candidates |= left & (0 - left);
   }
   if (candidates == 0) return 0;
   let turn: u32 = 0;
   if (popcnt<u32>(candidates) > 1) {
-    turn = atomic.add<u32>(IOAPIC_PAGE + IOAPIC_ARBITER, 1) % popcnt<u32>(candidates);
+    turn = atomic.add<u32>(vm_base + IOAPIC_PAGE + IOAPIC_ARBITER, 1) % popcnt<u32>(candidates);
   }
   for (; turn != 0; turn--) candidates &= candidates - 1;
   return accept(vcpu_page(ctz<u32>(candidates)), APIC_DM_FIXED, vector, level) ? 1 : 0;
@@ -188,7 +190,7 @@ function deliver_lowest(logical: bool, destination: u32, wide: bool, vector: u32
 
 /** Sends a message to all, or to all but `except` (0 = nobody). */
 export function deliver_all(except: u32, mode: u32, vector: u32, level: bool): void {
-  for (let left = atomic.load<u32>(VM_PAGE + VM_VCPUS); left != 0; left &= left - 1) {
+  for (let left = atomic.load<u32>(vm_base + VM_PAGE + VM_VCPUS); left != 0; left &= left - 1) {
     const v = vcpu_page(ctz<u32>(left));
     if (v != except && lapic_hw_enabled(v)) accept(v, mode, vector, level);
   }

@@ -1,6 +1,8 @@
 // The PIC pair as ports and vCPUs see it, under the irqchip lock. The chips are pic_chip.ts.
+
 import { PIC_OUTPUT } from '../abi/irqchip';
 import { PIC_PAGE } from '../abi/map';
+import { vm_base } from '../host';
 import { irq_lock } from './lock';
 import { pic_intack, pic_port_read, pic_port_write } from './pic_chip';
 import { pit_line_masks, pit_masks_changed } from './pit_chip';
@@ -25,7 +27,7 @@ export function pic_read(port: u32): u32 {
 
 /** The PIC's INTR output; asked without the lock, so cheap. */
 export function pic_pending(): bool {
-  return atomic.load<u32>(PIC_PAGE + PIC_OUTPUT) != 0;
+  return atomic.load<u32>(vm_base + PIC_PAGE + PIC_OUTPUT) != 0;
 }
 
 /** INTA: takes the PIC's interrupt into service and gives its vector (a spurious one when it went away). */

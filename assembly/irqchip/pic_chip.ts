@@ -1,5 +1,6 @@
 // The two 8259A interrupt controllers, master and slave on IR2. Callers hold the irqchip lock. Not modelled: 8080 mode,
 // a single 8259 without its slave, level sensing by ICW1.LTIM (the ELCR has that say on a PC).
+
 import {
   KVM_IRQCHIP_PIC_MASTER,
   KVM_IRQCHIP_PIC_SLAVE,
@@ -25,12 +26,18 @@ import {
   PIC_STATE_SIZE,
 } from '../abi/irqchip';
 import { PIC_PAGE, VM_PAGE, VM_VCPUS } from '../abi/map';
+import { vm_base } from '../host';
 import { vcpu_page } from '../state/vcpu';
 import { accepts_pic, kick } from './lapic_bus';
 import { pin_acknowledged } from './routes';
 
-const MASTER: u32 = PIC_PAGE + PIC_MASTER;
-const SLAVE: u32 = PIC_PAGE + PIC_SLAVE;
+function master(): u32 {
+  return vm_base + PIC_PAGE + PIC_MASTER;
+}
+
+function slave(): u32 {
+  return vm_base + PIC_PAGE + PIC_SLAVE;
+}
 const CASCADE: u32 = 2;
 const NOTHING: u32 = 8;
 
@@ -44,11 +51,11 @@ function set(s: u32, field: u32, value: u32): void {
 
 /** Both chips as after power on, lines low. */
 export function pic_reset(): void {
-  memory.fill(PIC_PAGE, 0, PIC_STATE_SIZE * 2);
+  memory.fill(vm_base + PIC_PAGE, 0, PIC_STATE_SIZE * 2);
   // Lines of the timer, keyboard, cascade, RTC and coprocessor cannot be level triggered.
-  set(MASTER, PIC_ELCR_MASK, 0xf8);
-  set(SLAVE, PIC_ELCR_MASK, 0xde);
-  atomic.store<u32>(PIC_PAGE + PIC_OUTPUT, 0);
+  set(master(), PIC_ELCR_MASK, 0xf8);
+  set(slave(), PIC_ELCR_MASK, 0xde);
+  atomic.store<u32>(vm_base + PIC_PAGE + PIC_OUTPUT, 0);
 }
 
 /** Rank of the most urgent bit of `bits` (0 is the highest priority), NOTHING when there is none. */
@@ -67,7 +74,7 @@ function requested(s: u32): u32 {
   // Special mask mode: lines in service that are masked hold nobody back.
   if (get(s, PIC_SPECIAL_MASK)) busy &= ~get(s, PIC_IMR);
   // Special fully nested: the slave may interrupt its own interrupt.
-  if (s == MASTER && get(s, PIC_SPECIAL_FULLY_NESTED_MODE)) busy &= ~(1 << CASCADE);
+  if (s == master() && get(s, PIC_SPECIAL_FULLY_NESTED_MODE)) busy &= ~(1 << CASCADE);
   return priority < rank(s, busy) ? (priority + get(s, PIC_PRIORITY_ADD)) & 7 : NOTHING;
 }
 
@@ -86,14 +93,14 @@ function set_pin(s: u32, pin: u32, level: bool): void {
 
 /** Drives the cascade and the INTR output from the chips' state, and wakes who listens to it. */
 export function pic_update(): void {
-  if (requested(SLAVE) != NOTHING) {
-    set_pin(MASTER, CASCADE, true);
-    set_pin(MASTER, CASCADE, false);
+  if (requested(slave()) != NOTHING) {
+    set_pin(master(), CASCADE, true);
+    set_pin(master(), CASCADE, false);
   }
-  const output = requested(MASTER) != NOTHING;
-  atomic.store<u32>(PIC_PAGE + PIC_OUTPUT, output ? 1 : 0);
+  const output = requested(master()) != NOTHING;
+  atomic.store<u32>(vm_base + PIC_PAGE + PIC_OUTPUT, output ? 1 : 0);
   if (!output) return;
-  for (let left = atomic.load<u32>(VM_PAGE + VM_VCPUS); left != 0; left &= left - 1) {
+  for (let left = atomic.load<u32>(vm_base + VM_PAGE + VM_VCPUS); left != 0; left &= left - 1) {
     const v = vcpu_page(ctz<u32>(left));
     if (accepts_pic(v)) kick(v);
   }
@@ -101,13 +108,13 @@ export function pic_update(): void {
 
 /** Moves one of the sixteen lines. */
 export function pic_set_line(irq: u32, level: bool): void {
-  set_pin(irq < 8 ? MASTER : SLAVE, irq & 7, level);
+  set_pin(irq < 8 ? master() : slave(), irq & 7, level);
   pic_update();
 }
 
 function end_of_interrupt(s: u32, pin: u32): void {
   set(s, PIC_ISR, get(s, PIC_ISR) & ~(1 << pin));
-  pin_acknowledged(s == MASTER ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, pin);
+  pin_acknowledged(s == master() ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, pin);
 }
 
 /** What INTA does to the chip whose line was chosen. */
@@ -123,15 +130,15 @@ function in_service(s: u32, pin: u32): void {
 /** The interrupt-acknowledge cycle: the vector; IR7's of the chip that has nothing to say (spurious 7 and 15). */
 export function pic_intack(): u32 {
   let vector: u32;
-  const pin = requested(MASTER);
-  if (pin == NOTHING) vector = get(MASTER, PIC_IRQ_BASE) + 7;
+  const pin = requested(master());
+  if (pin == NOTHING) vector = get(master(), PIC_IRQ_BASE) + 7;
   else {
-    in_service(MASTER, pin);
-    vector = get(MASTER, PIC_IRQ_BASE) + pin;
+    in_service(master(), pin);
+    vector = get(master(), PIC_IRQ_BASE) + pin;
     if (pin == CASCADE) {
-      const slave_pin = requested(SLAVE);
-      if (slave_pin != NOTHING) in_service(SLAVE, slave_pin);
-      vector = get(SLAVE, PIC_IRQ_BASE) + (slave_pin & 7) + (slave_pin == NOTHING ? 7 : 0);
+      const slave_pin = requested(slave());
+      if (slave_pin != NOTHING) in_service(slave(), slave_pin);
+      vector = get(slave(), PIC_IRQ_BASE) + (slave_pin & 7) + (slave_pin == NOTHING ? 7 : 0);
     }
   }
   pic_update();
@@ -224,10 +231,10 @@ function write_elcr(s: u32, value: u32): void {
 /** A byte written to 0x20, 0x21, 0xa0, 0xa1, 0x4d0 or 0x4d1. */
 export function pic_port_write(port: u32, value: u32): void {
   value &= 0xff;
-  if (port == 0x4d0) write_elcr(MASTER, value);
-  else if (port == 0x4d1) write_elcr(SLAVE, value);
+  if (port == 0x4d0) write_elcr(master(), value);
+  else if (port == 0x4d1) write_elcr(slave(), value);
   else {
-    const s = port & 0x80 ? SLAVE : MASTER;
+    const s = port & 0x80 ? slave() : master();
     if (port & 1) write_data(s, value);
     else if (value & 0x10) icw1(s, value);
     else if (value & 8) ocw3(s, value);
@@ -238,9 +245,9 @@ export function pic_port_write(port: u32, value: u32): void {
 
 /** A byte read from one of the same ports; a read after OCW3.P is the poll word and acknowledges. */
 export function pic_port_read(port: u32): u32 {
-  if (port == 0x4d0) return get(MASTER, PIC_ELCR);
-  if (port == 0x4d1) return get(SLAVE, PIC_ELCR);
-  const s = port & 0x80 ? SLAVE : MASTER;
+  if (port == 0x4d0) return get(master(), PIC_ELCR);
+  if (port == 0x4d1) return get(slave(), PIC_ELCR);
+  const s = port & 0x80 ? slave() : master();
   if (get(s, PIC_POLL)) {
     set(s, PIC_POLL, 0);
     const pin = requested(s);
@@ -255,11 +262,11 @@ export function pic_port_read(port: u32): u32 {
 
 /** The mask bit of one of the sixteen lines. */
 export function pic_is_masked(irq: u32): bool {
-  return ((get(irq < 8 ? MASTER : SLAVE, PIC_IMR) >> (irq & 7)) & 1) != 0;
+  return ((get(irq < 8 ? master() : slave(), PIC_IMR) >> (irq & 7)) & 1) != 0;
 }
 
 /** One of the sixteen lines is latched or in service. */
 export function pic_is_busy(irq: u32): bool {
-  const s = irq < 8 ? MASTER : SLAVE;
+  const s = irq < 8 ? master() : slave();
   return (((get(s, PIC_IRR) | get(s, PIC_ISR)) >> (irq & 7)) & 1) != 0;
 }

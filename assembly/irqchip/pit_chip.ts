@@ -34,10 +34,10 @@ import {
   ROUTE_TYPE,
 } from '../abi/irqchip';
 import { PAGE_SIZE, PIT_PAGE } from '../abi/map';
-import { host_now } from '../host';
+import { host_now, vm_base } from '../host';
 import { ioapic_is_masked } from './ioapic_chip';
 import { pic_is_busy, pic_is_masked } from './pic_chip';
-import { ROUTES_START, routes_end } from './routes';
+import { routes_end, routes_start } from './routes';
 import { set_line } from './wiring';
 
 const NS: u64 = 1000000000;
@@ -51,11 +51,11 @@ const RW_WORD_LSB: u32 = 3;
 const RW_WORD_MSB: u32 = 4;
 
 function channel(n: u32): u32 {
-  return PIT_PAGE + n * PIT_CHANNEL_SIZE;
+  return vm_base + PIT_PAGE + n * PIT_CHANNEL_SIZE;
 }
 
 function held_word(n: u32): u32 {
-  return PIT_PAGE + PIT_HELD + n * 8;
+  return vm_base + PIT_PAGE + PIT_HELD + n * 8;
 }
 
 /** ns to clocks of the 8254, rounded down; exact for any length of time. */
@@ -151,15 +151,16 @@ function release(n: u32): void {
 function schedule(): void {
   const c = channel(0);
   const mode: u32 = load<u8>(c + PIT_MODE);
-  const done = load<u64>(PIT_PAGE + PIT_TICKS);
+  const done = load<u64>(vm_base + PIT_PAGE + PIT_TICKS);
   const periodic = mode == 2 || mode == 3;
-  const silent = load<u32>(PIT_PAGE + PIT_FLAGS) & KVM_PIT_FLAGS_HPET_LEGACY || load<u64>(held_word(0)) != 0;
+  const silent =
+    load<u32>(vm_base + PIT_PAGE + PIT_FLAGS) & KVM_PIT_FLAGS_HPET_LEGACY || load<u64>(held_word(0)) != 0;
   let next: u64 = 0;
   // Mode 5 waits for a rising gate, and channel 0's gate is tied high.
   if (!silent && mode != 5 && mode != 1 && (periodic || done == 0)) {
     next = load<u64>(c + PIT_COUNT_LOAD_TIME) + ns_of((done + 1) * tick_clocks());
   }
-  atomic.store<u64>(PIT_PAGE + PIT_NEXT, next);
+  atomic.store<u64>(vm_base + PIT_PAGE + PIT_NEXT, next);
 }
 
 function tick_clocks(): u64 {
@@ -171,7 +172,7 @@ function tick_clocks(): u64 {
 export function pit_line_masks(): u32 {
   let masks: u32 = pic_is_masked(0) ? 3 : 2;
   const end = routes_end();
-  for (let entry = ROUTES_START; entry < end; entry += ROUTE_SIZE) {
+  for (let entry = routes_start(); entry < end; entry += ROUTE_SIZE) {
     if (load<u16>(entry + ROUTE_GSI) != 0 || load<u16>(entry + ROUTE_TYPE) != 1) continue;
     if (load<u32>(entry + ROUTE_CHIP) != KVM_IRQCHIP_IOAPIC) continue;
     if (!ioapic_is_masked(load<u32>(entry + ROUTE_PIN))) masks &= 1;
@@ -186,13 +187,13 @@ export function pit_line_masks(): u32 {
 export function pit_masks_changed(before: u32): void {
   const opened = before & ~pit_line_masks();
   if (opened & 2) pit_forget_backlog();
-  else if (opened & 1 && !pic_is_busy(0)) store<u32>(PIT_PAGE + PIT_IRQ_ACK, 1);
+  else if (opened & 1 && !pic_is_busy(0)) store<u32>(vm_base + PIT_PAGE + PIT_IRQ_ACK, 1);
 }
 
 /** Forgets ticks that were held back: the guest programmed the timer anew or unmasked it. */
 export function pit_forget_backlog(): void {
-  store<u32>(PIT_PAGE + PIT_BACKLOG, 0);
-  store<u32>(PIT_PAGE + PIT_IRQ_ACK, 1);
+  store<u32>(vm_base + PIT_PAGE + PIT_BACKLOG, 0);
+  store<u32>(vm_base + PIT_PAGE + PIT_IRQ_ACK, 1);
 }
 
 /** Starts a channel with a count as written (0 = the largest). */
@@ -212,7 +213,7 @@ function load_count(n: u32, value: u32): void {
 
 /** Channel 0 begins to tick from its load time. */
 function pit_restart(): void {
-  store<u64>(PIT_PAGE + PIT_TICKS, 0);
+  store<u64>(vm_base + PIT_PAGE + PIT_TICKS, 0);
   pit_forget_backlog();
   schedule();
 }
@@ -231,7 +232,7 @@ export function pit_reload(): void {
 
 /** As after power on: channel 0 does not tick until it is programmed; the gates of 0 and 1 are tied high. */
 export function pit_reset(): void {
-  memory.fill(PIT_PAGE, 0, PAGE_SIZE);
+  memory.fill(vm_base + PIT_PAGE, 0, PAGE_SIZE);
   for (let n: u32 = 0; n < 3; n++) {
     store<u8>(channel(n) + PIT_MODE, 0xff);
     store<u8>(channel(n) + PIT_RW_MODE, RW_WORD_LSB as u8);
@@ -241,8 +242,8 @@ export function pit_reset(): void {
     store<u32>(channel(n) + PIT_COUNT, 0x10000);
     store<u64>(held_word(n), 1);
   }
-  store<u32>(PIT_PAGE + PIT_IRQ_ACK, 1);
-  store<u32>(PIT_PAGE + PIT_REINJECT, 1);
+  store<u32>(vm_base + PIT_PAGE + PIT_IRQ_ACK, 1);
+  store<u32>(vm_base + PIT_PAGE + PIT_REINJECT, 1);
 }
 
 function pulse(): void {
@@ -252,35 +253,35 @@ function pulse(): void {
 
 /** One tick if the guest has taken the one before; otherwise it waits in the backlog (KVM's reinjection). */
 function inject_backlog(): void {
-  const backlog = load<u32>(PIT_PAGE + PIT_BACKLOG);
-  if (backlog == 0 || load<u32>(PIT_PAGE + PIT_IRQ_ACK) == 0) return;
-  store<u32>(PIT_PAGE + PIT_BACKLOG, backlog - 1);
-  store<u32>(PIT_PAGE + PIT_IRQ_ACK, 0);
+  const backlog = load<u32>(vm_base + PIT_PAGE + PIT_BACKLOG);
+  if (backlog == 0 || load<u32>(vm_base + PIT_PAGE + PIT_IRQ_ACK) == 0) return;
+  store<u32>(vm_base + PIT_PAGE + PIT_BACKLOG, backlog - 1);
+  store<u32>(vm_base + PIT_PAGE + PIT_IRQ_ACK, 0);
   pulse();
 }
 
 /** The guest acknowledged IRQ 0. */
 export function pit_acknowledged(): void {
-  store<u32>(PIT_PAGE + PIT_IRQ_ACK, 1);
+  store<u32>(vm_base + PIT_PAGE + PIT_IRQ_ACK, 1);
   inject_backlog();
 }
 
 /** Fires what channel 0 owes at `now`. */
 export function pit_poll(now: u64): void {
-  const next = load<u64>(PIT_PAGE + PIT_NEXT);
+  const next = load<u64>(vm_base + PIT_PAGE + PIT_NEXT);
   if (next == 0 || now < next) return;
   const c = channel(0);
   const mode: u32 = load<u8>(c + PIT_MODE);
-  const done = load<u64>(PIT_PAGE + PIT_TICKS);
+  const done = load<u64>(vm_base + PIT_PAGE + PIT_TICKS);
   let due: u64 = 1;
   if (mode == 2 || mode == 3) {
     due = clocks_of(now - load<u64>(c + PIT_COUNT_LOAD_TIME)) / tick_clocks() - done;
   }
-  store<u64>(PIT_PAGE + PIT_TICKS, done + due);
+  store<u64>(vm_base + PIT_PAGE + PIT_TICKS, done + due);
   schedule();
   // Behind masks ticks are not owed: nobody counts on them.
-  if (load<u32>(PIT_PAGE + PIT_REINJECT) && pit_line_masks() != 3) {
-    store<u32>(PIT_PAGE + PIT_BACKLOG, load<u32>(PIT_PAGE + PIT_BACKLOG) + (due as u32));
+  if (load<u32>(vm_base + PIT_PAGE + PIT_REINJECT) && pit_line_masks() != 3) {
+    store<u32>(vm_base + PIT_PAGE + PIT_BACKLOG, load<u32>(vm_base + PIT_PAGE + PIT_BACKLOG) + (due as u32));
     inject_backlog();
   } else pulse();
 }
@@ -413,15 +414,15 @@ function set_gate2(level: bool): void {
 }
 
 function write_speaker(value: u32): void {
-  const flags = load<u32>(PIT_PAGE + PIT_FLAGS) & ~KVM_PIT_FLAGS_SPEAKER_DATA_ON;
-  store<u32>(PIT_PAGE + PIT_FLAGS, value & 2 ? flags | KVM_PIT_FLAGS_SPEAKER_DATA_ON : flags);
+  const flags = load<u32>(vm_base + PIT_PAGE + PIT_FLAGS) & ~KVM_PIT_FLAGS_SPEAKER_DATA_ON;
+  store<u32>(vm_base + PIT_PAGE + PIT_FLAGS, value & 2 ? flags | KVM_PIT_FLAGS_SPEAKER_DATA_ON : flags);
   set_gate2((value & 1) != 0);
 }
 
 /** Bit 5 is channel 2's output; bit 4 toggles with the DRAM refresh, about every 15 us as on a PC. */
 function read_speaker(): u32 {
   const refresh = ((host_now() >> 14) & 1) as u32;
-  const speaker = load<u32>(PIT_PAGE + PIT_FLAGS) & KVM_PIT_FLAGS_SPEAKER_DATA_ON ? 2 : 0;
+  const speaker = load<u32>(vm_base + PIT_PAGE + PIT_FLAGS) & KVM_PIT_FLAGS_SPEAKER_DATA_ON ? 2 : 0;
   return ((output(2) ? 1 : 0) << 5) | (refresh << 4) | speaker | load<u8>(channel(2) + PIT_GATE);
 }
 

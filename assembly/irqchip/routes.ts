@@ -1,4 +1,5 @@
 // The GSI routing table (KVM_SET_GSI_ROUTING) and the acknowledgements that go back along it. It moves no line itself.
+
 import {
   IOAPIC_PINS,
   IRQ_ACKS,
@@ -18,18 +19,21 @@ import {
   ROUTES_MAX,
 } from '../abi/irqchip';
 import { IOAPIC_PAGE } from '../abi/map';
+import { vm_base } from '../host';
 
 /** First entry's address. */
-export const ROUTES_START: u32 = IOAPIC_PAGE + ROUTES;
+export function routes_start(): u32 {
+  return vm_base + IOAPIC_PAGE + ROUTES;
+}
 
 /** Address behind the last entry. */
 export function routes_end(): u32 {
-  return ROUTES_START + load<u32>(IOAPIC_PAGE + ROUTE_COUNT) * ROUTE_SIZE;
+  return routes_start() + load<u32>(vm_base + IOAPIC_PAGE + ROUTE_COUNT) * ROUTE_SIZE;
 }
 
 /** Empties the table. */
 export function routes_clear(): void {
-  store<u32>(IOAPIC_PAGE + ROUTE_COUNT, 0);
+  store<u32>(vm_base + IOAPIC_PAGE + ROUTE_COUNT, 0);
 }
 
 /**
@@ -37,18 +41,18 @@ export function routes_clear(): void {
  * halves of the address. False when the entry is not valid or the table is full.
  */
 export function routes_add(gsi: u32, type: u32, a: u32, b: u32, data: u32): bool {
-  const count = load<u32>(IOAPIC_PAGE + ROUTE_COUNT);
+  const count = load<u32>(vm_base + IOAPIC_PAGE + ROUTE_COUNT);
   if (gsi >= IRQ_GSIS || count == ROUTES_MAX) return false;
   if (type == KVM_IRQ_ROUTING_IRQCHIP) {
     if (a > KVM_IRQCHIP_IOAPIC || b >= (a == KVM_IRQCHIP_IOAPIC ? IOAPIC_PINS : 8)) return false;
   } else if (type != KVM_IRQ_ROUTING_MSI) return false;
-  const entry = ROUTES_START + count * ROUTE_SIZE;
+  const entry = routes_start() + count * ROUTE_SIZE;
   store<u16>(entry + ROUTE_GSI, gsi as u16);
   store<u16>(entry + ROUTE_TYPE, type as u16);
   store<u32>(entry + ROUTE_CHIP, a);
   store<u32>(entry + ROUTE_PIN, b);
   store<u32>(entry + ROUTE_DATA, data);
-  store<u32>(IOAPIC_PAGE + ROUTE_COUNT, count + 1);
+  store<u32>(vm_base + IOAPIC_PAGE + ROUTE_COUNT, count + 1);
   return true;
 }
 
@@ -65,7 +69,7 @@ export function routes_default(): void {
 export function gsis_of_pin(chip: u32, pin: u32): u32 {
   let gsis: u32 = 0;
   const end = routes_end();
-  for (let entry = ROUTES_START; entry < end; entry += ROUTE_SIZE) {
+  for (let entry = routes_start(); entry < end; entry += ROUTE_SIZE) {
     if (load<u16>(entry + ROUTE_TYPE) != (KVM_IRQ_ROUTING_IRQCHIP as u16)) continue;
     if (load<u32>(entry + ROUTE_CHIP) != chip || load<u32>(entry + ROUTE_PIN) != pin) continue;
     const gsi: u32 = load<u16>(entry + ROUTE_GSI);
@@ -76,6 +80,6 @@ export function gsis_of_pin(chip: u32, pin: u32): u32 {
 
 /** Notes that the guest finished with an interrupt of a pin; settle() acts on it before the lock is released. */
 export function pin_acknowledged(chip: u32, pin: u32): void {
-  const word = IOAPIC_PAGE + IRQ_ACKS;
+  const word = vm_base + IOAPIC_PAGE + IRQ_ACKS;
   store<u32>(word, load<u32>(word) | gsis_of_pin(chip, pin));
 }

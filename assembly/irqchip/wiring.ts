@@ -1,4 +1,5 @@
 // From a GSI to chip pins and messages, by the routing table. Callers hold the irqchip lock.
+
 import {
   APIC_LEVEL_TRIG,
   IRQ_GSIS,
@@ -13,10 +14,11 @@ import {
   ROUTE_TYPE,
 } from '../abi/irqchip';
 import { IOAPIC_PAGE } from '../abi/map';
+import { vm_base } from '../host';
 import { ioapic_set_line } from './ioapic_chip';
 import { deliver } from './lapic_bus';
 import { pic_set_line } from './pic_chip';
-import { ROUTES_START, routes_end } from './routes';
+import { routes_end, routes_start } from './routes';
 
 /** Sends an MSI (SDM vol. 3, 11.11); the number of local APICs that took it. */
 export function send_msi(address: u32, data: u32): u32 {
@@ -34,14 +36,14 @@ export function send_msi(address: u32, data: u32): u32 {
 /** Lets one source raise or lower a GSI; the pins follow the OR of all its sources. An MSI goes out on each raise. */
 export function set_line(source: u32, gsi: u32, level: bool): void {
   if (gsi >= IRQ_GSIS) return;
-  const line = IOAPIC_PAGE + IRQ_LINES + gsi;
+  const line = vm_base + IOAPIC_PAGE + IRQ_LINES + gsi;
   const bit: u32 = 1 << source;
   const before: u32 = load<u8>(line);
   const after = level ? before | bit : before & ~bit;
   store<u8>(line, after as u8);
   const high = after != 0;
   const end = routes_end();
-  for (let entry = ROUTES_START; entry < end; entry += ROUTE_SIZE) {
+  for (let entry = routes_start(); entry < end; entry += ROUTE_SIZE) {
     if ((load<u16>(entry + ROUTE_GSI) as u32) != gsi) continue;
     const chip = load<u32>(entry + ROUTE_CHIP);
     const pin = load<u32>(entry + ROUTE_PIN);

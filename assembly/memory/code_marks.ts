@@ -10,7 +10,6 @@ import {
   BLOCK_CHAINS,
   CODE_LINE_SHIFT,
   CODE_LINES,
-  MAX_VCPUS,
   PAGE_FLAGS,
   PAGE_HOLDS_CODE,
   PAGE_MIXED,
@@ -18,8 +17,6 @@ import {
   PAGE_WATCHED,
   VCPU_BLOCK_CHAINS,
   VCPU_PAGE,
-  VM_PAGE,
-  VM_VCPUS,
 } from '../abi/map';
 import {
   CLEAN_ENTRIES,
@@ -28,12 +25,11 @@ import {
   V_CLEAN,
   V_CODE_QUEUE,
   V_CODE_QUEUE_COUNT,
-  V_ID,
   V_REQUESTS,
   V_SCRATCH_BYTES,
   V_SCRATCH_HVA,
 } from '../abi/vcpu_page';
-import { vcpu_page } from '../state/vcpu';
+import { first_vcpu, is_alone, next_vcpu } from '../state/vcpu';
 
 function flags_at(hva: u32): u32 {
   return PAGE_FLAGS + (hva >> PAGE_SHIFT);
@@ -74,11 +70,6 @@ export function mark_watched(hva: u32): void {
 export function mark_lines(hva: u32, bytes: u32): void {
   const lines = lines_of(hva, bytes);
   if ((atomic.load<u64>(lines_at(hva)) & lines) != lines) atomic.or<u64>(lines_at(hva), lines);
-}
-
-/** There is no vCPU but this one. */
-function is_alone(v: u32): bool {
-  return load<u32>(VM_PAGE + VM_VCPUS) == 1 << load<u32>(v + V_ID);
 }
 
 /** Another vCPU may have written to the page while its bytes were read. */
@@ -132,17 +123,14 @@ export function mark_mixed(hva: u32): void {
 }
 
 /**
- * Decoded bytes of a page are written: clears its marks and asks every vCPU (`self` too) to drop its blocks of it. The marks
+ * Decoded bytes of a page are written: clears its marks and asks every vCPU of the memory to drop its blocks of it. The marks
  * go first: what is marked after a vCPU has dropped its blocks must stay.
  * A full queue is told by a count above CODE_QUEUE_MAX: the reader then drops everything.
  */
 export function code_written(hva: u32): void {
   atomic.and<u8>(flags_at(hva), ~((PAGE_HOLDS_CODE | PAGE_WATCHED) as u8));
   atomic.store<u64>(lines_at(hva), 0);
-  const made = load<u32>(VM_PAGE + VM_VCPUS);
-  for (let id: u32 = 0; id < MAX_VCPUS; id++) {
-    if ((made & (1 << id)) == 0) continue;
-    const v = vcpu_page(id);
+  for (let v = first_vcpu(); v != 0; v = next_vcpu(v)) {
     const n = atomic.add<u32>(v + V_CODE_QUEUE_COUNT, 1);
     if (n < CODE_QUEUE_MAX) atomic.store<u32>(v + V_CODE_QUEUE + n * 4, (hva >> PAGE_SHIFT) + 1);
     atomic.or<u32>(v + V_REQUESTS, REQ_CODE);

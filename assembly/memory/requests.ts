@@ -1,20 +1,21 @@
 // Requests between vCPUs: bits in V_REQUESTS, acknowledged by being cleared, and the wait for them. A vCPU that is out
 // of the core has acknowledged everything: it looks at its requests before it runs an instruction.
-import { MAX_VCPUS, VM_EXCLUSIVE_OWNER, VM_PAGE, VM_VCPUS } from '../abi/map';
+import { VM_EXCLUSIVE_OWNER, VM_PAGE } from '../abi/map';
 import {
   REQ_EXCLUSIVE,
   REQ_FLUSH_TLB,
   REQ_FLUSH_WRITE_TLB,
-  V_ID,
   V_REQUESTS,
   V_STATE,
   VCPU_IN,
   VCPU_PARKED,
 } from '../abi/vcpu_page';
-import { vcpu_page } from '../state/vcpu';
+import { first_vcpu, is_alone, next_vcpu } from '../state/vcpu';
 import { flush_tlb, flush_tlb_writes } from './tlb';
 
 const WAIT_NS: i64 = 100000;
+/** One for all VMs of the memory. */
+const EXCLUSIVE_OWNER: u32 = VM_PAGE + VM_EXCLUSIVE_OWNER;
 
 /** Performs the flushes that are asked of this vCPU. Every wait loop calls it, so two vCPUs never wait for each other. */
 export function serve_flushes(v: u32): void {
@@ -30,43 +31,38 @@ export function serve_flushes(v: u32): void {
   }
 }
 
-/** Asks every other vCPU to forget its write entries, and waits until none has one. */
+/** Asks every other vCPU of the memory to forget its write entries, and waits until none has one. */
 export function flush_other_writes(v: u32): void {
-  const made = load<u32>(VM_PAGE + VM_VCPUS);
-  const self = load<u32>(v + V_ID);
-  if ((made & ~(1 << self)) == 0) return;
-  for (let id: u32 = 0; id < MAX_VCPUS; id++) {
-    if (id != self && made & (1 << id)) atomic.or<u32>(vcpu_page(id) + V_REQUESTS, REQ_FLUSH_WRITE_TLB);
+  if (is_alone(v)) return;
+  for (let other = first_vcpu(); other != 0; other = next_vcpu(other)) {
+    if (other != v) atomic.or<u32>(other + V_REQUESTS, REQ_FLUSH_WRITE_TLB);
   }
-  for (let id: u32 = 0; id < MAX_VCPUS; id++) {
-    if (id == self || (made & (1 << id)) == 0) continue;
-    const other = vcpu_page(id);
-    for (;;) {
-      if (atomic.load<u32>(other + V_STATE) != VCPU_IN) break;
-      const requests = atomic.load<u32>(other + V_REQUESTS);
-      if ((requests & REQ_FLUSH_WRITE_TLB) == 0) break;
-      serve_flushes(v);
-      atomic.wait<i32>(other + V_REQUESTS, requests as i32, WAIT_NS);
-    }
+  for (let other = first_vcpu(); other != 0; other = next_vcpu(other)) {
+    if (other != v) wait_for_flush(v, other);
+  }
+}
+
+function wait_for_flush(v: u32, other: u32): void {
+  while (atomic.load<u32>(other + V_STATE) == VCPU_IN) {
+    const requests = atomic.load<u32>(other + V_REQUESTS);
+    if ((requests & REQ_FLUSH_WRITE_TLB) == 0) return;
+    serve_flushes(v);
+    atomic.wait<i32>(other + V_REQUESTS, requests as i32, WAIT_NS);
   }
 }
 
 /**
- * Stops every other vCPU at a block edge, for what Wasm atomics cannot do (split locks, CMPXCHG16B). False when another
- * vCPU holds the right: the instruction starts again after this vCPU has parked for it.
+ * Stops every other vCPU of the memory at a block edge, for what Wasm atomics cannot do (split locks, CMPXCHG16B). False
+ * when another vCPU holds the right: the instruction starts again after this vCPU has parked for it.
  */
 export function exclusive_begin(v: u32): bool {
-  const made = load<u32>(VM_PAGE + VM_VCPUS);
-  const self = load<u32>(v + V_ID);
-  if ((made & ~(1 << self)) == 0) return true;
-  if (atomic.cmpxchg<u32>(VM_PAGE + VM_EXCLUSIVE_OWNER, 0, self + 1) != 0) return false;
-  for (let id: u32 = 0; id < MAX_VCPUS; id++) {
-    if (id != self && made & (1 << id)) atomic.or<u32>(vcpu_page(id) + V_REQUESTS, REQ_EXCLUSIVE);
+  if (is_alone(v)) return true;
+  if (atomic.cmpxchg<u32>(EXCLUSIVE_OWNER, 0, v) != 0) return false;
+  for (let other = first_vcpu(); other != 0; other = next_vcpu(other)) {
+    if (other != v) atomic.or<u32>(other + V_REQUESTS, REQ_EXCLUSIVE);
   }
-  for (let id: u32 = 0; id < MAX_VCPUS; id++) {
-    if (id == self || (made & (1 << id)) == 0) continue;
-    const other = vcpu_page(id);
-    while (atomic.load<u32>(other + V_STATE) == VCPU_IN) {
+  for (let other = first_vcpu(); other != 0; other = next_vcpu(other)) {
+    while (other != v && atomic.load<u32>(other + V_STATE) == VCPU_IN) {
       serve_flushes(v);
       atomic.wait<i32>(other + V_STATE, VCPU_IN, WAIT_NS);
     }
@@ -75,14 +71,12 @@ export function exclusive_begin(v: u32): bool {
 }
 
 export function exclusive_end(v: u32): void {
-  const made = load<u32>(VM_PAGE + VM_VCPUS);
-  const self = load<u32>(v + V_ID);
-  if ((made & ~(1 << self)) == 0) return;
-  for (let id: u32 = 0; id < MAX_VCPUS; id++) {
-    if (id != self && made & (1 << id)) atomic.and<u32>(vcpu_page(id) + V_REQUESTS, ~REQ_EXCLUSIVE);
+  if (atomic.load<u32>(EXCLUSIVE_OWNER) != v) return;
+  for (let other = first_vcpu(); other != 0; other = next_vcpu(other)) {
+    if (other != v) atomic.and<u32>(other + V_REQUESTS, ~REQ_EXCLUSIVE);
   }
-  atomic.store<u32>(VM_PAGE + VM_EXCLUSIVE_OWNER, 0);
-  atomic.notify(VM_PAGE + VM_EXCLUSIVE_OWNER, -1);
+  atomic.store<u32>(EXCLUSIVE_OWNER, 0);
+  atomic.notify(EXCLUSIVE_OWNER, -1);
 }
 
 /**
@@ -92,11 +86,11 @@ export function exclusive_end(v: u32): void {
 export function park_for_exclusive(v: u32): void {
   for (;;) {
     atomic.and<u32>(v + V_REQUESTS, ~REQ_EXCLUSIVE);
-    const owner = atomic.load<u32>(VM_PAGE + VM_EXCLUSIVE_OWNER);
-    if (owner == 0 || owner == load<u32>(v + V_ID) + 1) return;
+    const owner = atomic.load<u32>(EXCLUSIVE_OWNER);
+    if (owner == 0 || owner == v) return;
     atomic.store<u32>(v + V_STATE, VCPU_PARKED);
     atomic.notify(v + V_STATE, -1);
-    atomic.wait<i32>(VM_PAGE + VM_EXCLUSIVE_OWNER, owner as i32, WAIT_NS * 10);
+    atomic.wait<i32>(EXCLUSIVE_OWNER, owner as i32, WAIT_NS * 10);
     atomic.store<u32>(v + V_STATE, VCPU_IN);
   }
 }

@@ -14,12 +14,13 @@ import {
   VM_SLOT_COUNT,
   VM_SLOTS,
 } from '../abi/map';
+import { vm_base } from '../host';
 import { code_written, page_flags } from './code_marks';
 
 /** The slot entry that holds `gpa`, or 0. */
 export function find_slot(gpa: u64): u32 {
-  const end = VM_PAGE + VM_SLOTS + load<u32>(VM_PAGE + VM_SLOT_COUNT) * SLOT_ENTRY_SIZE;
-  for (let s = VM_PAGE + VM_SLOTS; s < end; s += SLOT_ENTRY_SIZE) {
+  const end = vm_base + VM_PAGE + VM_SLOTS + load<u32>(vm_base + VM_PAGE + VM_SLOT_COUNT) * SLOT_ENTRY_SIZE;
+  for (let s = vm_base + VM_PAGE + VM_SLOTS; s < end; s += SLOT_ENTRY_SIZE) {
     if (gpa - load<u64>(s + SLOT_GPA) < load<u64>(s + SLOT_SIZE)) return s;
   }
   return 0;

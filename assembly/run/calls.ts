@@ -1,8 +1,10 @@
 // What the KVM API asks of the core beside KVM_RUN: a new vCPU, and registers that were set from outside. Runs no guest.
+
 import { VM_PAGE, VM_SEED } from '../abi/map';
 import { V_ID, V_RANDOM } from '../abi/vcpu_page';
 import { update_mode } from '../cpu/mode';
 import { flush_blocks } from '../decode/block';
+import { vm_base } from '../host';
 import { lapic_reset } from '../irqchip/lapic';
 import { flush_tlb } from '../memory/tlb';
 import { mix64 } from '../state/random';
@@ -13,7 +15,7 @@ import { reset_vcpu } from './reset';
 export function create_vcpu(v: u32): void {
   flush_blocks(v);
   reset_vcpu(v);
-  store<u64>(v + V_RANDOM, mix64(load<u64>(VM_PAGE + VM_SEED) + load<u32>(v + V_ID)));
+  store<u64>(v + V_RANDOM, mix64(load<u64>(vm_base + VM_PAGE + VM_SEED) + load<u32>(v + V_ID)));
   if (has_irqchip()) lapic_reset(v, load<u32>(v + V_ID));
 }
 

@@ -1,30 +1,74 @@
 // Questions about a vCPU's mode that every floor above asks. Reads the vCPU page, changes nothing.
-import { MAX_VCPUS, VCPU_BASE, VCPU_PAGE, VCPU_STRIDE, VM_HAS_IRQCHIP, VM_PAGE, VM_VCPUS } from '../abi/map';
+
+import {
+  MAX_VCPUS,
+  VCPU_BASE,
+  VCPU_PAGE,
+  VCPU_STRIDE,
+  VM_HAS_IRQCHIP,
+  VM_NEXT,
+  VM_PAGE,
+  VM_VCPUS,
+} from '../abi/map';
 import {
   CS,
   MODE_64,
   MODE_SIZE,
   SEG_STRIDE,
+  V_BASE,
   V_CPL,
   V_CR0,
   V_EFER,
+  V_ID,
   V_MODE,
   V_RFLAGS,
   V_SEGS,
 } from '../abi/vcpu_page';
 import { CR0_PE, CR0_PG, EFER_LMA, FLAG_VM } from '../abi/x86';
+import { vm_base } from '../host';
 
 /** Address of the vCPU page of vCPU `id`. */
 export function vcpu_page(id: u32): u32 {
-  return VCPU_BASE + id * VCPU_STRIDE + VCPU_PAGE;
+  return vm_base + VCPU_BASE + id * VCPU_STRIDE + VCPU_PAGE;
+}
+
+/** The first vCPU at or above bit `id` of the VM at `base`, or of the VMs behind it in the chain; 0 = none. */
+function vcpu_from(base: u32, id: u32): u32 {
+  let from = id;
+  for (let vm = base, going = true; going; from = 0) {
+    const made = from < MAX_VCPUS ? (atomic.load<u32>(vm + VM_PAGE + VM_VCPUS) >> from) << from : 0;
+    if (made != 0) return vm + VCPU_BASE + ctz<u32>(made) * VCPU_STRIDE + VCPU_PAGE;
+    vm = atomic.load<u32>(vm + VM_PAGE + VM_NEXT);
+    going = vm != 0;
+  }
+  return 0;
+}
+
+/** The first vCPU of the memory, of whatever VM; 0 = none. Requests about memory go to all of them. */
+export function first_vcpu(): u32 {
+  return vcpu_from(0, 0);
+}
+
+/** The vCPU after `v`; 0 = it was the last. */
+export function next_vcpu(v: u32): u32 {
+  return vcpu_from(load<u32>(v + V_BASE), load<u32>(v + V_ID) + 1);
+}
+
+/** There is no vCPU but this one in the memory. */
+export function is_alone(v: u32): bool {
+  return (
+    load<u32>(v + V_BASE) == 0 &&
+    atomic.load<u32>(VM_PAGE + VM_VCPUS) == 1 << load<u32>(v + V_ID) &&
+    atomic.load<u32>(VM_PAGE + VM_NEXT) == 0
+  );
 }
 
 export function has_vcpu(id: u32): bool {
-  return id < MAX_VCPUS && (load<u32>(VM_PAGE + VM_VCPUS) & (1 << id)) != 0;
+  return id < MAX_VCPUS && (load<u32>(vm_base + VM_PAGE + VM_VCPUS) & (1 << id)) != 0;
 }
 
 export function has_irqchip(): bool {
-  return load<u32>(VM_PAGE + VM_HAS_IRQCHIP) != 0;
+  return load<u32>(vm_base + VM_PAGE + VM_HAS_IRQCHIP) != 0;
 }
 
 export function cpl(v: u32): u32 {

@@ -48,7 +48,7 @@ export class FuzzMachine {
     // The second vCPU is never made: its whole area is a canary.
     this.vm = kvm.createVm({ maxVcpus: 2, memoryLimit: 2 ** 26 });
     // Machine time stands still, so that a world runs the same every time.
-    this.vm.memory.setU32(VM_PAGE + VM_ENGINE, ENGINE_DETERMINISTIC);
+    this.vm.memory.setU32(this.vm.memory.vm + VM_ENGINE, ENGINE_DETERMINISTIC);
     REGIONS.forEach(({ gpa, bytes, flags }, slot) => {
       this.vm.memory.bytes(this.vm.allocate(GAP), GAP).fill(CANARY);
       const userspace_addr = this.vm.allocate(bytes);

@@ -1,7 +1,7 @@
 // `vitrine run`: one machine with its serial console on stdin and stdout, to its end. Options are in run_options.ts.
 import fs from 'node:fs';
 import { defineCommand } from 'citty';
-import { VM_PAGE, VM_VCPUS } from '../../assembly/abi/map.ts';
+import { VM_VCPUS } from '../../assembly/abi/map.ts';
 import { exitOf, MachineMemory, retired, vcpuPage } from '../kvm/index.ts';
 import { SessionClient } from '../session/client.ts';
 import type { Ending, MachineOptions, Session, SessionStatus } from '../session/types.ts';
@@ -29,12 +29,12 @@ function statusOf({ reason, status }: Ending): number {
 /** Instructions, seconds, and exits by reason of all vCPUs. */
 function statistics(session: Session, seconds: number): object {
   const memory = new MachineMemory({ buffer: session.memory() } as WebAssembly.Memory);
-  const made = memory.u32(VM_PAGE + VM_VCPUS);
+  const made = memory.u32(memory.vm + VM_VCPUS);
   let instructions = 0;
   const exits: Record<string, number> = {};
   for (let id = 0; id < 32; id++) {
     if ((made & (1 << id)) === 0) continue;
-    instructions += Number(retired(memory, vcpuPage(id)));
+    instructions += Number(retired(memory, vcpuPage(memory, id)));
     for (const [reason, count] of exitCounts(memory, id)) {
       const { name } = exitOf(reason);
       exits[name] = (exits[name] ?? 0) + count;

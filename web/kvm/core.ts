@@ -37,6 +37,7 @@ export function instantiateCore(module: WebAssembly.Module, memory: MachineMemor
   const imports = {
     env: {
       memory: memory.wasm,
+      base: memory.base,
       now: () => machineNanoseconds(memory),
     },
   };

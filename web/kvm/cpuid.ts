@@ -203,7 +203,7 @@ export const MAX_CPUID_ENTRIES = Math.floor((PAGE_SIZE - kvm_cpuid2.size) / kvm_
 
 /** The table of a vCPU: a struct kvm_cpuid2 in its area, which the core searches. */
 export function readCpuid(memory: MachineMemory, id: number): KvmCpuidEntry2[] {
-  const at = vcpuArea(id) + VCPU_CPUID;
+  const at = vcpuArea(memory, id) + VCPU_CPUID;
   const count = Math.min(memory.u32(at), MAX_CPUID_ENTRIES);
   return decode(kvm_cpuid2, memory.bytes(at, kvm_cpuid2.size + count * kvm_cpuid_entry2.size)).entries;
 }
@@ -220,7 +220,7 @@ export function writeCpuid(
       `a vCPU has room for ${MAX_CPUID_ENTRIES} CPUID entries; ${entries.length} were given.`,
     );
   }
-  const page = memory.bytes(vcpuArea(id) + VCPU_CPUID, PAGE_SIZE);
+  const page = memory.bytes(vcpuArea(memory, id) + VCPU_CPUID, PAGE_SIZE);
   page.fill(0);
   page.set(encode(kvm_cpuid2, { nent: entries.length, entries }));
 }

@@ -10,7 +10,6 @@ import {
   PAGE_SIZE,
   PAGE_WATCHED,
   VM_MANUAL_PROTECT,
-  VM_PAGE,
   VM_SLOT_LOCK,
 } from '../../assembly/abi/map.ts';
 import {
@@ -24,7 +23,7 @@ import { KvmError } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
 import { request, requestAll } from './requests.ts';
 import { bitmapBytes, checkSlotId, KVM_MEM_LOG_DIRTY_PAGES, type Slot, slot, slotAt } from './slots.ts';
-import { vcpuIds, vcpuPage } from './vm_page.ts';
+import { livingVms, vcpuIds, vcpuPage } from './vm_page.ts';
 
 /** The slot of a dirty log: EINVAL for an id that no slot can have, ENOENT when it does not exist or logs nothing. */
 function loggingSlot(memory: MachineMemory, id: number): Slot {
@@ -52,7 +51,7 @@ export function setManualProtect(memory: MachineMemory, options: bigint): void {
       `args[0] 0x${options.toString(16)} is not known; MANUAL_PROTECT_ENABLE is 1, INITIALLY_SET 2 and needs it.`,
     );
   }
-  memory.store(VM_PAGE + VM_MANUAL_PROTECT, Number(options));
+  memory.store(memory.vm + VM_MANUAL_PROTECT, Number(options));
 }
 
 /**
@@ -62,9 +61,9 @@ export function setManualProtect(memory: MachineMemory, options: bigint): void {
  * does not exist or logs nothing.
  */
 export function getDirtyLog(memory: MachineMemory, id: number): Uint8Array {
-  return memory.locked(VM_PAGE + VM_SLOT_LOCK, () => {
+  return memory.locked(memory.vm + VM_SLOT_LOCK, () => {
     const { bitmap, size } = loggingSlot(memory, id);
-    if (memory.load(VM_PAGE + VM_MANUAL_PROTECT) & MANUAL_PROTECT_ENABLE) {
+    if (memory.load(memory.vm + VM_MANUAL_PROTECT) & MANUAL_PROTECT_ENABLE) {
       return memory.bytes(bitmap, bitmapBytes(size)).slice();
     }
     const harvest = new Uint8Array(bitmapBytes(size));
@@ -96,7 +95,7 @@ export interface DirtyPages {
 export function clearDirtyLog(memory: MachineMemory, pages: DirtyPages): void {
   const first = Number(pages.first_page);
   const count = pages.num_pages;
-  memory.locked(VM_PAGE + VM_SLOT_LOCK, () => {
+  memory.locked(memory.vm + VM_SLOT_LOCK, () => {
     checkSlotId(pages.slot);
     if (first % 64 !== 0) {
       throw new KvmError('EINVAL', `first_page ${first} must be a multiple of 64.`);
@@ -147,12 +146,15 @@ function dropCode(memory: MachineMemory, hva: number): void {
   const bytes = memory.bytes(flags, 1);
   if ((Atomics.and(bytes, 0, ~(PAGE_HOLDS_CODE | PAGE_WATCHED)) & PAGE_HOLDS_CODE) === 0) return;
   memory.setU64(CODE_LINES + (hva >>> PAGE_SHIFT) * 8, 0n);
-  for (const id of vcpuIds(memory)) {
-    const v = vcpuPage(id);
-    // A count above the queue's length tells the reader to drop everything.
-    const place = memory.add(v + V_CODE_QUEUE_COUNT, 1);
-    if (place < CODE_QUEUE_MAX) memory.store(v + V_CODE_QUEUE + place * 4, (hva >>> PAGE_SHIFT) + 1);
-    request(memory, id, REQ_CODE);
+  // Code marks are one for all VMs of the memory, so all of their vCPUs are told.
+  for (const vm of livingVms(memory.wasm)) {
+    for (const id of vcpuIds(vm)) {
+      const v = vcpuPage(vm, id);
+      // A count above the queue's length tells the reader to drop everything.
+      const place = memory.add(v + V_CODE_QUEUE_COUNT, 1);
+      if (place < CODE_QUEUE_MAX) memory.store(v + V_CODE_QUEUE + place * 4, (hva >>> PAGE_SHIFT) + 1);
+      request(vm, id, REQ_CODE);
+    }
   }
 }
 

@@ -23,4 +23,12 @@ export {
 export { type Translation, translate } from './translate.ts';
 export { Vcpu } from './vcpu.ts';
 export { Vm, type VmHandle, type VmOptions } from './vm.ts';
-export { hostMilliseconds, machineNanoseconds, retired, vcpuArea, vcpuPage } from './vm_page.ts';
+export {
+  hostMilliseconds,
+  layMemory,
+  livingVms,
+  machineNanoseconds,
+  retired,
+  vcpuArea,
+  vcpuPage,
+} from './vm_page.ts';

@@ -20,7 +20,6 @@ import {
   VM_HAS_IRQCHIP,
   VM_HAS_PIT,
   VM_IRQ_LOCK,
-  VM_PAGE,
 } from '../../assembly/abi/map.ts';
 import {
   decode,
@@ -58,11 +57,11 @@ export const KVM_IRQ_ROUTING = { IRQCHIP: KVM_IRQ_ROUTING_IRQCHIP, MSI: KVM_IRQ_
 const KVM_PIT_SPEAKER_DUMMY = 1;
 
 export function hasIrqchip(memory: MachineMemory): boolean {
-  return memory.load(VM_PAGE + VM_HAS_IRQCHIP) !== 0;
+  return memory.load(memory.vm + VM_HAS_IRQCHIP) !== 0;
 }
 
 export function hasPit(memory: MachineMemory): boolean {
-  return memory.load(VM_PAGE + VM_HAS_PIT) !== 0;
+  return memory.load(memory.vm + VM_HAS_PIT) !== 0;
 }
 
 function needIrqchip(memory: MachineMemory, code: 'ENXIO' | 'EINVAL' | 'ENOENT'): void {
@@ -124,11 +123,11 @@ export function setGsiRouting(
 function chipState(memory: MachineMemory, chipId: number): Uint8Array {
   switch (chipId) {
     case KVM_IRQCHIP_PIC_MASTER:
-      return memory.bytes(PIC_PAGE, kvm_pic_state.size);
+      return memory.bytes(memory.base + PIC_PAGE, kvm_pic_state.size);
     case KVM_IRQCHIP_PIC_SLAVE:
-      return memory.bytes(PIC_PAGE + PIC_STATE_SIZE, kvm_pic_state.size);
+      return memory.bytes(memory.base + PIC_PAGE + PIC_STATE_SIZE, kvm_pic_state.size);
     case KVM_IRQCHIP_IOAPIC:
-      return memory.bytes(IOAPIC_PAGE, kvm_ioapic_state.size);
+      return memory.bytes(memory.base + IOAPIC_PAGE, kvm_ioapic_state.size);
     default:
       throw new KvmError('EINVAL', `chip ${chipId} does not exist; PICs are 0 and 1, the IOAPIC is 2.`);
   }
@@ -139,7 +138,7 @@ export function getIrqchip(memory: MachineMemory, chipId: number): KvmIrqchip {
   needIrqchip(memory, 'ENXIO');
   const data = encode(kvm_irqchip, { chip_id: chipId });
   const state = chipState(memory, chipId);
-  memory.locked(VM_PAGE + VM_IRQ_LOCK, () => data.set(state, 8));
+  memory.locked(memory.vm + VM_IRQ_LOCK, () => data.set(state, 8));
   return decode(kvm_irqchip, data);
 }
 
@@ -148,7 +147,7 @@ export function setIrqchip(memory: MachineMemory, core: Core, irqchip: Input<Kvm
   needIrqchip(memory, 'ENXIO');
   const state = chipState(memory, irqchip.chip_id ?? 0);
   const data = encode(kvm_irqchip, irqchip);
-  memory.locked(VM_PAGE + VM_IRQ_LOCK, () => state.set(data.subarray(8, 8 + state.length)));
+  memory.locked(memory.vm + VM_IRQ_LOCK, () => state.set(data.subarray(8, 8 + state.length)));
   core.irqchip_loaded();
 }
 
@@ -165,23 +164,26 @@ export function createPit2(memory: MachineMemory, core: Core, config: Input<KvmP
 /** KVM_GET_PIT2. ENXIO without a PIT. */
 export function getPit2(memory: MachineMemory): KvmPitState2 {
   needPit(memory);
-  return memory.locked(VM_PAGE + VM_IRQ_LOCK, () =>
-    decode(kvm_pit_state2, memory.bytes(PIT_PAGE, kvm_pit_state2.size)),
+  return memory.locked(memory.vm + VM_IRQ_LOCK, () =>
+    decode(kvm_pit_state2, memory.bytes(memory.base + PIT_PAGE, kvm_pit_state2.size)),
   );
 }
 
 /** KVM_SET_PIT2; fields not named keep their values. ENXIO without a PIT. */
 export function setPit2(memory: MachineMemory, core: Core, state: Input<KvmPitState2>): void {
   needPit(memory);
-  memory.locked(VM_PAGE + VM_IRQ_LOCK, () => {
-    encodeInto(kvm_pit_state2, memory.bytes(PIT_PAGE, kvm_pit_state2.size), state);
+  memory.locked(memory.vm + VM_IRQ_LOCK, () => {
+    encodeInto(kvm_pit_state2, memory.bytes(memory.base + PIT_PAGE, kvm_pit_state2.size), state);
   });
   core.pit_loaded();
 }
 
 /** KVM_GET_CLOCK: kvmclock in ns. */
 export function getClock(memory: MachineMemory): KvmClockData {
-  const clock = BigInt.asUintN(64, machineNanoseconds(memory) + memory.u64(CLOCK_PAGE + CLOCK_OFFSET));
+  const clock = BigInt.asUintN(
+    64,
+    machineNanoseconds(memory) + memory.u64(memory.base + CLOCK_PAGE + CLOCK_OFFSET),
+  );
   return { clock, flags: 0, pad0: 0, realtime: 0n, host_tsc: 0n, pad: [0, 0, 0, 0] };
 }
 
@@ -189,19 +191,19 @@ export function getClock(memory: MachineMemory): KvmClockData {
 export function setClock(memory: MachineMemory, data: Input<KvmClockData>): void {
   if (data.flags) throw new KvmError('EINVAL', 'kvm_clock_data.flags must be 0 when it is set.');
   const offset = BigInt(data.clock ?? 0) - machineNanoseconds(memory);
-  memory.setU64(CLOCK_PAGE + CLOCK_OFFSET, BigInt.asUintN(64, offset));
+  memory.setU64(memory.base + CLOCK_PAGE + CLOCK_OFFSET, BigInt.asUintN(64, offset));
 }
 
 /** KVM_GET_LAPIC: the register page of a vCPU's local APIC. EINVAL without an irqchip. */
 export function getLapic(memory: MachineMemory, core: Core, id: number): KvmLapicState {
   needIrqchip(memory, 'EINVAL');
-  core.lapic_save(vcpuPage(id));
-  return decode(kvm_lapic_state, memory.bytes(vcpuArea(id) + VCPU_LAPIC, kvm_lapic_state.size));
+  core.lapic_save(vcpuPage(memory, id));
+  return decode(kvm_lapic_state, memory.bytes(vcpuArea(memory, id) + VCPU_LAPIC, kvm_lapic_state.size));
 }
 
 /** KVM_SET_LAPIC. EINVAL without an irqchip. */
 export function setLapic(memory: MachineMemory, core: Core, id: number, state: Input<KvmLapicState>): void {
   needIrqchip(memory, 'EINVAL');
-  encodeInto(kvm_lapic_state, memory.bytes(vcpuArea(id) + VCPU_LAPIC, kvm_lapic_state.size), state);
-  core.lapic_loaded(vcpuPage(id));
+  encodeInto(kvm_lapic_state, memory.bytes(vcpuArea(memory, id) + VCPU_LAPIC, kvm_lapic_state.size), state);
+  core.lapic_loaded(vcpuPage(memory, id));
 }

@@ -1,6 +1,6 @@
 // A view of the one memory of a VM: typed access at offsets that follows its growth. It holds no machine state.
 
-import { PAGE_SIZE, WASM_PAGE } from '../../assembly/abi/map.ts';
+import { PAGE_SIZE, VM_PAGE, WASM_PAGE } from '../../assembly/abi/map.ts';
 import { KvmError } from './abi/index.ts';
 
 /** Largest memory in 64 KiB pages: offsets are 32 bits wide, and the last page stays unused so that ends fit too. */
@@ -13,12 +13,18 @@ const PAGES_MAX = 65535;
 export class MachineMemory {
   /** The WebAssembly memory; this is what travels to another worker. */
   readonly wasm: WebAssembly.Memory;
+  /** How far this VM lies above the first one of the memory: 0 where it is the only one. See the map. */
+  readonly base: number;
+  /** Offset of this VM's page: VM_* of the map are relative to it. */
+  readonly vm: number;
   #view: DataView;
   #bytes: Uint8Array;
   #words: Int32Array;
 
-  constructor(wasm: WebAssembly.Memory) {
+  constructor(wasm: WebAssembly.Memory, base = 0) {
     this.wasm = wasm;
+    this.base = base;
+    this.vm = base + VM_PAGE;
     this.#view = new DataView(wasm.buffer);
     this.#bytes = new Uint8Array(wasm.buffer);
     this.#words = new Int32Array(wasm.buffer);
@@ -50,20 +56,19 @@ export class MachineMemory {
     return this.wasm.buffer.byteLength;
   }
 
-  /** Grows to at least `bytes`. ENOMEM when the memory's limit or the host refuses. */
-  growTo(bytes: number): void {
-    const missing = Math.ceil((bytes - this.size) / WASM_PAGE);
-    if (missing <= 0) return;
+  /** Grows by at least `bytes`; returns the offset at which they begin. ENOMEM when its limit or the host refuses. */
+  grow(bytes: number): number {
     try {
-      this.wasm.grow(missing);
+      return this.wasm.grow(Math.ceil(bytes / WASM_PAGE)) * WASM_PAGE;
     } catch {
-      const size = Math.ceil(bytes / 2 ** 20);
+      const size = Math.ceil((this.size + bytes) / 2 ** 20);
       throw new KvmError(
         'ENOMEM',
         `the VM's memory cannot grow to ${size} MiB; ask for less or raise its limit.`,
       );
+    } finally {
+      this.#renew();
     }
-    this.#renew();
   }
 
   #renew(): void {
@@ -73,12 +78,14 @@ export class MachineMemory {
     this.#words = new Int32Array(buffer);
   }
 
+  /** Another thread, or another VM of this memory, may have grown it: then the views are made anew. */
   #reach(end: number): void {
     if (end > this.#bytes.length) this.#renew();
   }
 
   /** The whole memory as 32-bit words, for Atomics. */
   get words(): Int32Array {
+    this.#reach(this.wasm.buffer.byteLength);
     return this.#words;
   }
 
@@ -98,59 +105,73 @@ export class MachineMemory {
   }
 
   u8(offset: number): number {
+    this.#reach(offset + 1);
     return this.#view.getUint8(offset);
   }
 
   u16(offset: number): number {
+    this.#reach(offset + 2);
     return this.#view.getUint16(offset, true);
   }
 
   u32(offset: number): number {
+    this.#reach(offset + 4);
     return this.#view.getUint32(offset, true);
   }
 
   u64(offset: number): bigint {
+    this.#reach(offset + 8);
     return this.#view.getBigUint64(offset, true);
   }
 
   setU8(offset: number, value: number): void {
+    this.#reach(offset + 1);
     this.#view.setUint8(offset, value);
   }
 
   setU16(offset: number, value: number): void {
+    this.#reach(offset + 2);
     this.#view.setUint16(offset, value, true);
   }
 
   setU32(offset: number, value: number): void {
+    this.#reach(offset + 4);
     this.#view.setUint32(offset, value, true);
   }
 
   setU64(offset: number, value: bigint): void {
+    this.#reach(offset + 8);
     this.#view.setBigUint64(offset, value, true);
   }
 
   /** Atomic 32-bit accesses; `offset` is in bytes. */
   load(offset: number): number {
+    this.#reach(offset + 4);
     return Atomics.load(this.#words, offset >>> 2) >>> 0;
   }
 
   store(offset: number, value: number): void {
+    this.#reach(offset + 4);
     Atomics.store(this.#words, offset >>> 2, value | 0);
   }
 
   add(offset: number, value: number): number {
+    this.#reach(offset + 4);
     return Atomics.add(this.#words, offset >>> 2, value | 0) >>> 0;
   }
 
   or(offset: number, bits: number): number {
+    this.#reach(offset + 4);
     return Atomics.or(this.#words, offset >>> 2, bits | 0) >>> 0;
   }
 
   and(offset: number, bits: number): number {
+    this.#reach(offset + 4);
     return Atomics.and(this.#words, offset >>> 2, bits | 0) >>> 0;
   }
 
   exchange(offset: number, value: number): number {
+    this.#reach(offset + 4);
     return Atomics.exchange(this.#words, offset >>> 2, value | 0) >>> 0;
   }
 

@@ -9,7 +9,7 @@ const LOOK_MS = 1;
 
 /** Sets request bits of a vCPU and wakes it should it be halted. */
 export function request(memory: MachineMemory, id: number, bits: number): void {
-  const v = vcpuPage(id);
+  const v = vcpuPage(memory, id);
   memory.or(v + V_REQUESTS, bits);
   memory.notify(v + V_REQUESTS);
   memory.add(v + V_WAKE, 1);
@@ -23,7 +23,7 @@ export function requestEvents(memory: MachineMemory, id: number): void {
 
 /** Waits until a vCPU has cleared `bits` or stands outside the guest: what enters later sees them first. */
 function waitForAck(memory: MachineMemory, id: number, bits: number): void {
-  const v = vcpuPage(id);
+  const v = vcpuPage(memory, id);
   for (;;) {
     const requests = memory.load(v + V_REQUESTS);
     if ((requests & bits) === 0 || memory.load(v + V_STATE) !== VCPU_IN) return;
@@ -33,7 +33,7 @@ function waitForAck(memory: MachineMemory, id: number, bits: number): void {
 
 /** Waits until a vCPU stands outside the guest. */
 export function waitUntilOut(memory: MachineMemory, id: number): void {
-  const v = vcpuPage(id);
+  const v = vcpuPage(memory, id);
   for (let state = memory.load(v + V_STATE); state === VCPU_IN; state = memory.load(v + V_STATE)) {
     memory.wait(v + V_STATE, state, LOOK_MS);
   }

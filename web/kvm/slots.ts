@@ -16,7 +16,6 @@ import {
   SLOT_SIZE,
   VM_GENERATION,
   VM_MANUAL_PROTECT,
-  VM_PAGE,
   VM_SLOT_COUNT,
   VM_SLOT_LOCK,
   VM_SLOTS,
@@ -46,7 +45,7 @@ const GPA_LIMIT = 1n << 52n;
 const FLAGS_KNOWN = KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY;
 
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
-const entryOf = (id: number): number => VM_PAGE + VM_SLOTS + id * SLOT_ENTRY_SIZE;
+const entryOf = (memory: MachineMemory, id: number): number => memory.vm + VM_SLOTS + id * SLOT_ENTRY_SIZE;
 
 /** EINVAL for an id that no slot can have: bits 16 up name an address space, and there is one, number 0. */
 export function checkSlotId(id: number): void {
@@ -63,7 +62,7 @@ export function checkSlotId(id: number): void {
 /** The slot with this id, if it exists. */
 export function slot(memory: MachineMemory, id: number): Slot | undefined {
   if (!(Number.isInteger(id) && id >= 0 && id < MAX_SLOTS)) return undefined;
-  const entry = entryOf(id);
+  const entry = entryOf(memory, id);
   const size = Number(memory.u64(entry + SLOT_SIZE));
   if (size === 0) return undefined;
   return {
@@ -78,15 +77,15 @@ export function slot(memory: MachineMemory, id: number): Slot | undefined {
 
 /** Every slot that exists, by id. */
 export function slots(memory: MachineMemory): Slot[] {
-  const count = memory.load(VM_PAGE + VM_SLOT_COUNT);
+  const count = memory.load(memory.vm + VM_SLOT_COUNT);
   return Array.from({ length: count }, (_, id) => slot(memory, id)).filter((found) => found !== undefined);
 }
 
 /** The slot that holds `gpa`, if one does. */
 export function slotAt(memory: MachineMemory, gpa: bigint): Slot | undefined {
-  const count = memory.load(VM_PAGE + VM_SLOT_COUNT);
+  const count = memory.load(memory.vm + VM_SLOT_COUNT);
   for (let id = 0; id < count; id++) {
-    const entry = entryOf(id);
+    const entry = entryOf(memory, id);
     const base = memory.u64(entry + SLOT_GPA);
     if (gpa >= base && gpa < base + memory.u64(entry + SLOT_SIZE)) return slot(memory, id);
   }
@@ -162,14 +161,14 @@ function checkChange(old: Slot, next: Slot): void {
  * of an earlier one is used again.
  */
 function bitmapFor(memory: MachineMemory, id: number, size: number): number {
-  const entry = entryOf(id);
+  const entry = entryOf(memory, id);
   const bytes = bitmapBytes(size);
   if (memory.u32(entry + SLOT_BITMAP_ROOM) < bytes) {
     memory.setU32(entry + SLOT_BITMAP_HOME, heapAllocate(memory, bytes, 64));
     memory.setU32(entry + SLOT_BITMAP_ROOM, bytes);
   }
   const home = memory.u32(entry + SLOT_BITMAP_HOME);
-  const initiallySet = memory.load(VM_PAGE + VM_MANUAL_PROTECT) & MANUAL_INITIALLY_SET;
+  const initiallySet = memory.load(memory.vm + VM_MANUAL_PROTECT) & MANUAL_INITIALLY_SET;
   const bitmap = memory.bytes(home, bytes).fill(0);
   if (initiallySet) {
     const pages = size / PAGE_SIZE;
@@ -186,17 +185,17 @@ export function bitmapBytes(size: number): number {
 
 /** Makes the table's new state true for every vCPU: caches of slots compare the generation, TLBs are flushed. */
 function publish(memory: MachineMemory): void {
-  memory.add(VM_PAGE + VM_GENERATION, 1);
+  memory.add(memory.vm + VM_GENERATION, 1);
   requestAll(memory, REQ_FLUSH_TLB);
 }
 
 function setSize(memory: MachineMemory, id: number, size: number): void {
-  const at = (entryOf(id) + SLOT_SIZE) >>> 3;
+  const at = (entryOf(memory, id) + SLOT_SIZE) >>> 3;
   Atomics.store(new BigInt64Array(memory.wasm.buffer), at, BigInt(size));
 }
 
 function install(memory: MachineMemory, region: Slot): void {
-  const entry = entryOf(region.id);
+  const entry = entryOf(memory, region.id);
   memory.setU64(entry + SLOT_GPA, region.gpa);
   memory.setU32(entry + SLOT_HVA, region.hva);
   memory.setU32(entry + SLOT_FLAGS, region.flags);
@@ -204,16 +203,16 @@ function install(memory: MachineMemory, region: Slot): void {
   memory.store(entry + SLOT_BITMAP, region.bitmap);
   // The size comes last: an entry without a size is no slot.
   setSize(memory, region.id, region.size);
-  const count = memory.load(VM_PAGE + VM_SLOT_COUNT);
-  if (region.id >= count) memory.store(VM_PAGE + VM_SLOT_COUNT, region.id + 1);
+  const count = memory.load(memory.vm + VM_SLOT_COUNT);
+  if (region.id >= count) memory.store(memory.vm + VM_SLOT_COUNT, region.id + 1);
 }
 
 function remove(memory: MachineMemory, id: number): void {
   setSize(memory, id, 0);
-  memory.store(entryOf(id) + SLOT_BITMAP, 0);
-  let count = memory.load(VM_PAGE + VM_SLOT_COUNT);
-  while (count > 0 && memory.u64(entryOf(count - 1) + SLOT_SIZE) === 0n) count--;
-  memory.store(VM_PAGE + VM_SLOT_COUNT, count);
+  memory.store(entryOf(memory, id) + SLOT_BITMAP, 0);
+  let count = memory.load(memory.vm + VM_SLOT_COUNT);
+  while (count > 0 && memory.u64(entryOf(memory, count - 1) + SLOT_SIZE) === 0n) count--;
+  memory.store(memory.vm + VM_SLOT_COUNT, count);
   publish(memory);
 }
 
@@ -242,7 +241,7 @@ export function setUserMemoryRegion(memory: MachineMemory, given: Input<KvmUsers
     bitmap: 0,
   };
   checkRegion(memory, region);
-  memory.locked(VM_PAGE + VM_SLOT_LOCK, () => {
+  memory.locked(memory.vm + VM_SLOT_LOCK, () => {
     const old = slot(memory, region.id);
     if (region.size === 0) {
       if (!old) throw new KvmError('EINVAL', `slot ${region.id} does not exist, so it cannot be deleted.`);

@@ -96,8 +96,8 @@ export class Vcpu {
   constructor(memory: MachineMemory, id: number, core: () => Core) {
     this.#memory = memory;
     this.id = id;
-    this.page = vcpuPage(id);
-    this.kvmRun = new RunPage(memory, vcpuArea(id) + VCPU_RUN);
+    this.page = vcpuPage(memory, id);
+    this.kvmRun = new RunPage(memory, vcpuArea(memory, id) + VCPU_RUN);
     this.#core = core;
   }
 

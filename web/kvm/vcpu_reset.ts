@@ -2,7 +2,14 @@
 
 import { KVM_MP_STATE_RUNNABLE, KVM_MP_STATE_UNINITIALIZED } from '../../assembly/abi/kvm_run.ts';
 import { VCPU_STRIDE } from '../../assembly/abi/map.ts';
-import { V_APIC_BASE, V_ID, V_MP_STATE, V_SIPI_VECTOR } from '../../assembly/abi/vcpu_page.ts';
+import {
+  V_APIC_BASE,
+  V_BASE,
+  V_BLOCKS_TOP,
+  V_ID,
+  V_MP_STATE,
+  V_SIPI_VECTOR,
+} from '../../assembly/abi/vcpu_page.ts';
 import type { Core } from './core.ts';
 import type { MachineMemory } from './memory.ts';
 import { vcpuArea, vcpuPage } from './vm_page.ts';
@@ -15,8 +22,10 @@ const APIC_BASE_BSP = 0x100n;
  * application processor that waits for INIT.
  */
 export function powerUp(memory: MachineMemory, core: Core, id: number, boot: boolean, waits: boolean): void {
-  memory.bytes(vcpuArea(id), VCPU_STRIDE).fill(0);
-  const v = vcpuPage(id);
+  const v = vcpuPage(memory, id);
+  // Pages that nobody has touched stay untouched: an area that was in use has a decode cache.
+  if (memory.u32(v + V_BLOCKS_TOP) !== 0) memory.bytes(vcpuArea(memory, id), VCPU_STRIDE).fill(0);
+  memory.setU32(v + V_BASE, memory.base);
   memory.setU32(v + V_ID, id);
   memory.setU64(v + V_APIC_BASE, boot ? APIC_BASE_BSP : 0n);
   memory.setU32(v + V_SIPI_VECTOR, 0xffff_ffff);

@@ -6,7 +6,6 @@ import {
   PAGE_SIZE,
   VM_BOOT_CPU,
   VM_MAX_VCPUS,
-  VM_PAGE,
   VM_TSC_KHZ,
   VM_VCPUS,
 } from '../../assembly/abi/map.ts';
@@ -45,11 +44,22 @@ import { roundUp } from './memory.ts';
 import { type Slot, setUserMemoryRegion, slot, slots } from './slots.ts';
 import { Vcpu } from './vcpu.ts';
 import { powerUp } from './vcpu_reset.ts';
-import { findMachine, heapAllocate, layMachine, startTime, stopTime, vcpuIds } from './vm_page.ts';
+import {
+  endMachine,
+  findMachine,
+  heapAllocate,
+  layMachine,
+  layMemory,
+  startTime,
+  stopTime,
+  vcpuIds,
+} from './vm_page.ts';
 
 /** What another worker needs to attach to a VM; it travels by postMessage. */
 export interface VmHandle {
   readonly memory: WebAssembly.Memory;
+  /** Where in the memory the VM lies: 0 for its first one. */
+  readonly base: number;
   readonly module: WebAssembly.Module;
 }
 
@@ -59,6 +69,8 @@ export interface VmOptions {
   readonly maxVcpus?: number;
   /** Bytes that the VM's memory may grow to, guest RAM and all; the host reserves address space for them. */
   readonly memoryLimit?: number;
+  /** The memory of a process in which the VM is to lie (layMemory), beside others; its own when left out. */
+  readonly memory?: WebAssembly.Memory;
 }
 
 const DEFAULT_LIMIT = 2 ** 31;
@@ -78,17 +90,29 @@ export class Vm {
   /** KVM_CREATE_VM; use Kvm.createVm. ENOMEM when the host refuses the memory. */
   static create(module: WebAssembly.Module, options: VmOptions = {}): Vm {
     const { maxVcpus = 1, memoryLimit = DEFAULT_LIMIT } = options;
-    return new Vm(layMachine(maxVcpus, memoryLimit), module);
+    const wasm = options.memory ?? layMemory(maxVcpus, memoryLimit).wasm;
+    return new Vm(layMachine(wasm, maxVcpus), module);
   }
 
   /** The same VM from another worker. EINVAL when the memory holds no VM. */
   static attach(handle: VmHandle): Vm {
-    return new Vm(findMachine(handle.memory), handle.module);
+    return new Vm(findMachine(handle.memory, handle.base), handle.module);
+  }
+
+  /**
+   * The last close of a VM fd: its vCPUs stand and its place in the memory is free for another VM. EBUSY while a vCPU
+   * runs on some thread. Guest RAM belongs to who allocated it.
+   */
+  destroy(): void {
+    const running = this.vcpuIds().find((id) => this.vcpu(id).running);
+    if (running !== undefined)
+      throw new KvmError('EBUSY', `vCPU ${running} runs; pause it before the VM is destroyed.`);
+    endMachine(this.memory);
   }
 
   /** What Vm.attach takes; give it to workers with postMessage. */
   get handle(): VmHandle {
-    return { memory: this.memory.wasm, module: this.#module };
+    return { memory: this.memory.wasm, base: this.memory.base, module: this.#module };
   }
 
   /** This thread's instance of the core, made when it is first needed. */
@@ -170,7 +194,7 @@ export class Vm {
 
   /** How many vCPUs this VM may have. */
   get maxVcpus(): number {
-    return this.memory.u32(VM_PAGE + VM_MAX_VCPUS);
+    return this.memory.u32(this.memory.vm + VM_MAX_VCPUS);
   }
 
   /** Ids of the vCPUs that exist, in order. */
@@ -188,9 +212,9 @@ export class Vm {
     }
     if (this.vcpuIds().includes(id))
       throw new KvmError('EEXIST', `vCPU ${id} exists already; use vcpu(${id}).`);
-    const boot = this.memory.u32(VM_PAGE + VM_BOOT_CPU) === id;
+    const boot = this.memory.u32(this.memory.vm + VM_BOOT_CPU) === id;
     powerUp(this.memory, this.core, id, boot, this.hasIrqchip && !boot);
-    this.memory.or(VM_PAGE + VM_VCPUS, 1 << id);
+    this.memory.or(this.memory.vm + VM_VCPUS, 1 << id);
     return this.vcpu(id);
   }
 
@@ -206,7 +230,7 @@ export class Vm {
     if (this.vcpuIds().length > 0) {
       throw new KvmError('EBUSY', 'vCPUs exist already; choose the boot CPU before the first createVcpu.');
     }
-    this.memory.setU32(VM_PAGE + VM_BOOT_CPU, id);
+    this.memory.setU32(this.memory.vm + VM_BOOT_CPU, id);
   }
 
   /** True after createIrqchip. */
@@ -281,7 +305,7 @@ export class Vm {
 
   /** KVM_GET_TSC_KHZ. */
   getTscKhz(): number {
-    return Number(this.memory.u64(VM_PAGE + VM_TSC_KHZ));
+    return Number(this.memory.u64(this.memory.vm + VM_TSC_KHZ));
   }
 
   /** KVM_SET_TSC_KHZ, for all vCPUs (a guest sees one TSC). EINVAL for 0; EBUSY once a vCPU exists. */
@@ -292,7 +316,7 @@ export class Vm {
     if (this.vcpuIds().length > 0) {
       throw new KvmError('EBUSY', 'vCPUs exist already; set the TSC frequency before the first createVcpu.');
     }
-    this.memory.setU64(VM_PAGE + VM_TSC_KHZ, BigInt(khz));
+    this.memory.setU64(this.memory.vm + VM_TSC_KHZ, BigInt(khz));
   }
 
   /** KVM_GET_CLOCK: kvmclock in ns. */

@@ -224,8 +224,8 @@ export class SessionClient implements Session {
         ? undefined
         : {
             vcpu: parked,
-            reason: memory.u32(vcpuArea(parked) + RUN_EXIT_REASON),
-            rip: memory.u64(vcpuPage(parked) + V_RIP),
+            reason: memory.u32(vcpuArea(memory, parked) + RUN_EXIT_REASON),
+            rip: memory.u64(vcpuPage(memory, parked) + V_RIP),
           };
     this.#tell(words.state as MachineState, words.ending as Ending | undefined, exit);
   }

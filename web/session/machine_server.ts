@@ -161,8 +161,8 @@ export class MachineServer {
     if (this.#vcpus.length === 0) return undefined;
     for (const id of vm.vcpuIds()) vm.vcpu(id).requestPause();
     for (const id of vm.vcpuIds()) {
-      vm.memory.add(vcpuPage(id) + V_WAKE, 1);
-      vm.memory.notify(vcpuPage(id) + V_WAKE);
+      vm.memory.add(vcpuPage(vm.memory, id) + V_WAKE, 1);
+      vm.memory.notify(vcpuPage(vm.memory, id) + V_WAKE);
     }
     const deadline = performance.now() + 5000;
     while (vm.vcpuIds().some((id) => words.isBusy(id)) && performance.now() < deadline)
@@ -195,7 +195,7 @@ export class MachineServer {
     const machine = this.#machine;
     if (machine === undefined || this.#waiting.length === 0) return;
     const { memory } = machine.vm;
-    const ring = Ring.at(memory.wasm.buffer, CONSOLE_IN_RING);
+    const ring = Ring.at(memory.wasm.buffer, memory.base + CONSOLE_IN_RING);
     for (let first = this.#waiting[0]; first !== undefined; first = this.#waiting[0]) {
       const taken = ring.offer(first);
       if (taken < first.length) {
@@ -206,8 +206,8 @@ export class MachineServer {
     }
     // The deterministic engine looks for itself, before each round.
     if (this.#start?.options.engine === 'deterministic') return;
-    memory.add(vcpuPage(0) + V_WAKE, 1);
-    memory.notify(vcpuPage(0) + V_WAKE);
+    memory.add(vcpuPage(memory, 0) + V_WAKE, 1);
+    memory.notify(vcpuPage(memory, 0) + V_WAKE);
     clearTimeout(this.#feeding);
     if (this.#waiting.length > 0) this.#feeding = setTimeout(() => this.#feed(), FEED_MS);
   }
@@ -248,7 +248,7 @@ export class MachineServer {
   #report(): void {
     const machine = this.#machine;
     if (machine === undefined || this.#start?.share) return;
-    const ring = Ring.at(machine.vm.memory.wasm.buffer, CONSOLE_OUT_RING);
+    const ring = Ring.at(machine.vm.memory.wasm.buffer, machine.vm.memory.base + CONSOLE_OUT_RING);
     if (ring.length > 0) this.#send({ event: 'console', bytes: ring.read() });
     const { words } = machine;
     if (words.events === this.#events) return;
@@ -267,7 +267,7 @@ function parkedExit(machine: Machine, vcpu: number): ParkedExit {
   const memory = machine.vm.memory;
   return {
     vcpu,
-    reason: memory.u32(vcpuArea(vcpu) + RUN_EXIT_REASON),
+    reason: memory.u32(vcpuArea(memory, vcpu) + RUN_EXIT_REASON),
     rip: machine.vm.vcpu(vcpu).getRegs().rip,
   };
 }

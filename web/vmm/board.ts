@@ -57,16 +57,17 @@ export class Board {
   readonly #devices: Device[] = [];
 
   private constructor(vm: Vm, host: Host, options: BoardOptions) {
+    const { base } = vm.memory;
     const buffer = vm.memory.wasm.buffer;
-    const page = (slot: number): DevicePage => devicePage(buffer, DEVICES_BASE + slot * 0x1000);
+    const page = (slot: number): DevicePage => devicePage(buffer, base + DEVICES_BASE + slot * 0x1000);
     const line = (gsi: number): IrqLine => ({
       set: (level) => {
         if (vm.hasIrqchip) vm.irqLine(gsi, level);
       },
     });
     const clock = { now: () => machineNanoseconds(vm.memory) };
-    this.output = Ring.at(buffer, CONSOLE_OUT_RING);
-    this.input = Ring.at(buffer, CONSOLE_IN_RING);
+    this.output = Ring.at(buffer, base + CONSOLE_OUT_RING);
+    this.input = Ring.at(buffer, base + CONSOLE_IN_RING);
     this.serial = new Serial(page(SLOT.serial), {
       irq: line(GSI.serial),
       output: this.output,
@@ -111,9 +112,10 @@ export class Board {
 
   /** Lays rings and devices into a fresh machine and powers them on. `ramBytes` is what the RTC's NVRAM tells. */
   static create(vm: Vm, host: Host, options: BoardOptions, ramBytes: number): Board {
+    const { base } = vm.memory;
     const buffer = vm.memory.wasm.buffer;
-    Ring.create(buffer, CONSOLE_OUT_RING, RING_BYTES);
-    Ring.create(buffer, CONSOLE_IN_RING, RING_BYTES);
+    Ring.create(buffer, base + CONSOLE_OUT_RING, RING_BYTES);
+    Ring.create(buffer, base + CONSOLE_IN_RING, RING_BYTES);
     const board = new Board(vm, host, options);
     for (const device of board.#devices) device.reset();
     board.#rtc.setMemorySize(ramBytes);

@@ -1,7 +1,7 @@
 // The two engines: a thread per vCPU, and one thread that runs all vCPUs in turn by instruction count and virtual time.
 
 import { KVM_MP_STATE_HALTED, KVM_MP_STATE_RUNNABLE } from '../../assembly/abi/kvm_run.ts';
-import { VM_PAGE, VM_SEED, VM_VIRTUAL_NS } from '../../assembly/abi/map.ts';
+import { VM_SEED, VM_VIRTUAL_NS } from '../../assembly/abi/map.ts';
 import {
   RUN_BUDGET,
   RUN_EXIT,
@@ -33,7 +33,7 @@ const NEVER = (1n << 63n) - 1n;
 function isDead(machine: Machine): boolean {
   const memory = machine.vm.memory;
   return machine.vm.vcpuIds().every((id) => {
-    const v = vcpuPage(id);
+    const v = vcpuPage(memory, id);
     const state = memory.load(v + V_MP_STATE);
     if (state === KVM_MP_STATE_RUNNABLE || memory.load(v + V_NMI_PENDING) !== 0) return false;
     return state !== KVM_MP_STATE_HALTED || (memory.u32(v + V_RFLAGS) & FLAG_IF) === 0;
@@ -45,7 +45,7 @@ function pulse(machine: Machine): string {
   const memory = machine.vm.memory;
   return machine.vm
     .vcpuIds()
-    .map((id) => `${retired(memory, vcpuPage(id))}:${memory.load(vcpuPage(id) + V_WAKE)}`)
+    .map((id) => `${retired(memory, vcpuPage(memory, id))}:${memory.load(vcpuPage(memory, id) + V_WAKE)}`)
     .join();
 }
 
@@ -68,7 +68,7 @@ export function runVcpuThread(machine: Machine, id: number): void {
     words.setBusy(id, true);
     // Again, now that a pause would wait for this thread.
     if (!words.isRunning) continue;
-    const wake = memory.load(vcpuPage(id) + V_WAKE);
+    const wake = memory.load(vcpuPage(memory, id) + V_WAKE);
     const why = vcpu.enter(SLICE);
     if (why === RUN_EXIT) {
       handleExit(vm, vcpu, board, words);
@@ -89,10 +89,10 @@ export function runVcpuThread(machine: Machine, id: number): void {
     } else {
       deadPulse = '';
     }
-    const timer = memory.u64(vcpuPage(id) + V_WAKE_AT);
+    const timer = memory.u64(vcpuPage(memory, id) + V_WAKE_AT);
     const first = timer !== 0n && timer < due ? timer : due;
     const ms = first === NEVER ? HALT_MS : Number(first - machineNanoseconds(memory)) / 1e6;
-    if (ms > 0) memory.wait(vcpuPage(id) + V_WAKE, wake, Math.min(ms, HALT_MS));
+    if (ms > 0) memory.wait(vcpuPage(memory, id) + V_WAKE, wake, Math.min(ms, HALT_MS));
   }
 }
 
@@ -110,11 +110,11 @@ export function stepVcpu(machine: Machine, vcpu: Vcpu): void {
 /** Next pseudo-random number of the schedule; its state lies in the machine's memory (xorshift64). */
 function nextRandom(machine: Machine): number {
   const memory = machine.vm.memory;
-  let x = memory.u64(VM_PAGE + VM_SEED);
+  let x = memory.u64(memory.vm + VM_SEED);
   x ^= BigInt.asUintN(64, x << 13n);
   x ^= x >> 7n;
   x ^= BigInt.asUintN(64, x << 17n);
-  memory.setU64(VM_PAGE + VM_SEED, x);
+  memory.setU64(memory.vm + VM_SEED, x);
   return Number(x & 0xffffn);
 }
 
@@ -127,7 +127,7 @@ export function runRound(machine: Machine): boolean {
   const memory = vm.memory;
   const ids = vm.vcpuIds();
   const single = ids.length === 1;
-  const seed = memory.u64(VM_PAGE + VM_SEED);
+  const seed = memory.u64(memory.vm + VM_SEED);
   let executed = 0n;
   let due = board.poll();
   for (const id of ids) {
@@ -140,17 +140,20 @@ export function runRound(machine: Machine): boolean {
       const why = vcpu.enter(left);
       const ran = vcpu.instructions - start;
       left -= Number(ran);
-      memory.setU64(VM_PAGE + VM_VIRTUAL_NS, memory.u64(VM_PAGE + VM_VIRTUAL_NS) + ran * NS_PER_INSTRUCTION);
+      memory.setU64(
+        memory.vm + VM_VIRTUAL_NS,
+        memory.u64(memory.vm + VM_VIRTUAL_NS) + ran * NS_PER_INSTRUCTION,
+      );
       if (why === RUN_EXIT) {
         handleExit(vm, vcpu, board, words);
         // An exit takes time too, so that a guest that polls a clock gets on.
-        memory.setU64(VM_PAGE + VM_VIRTUAL_NS, memory.u64(VM_PAGE + VM_VIRTUAL_NS) + 1000n);
+        memory.setU64(memory.vm + VM_VIRTUAL_NS, memory.u64(memory.vm + VM_VIRTUAL_NS) + 1000n);
         left--;
         continue;
       }
       if (why === RUN_BUDGET) break;
       if (why === RUN_HALTED) {
-        const timer = memory.u64(vcpuPage(id) + V_WAKE_AT);
+        const timer = memory.u64(vcpuPage(memory, id) + V_WAKE_AT);
         if (timer !== 0n && timer < due) due = timer;
         break;
       }
@@ -166,10 +169,10 @@ export function runRound(machine: Machine): boolean {
   }
   if (due === NEVER) {
     // How often an idle machine is looked at is the host's affair: the schedule does not move by it.
-    memory.setU64(VM_PAGE + VM_SEED, seed);
+    memory.setU64(memory.vm + VM_SEED, seed);
     return false;
   }
   const now = machineNanoseconds(memory);
-  if (due > now) memory.setU64(VM_PAGE + VM_VIRTUAL_NS, due);
+  if (due > now) memory.setU64(memory.vm + VM_VIRTUAL_NS, due);
   return true;
 }

@@ -20,8 +20,8 @@ import type { MachineWords } from './words.ts';
 
 /** KVM_EXIT_IO: each element of a string access goes to the port bus by itself. */
 function handleIo(vm: Vm, id: number, board: Board): boolean {
-  const run = vcpuArea(id) + VCPU_RUN;
   const memory = vm.memory;
+  const run = vcpuArea(memory, id) + VCPU_RUN;
   const size = memory.u8(run + RUN_IO_SIZE);
   const port = memory.u16(run + RUN_IO_PORT);
   const out = memory.u8(run + RUN_IO_DIRECTION) === KVM_EXIT_IO_OUT;
@@ -36,8 +36,8 @@ function handleIo(vm: Vm, id: number, board: Board): boolean {
 
 /** KVM_EXIT_MMIO: nobody answers with all ones. */
 function handleMmio(vm: Vm, id: number, board: Board): boolean {
-  const run = vcpuArea(id) + VCPU_RUN;
   const memory = vm.memory;
+  const run = vcpuArea(memory, id) + VCPU_RUN;
   const data = memory.bytes(run + RUN_MMIO_DATA, memory.u32(run + RUN_MMIO_LEN));
   const gpa = Number(memory.u64(run + RUN_MMIO_PHYS_ADDR));
   return memory.u8(run + RUN_MMIO_IS_WRITE)

@@ -5,7 +5,6 @@ import {
   ENGINE_DETERMINISTIC,
   ENGINE_PARALLEL,
   VM_ENGINE,
-  VM_PAGE,
   VM_SEED,
   VM_TIME_ORIGIN,
 } from '../../assembly/abi/map.ts';
@@ -63,12 +62,12 @@ export class Machine {
     const extra = (spec.slots ?? []).reduce((sum, slot) => sum + slot.size, 0);
     const vm = kvm.createVm({ maxVcpus: spec.cpus, memoryLimit: MEMORY_LIMIT });
     vm.memory.setU32(
-      VM_PAGE + VM_ENGINE,
+      vm.memory.vm + VM_ENGINE,
       spec.engine === 'deterministic' ? ENGINE_DETERMINISTIC : ENGINE_PARALLEL,
     );
     // Without a seed a parallel machine keeps the random one of its VM.
     if (spec.engine === 'deterministic' || spec.seed !== undefined)
-      vm.memory.setU64(VM_PAGE + VM_SEED, BigInt(spec.seed ?? 1) | 1n);
+      vm.memory.setU64(vm.memory.vm + VM_SEED, BigInt(spec.seed ?? 1) | 1n);
     const ram = spec.memory;
     // Grown once, so that every view of the memory that is made later covers all of it.
     const base = vm.allocate(ram + extra);
@@ -105,7 +104,7 @@ export class Machine {
     if (spec.engine === 'deterministic') {
       machine.board.setTime(FIXED_TIME);
       // Nothing of the host's clock stays in the memory, which two runs have alike.
-      vm.memory.setU64(VM_PAGE + VM_TIME_ORIGIN, 0n);
+      vm.memory.setU64(vm.memory.vm + VM_TIME_ORIGIN, 0n);
     }
     return machine;
   }

@@ -26,7 +26,7 @@ const REASONS = 64;
 export function exitCounts(memory: MachineMemory, id: number): Map<number, number> {
   const counts = new Map<number, number>();
   for (let reason = 0; reason < REASONS; reason++) {
-    const count = Number(memory.u64(vcpuPage(id) + EXIT_COUNTS + reason * 8));
+    const count = Number(memory.u64(vcpuPage(memory, id) + EXIT_COUNTS + reason * 8));
     if (count > 0) counts.set(reason, count);
   }
   return counts;
@@ -35,11 +35,11 @@ export function exitCounts(memory: MachineMemory, id: number): Map<number, numbe
 /** Writes one exit of vCPU `id`, from its run page; the same exit again only counts. */
 export function traceExit(memory: MachineMemory, id: number, reason: number, claimed: boolean): void {
   if (reason < REASONS) {
-    const at = vcpuPage(id) + EXIT_COUNTS + reason * 8;
+    const at = vcpuPage(memory, id) + EXIT_COUNTS + reason * 8;
     memory.setU64(at, memory.u64(at) + 1n);
   }
-  const head = memory.load(TRACE_RING);
-  const run = vcpuArea(id);
+  const head = memory.load(memory.base + TRACE_RING);
+  const run = vcpuArea(memory, id);
   const union = memory.bytes(run + RUN_UNION, UNION_BYTES).slice();
   if (reason === KVM_EXIT_IO) {
     const bytes = Math.min(8, memory.u8(run + RUN_IO_SIZE) * memory.u32(run + RUN_IO_COUNT));
@@ -47,7 +47,7 @@ export function traceExit(memory: MachineMemory, id: number, reason: number, cla
     union.set(memory.bytes(run + Number(memory.u64(run + RUN_IO_DATA_OFFSET)), bytes), IO_ARM);
   }
   if (head > 0) {
-    const last = TRACE_RING + TRACE_HEADER + ((head - 1) % TRACE_ENTRIES) * TRACE_ENTRY_SIZE;
+    const last = memory.base + TRACE_RING + TRACE_HEADER + ((head - 1) % TRACE_ENTRIES) * TRACE_ENTRY_SIZE;
     if (
       memory.u32(last + 8) === id &&
       memory.u32(last + 12) === reason &&
@@ -62,8 +62,8 @@ export function traceExit(memory: MachineMemory, id: number, reason: number, cla
       }
     }
   }
-  const number = memory.add(TRACE_RING, 1);
-  const at = TRACE_RING + TRACE_HEADER + (number % TRACE_ENTRIES) * TRACE_ENTRY_SIZE;
+  const number = memory.add(memory.base + TRACE_RING, 1);
+  const at = memory.base + TRACE_RING + TRACE_HEADER + (number % TRACE_ENTRIES) * TRACE_ENTRY_SIZE;
   memory.setU64(at, machineNanoseconds(memory));
   memory.setU32(at + 8, id);
   memory.setU32(at + 12, reason);

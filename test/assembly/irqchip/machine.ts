@@ -48,7 +48,7 @@ export class Machine {
       shared: true,
     });
     this.memory = new DataView(this.wasm.buffer);
-    const env = { memory: this.wasm, now: () => this.now };
+    const env = { memory: this.wasm, base: 0, now: () => this.now };
     this.core = new WebAssembly.Instance(chips, { env }).exports as Record<string, Call>;
     this.memory.setBigUint64(VM_PAGE + VM_TSC_KHZ, 1_000_000n, true);
     this.memory.setUint32(VM_PAGE + VM_VCPUS, 2 ** vcpus - 1, true);

@@ -4,7 +4,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 
 const { module, memory, page, budgetCode } = workerData;
 const now = () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
-const { run } = new WebAssembly.Instance(module, { env: { memory, now } }).exports;
+const { run } = new WebAssembly.Instance(module, { env: { memory, base: 0, now } }).exports;
 
 parentPort.postMessage('ready');
 let why = budgetCode;

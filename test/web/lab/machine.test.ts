@@ -26,7 +26,7 @@ function run(id: string, options: { seed?: number; rounds?: number; input?: stri
     ...{ memory, cpus, slots, exitPort, engine: 'deterministic', seed: options.seed },
     program: { kind: 'flat', image: image.bytes, at, mode },
   });
-  const ring = Ring.at(machine.vm.memory.wasm.buffer, CONSOLE_OUT_RING);
+  const ring = Ring.at(machine.vm.memory.wasm.buffer, machine.vm.memory.base + CONSOLE_OUT_RING);
   for (const vcpu of machine.vm.vcpuIds()) machine.vm.vcpu(vcpu).resume();
   machine.vm.startTime();
   machine.words.state = 'running';
