@@ -2,9 +2,13 @@
 // no path, no protocol. A tree of these is served to clients (server.ts), used in place (local.ts), and could be
 // exported over 9p: lookup is Twalk, open is Topen, `attributes` is Tgetattr.
 
-/** Permission bits and file types of st_mode (stat(2)); a tree knows directories, regular files and pipes. */
+/**
+ * Permission bits and file types of st_mode (stat(2)). S_IFREG has an end; S_IFIFO (pipes, event files, consoles) and
+ * S_IFCHR (/dev/null and its like) are streams, of which a reader takes what one read gives.
+ */
 export const S_IFMT = 0o170000;
 export const S_IFIFO = 0o010000;
+export const S_IFCHR = 0o020000;
 export const S_IFDIR = 0o040000;
 export const S_IFREG = 0o100000;
 
@@ -26,17 +30,22 @@ export const POLLPRI = 0x02;
 export const POLLOUT = 0x04;
 export const POLLERR = 0x08;
 export const POLLHUP = 0x10;
+/** The file was not open. */
+export const POLLNVAL = 0x20;
 
 /** A value now, or later: a tree in one thread answers at once, a mounted one after a message. */
 export type Maybe<T> = T | Promise<T>;
 
 /** What stat(2) tells of a node. */
 export interface Attributes {
-  /** Type and permission bits (S_IF* | 0o777). A file without w bits cannot be written: EACCES. */
+  /** Type and permission bits (S_IF* | 0o777). There is one user, who owns all: the bits 0o700 decide about EACCES. */
   readonly mode: number;
   /** Bytes, as far as they are known without opening; 0 for a file whose text is made when it is read. */
   readonly size: number;
-  /** A number of this node that no other node of the tree has while it exists (st_ino, the path of a 9p qid). */
+  /**
+   * A number of this node that no other node has while it exists (st_ino, the path of a 9p qid). 0n where the tree
+   * does not number its nodes: then a number is made from the path.
+   */
   readonly ino: bigint;
   /** Time of the last change in ms since the Unix epoch; 0 where nobody counts it. */
   readonly mtime: number;
@@ -51,13 +60,20 @@ export interface OpenNode {
   /**
    * Up to `length` bytes from `offset`; empty at the end. The first read takes one snapshot of a file with a value,
    * and all reads of this open come from it. Streams and event files take no notice of `offset` and may block.
+   * The bytes belong to the caller: a copy, never a view on memory that goes on changing.
    */
   read(offset: number, length: number, signal: AbortSignal): Maybe<Uint8Array>;
-  /** Writes `bytes` at `offset` and returns how many were taken. A refused value is an error of this very call. */
+  /**
+   * Writes `bytes` (at least one) at `offset` and returns how many were taken, at least one. A refused value is an
+   * error of this very call. Whoever opened with O_APPEND writes at the end, whatever `offset` says. Keeps no `bytes`.
+   */
   write(offset: number, bytes: Uint8Array, signal: AbortSignal): Maybe<number>;
   /** Cuts or extends to `size` bytes (O_TRUNC, ftruncate). A file with a value takes no notice of it. */
   truncate?(size: number): Maybe<void>;
-  /** Which of POLLIN and POLLOUT would not block now. A file without it is always ready for both. */
+  /**
+   * Which of POLLIN and POLLOUT would not block now, with POLLHUP and POLLERR. A file without it is always ready for
+   * both; a file with it has `onReady` too. O_NONBLOCK is made from it, so no node needs to know that flag.
+   */
   poll?(): number;
   /** Calls back when `poll` may answer otherwise than before; returns the unsubscriber. */
   onReady?(listener: () => void): () => void;
@@ -94,7 +110,10 @@ export interface DirNode extends NodeBase {
   rmdir?(name: string): Maybe<void>;
   /** Removes a file. EPERM where it is left out. */
   unlink?(name: string): Maybe<void>;
-  /** Moves an entry to `to` in `target`. EPERM where it is left out. */
+  /**
+   * Moves an entry to `to` in `target`, with rename(2)'s rules about what stands there. EXDEV when `target` is not of
+   * this tree; EPERM where it is left out.
+   */
   rename?(name: string, target: DirNode, to: string): Maybe<void>;
   /** Calls back with the name when an entry comes, goes or changes; returns the unsubscriber. */
   watch?(listener: (change: Change) => void): () => void;

@@ -1,0 +1,75 @@
+// Changes of a directory as something to loop over: what comes while nobody asks is kept. It watches nothing itself.
+
+import type { Change } from './node.ts';
+
+/** Starts telling changes; gives what stops it. */
+type Start = (tell: (change: Change) => void) => Promise<() => void>;
+
+/**
+ * An endless iteration that ends when `signal` is aborted or the loop is left. The watch starts at once, not with the
+ * first step. A second `changed` of a name that was not fetched yet is left out, so that the store stays small.
+ */
+export class Changes implements AsyncIterable<Change> {
+  readonly #kept: Change[] = [];
+  readonly #signal: AbortSignal | undefined;
+  #stop: (() => void) | undefined;
+  #isDone = false;
+  #error: unknown;
+  #wake: () => void = () => {};
+
+  constructor(start: Start, signal: AbortSignal | undefined) {
+    this.#signal = signal;
+    if (signal?.aborted) {
+      this.#end();
+      return;
+    }
+    signal?.addEventListener('abort', this.#end, { once: true });
+    start(this.#tell).then(
+      (stop) => {
+        this.#stop = stop;
+        if (this.#isDone) stop();
+      },
+      (error) => {
+        this.#error = error;
+        this.#end();
+      },
+    );
+  }
+
+  [Symbol.asyncIterator](): AsyncIterator<Change> {
+    return {
+      next: async () => {
+        for (;;) {
+          const change = this.#kept.shift();
+          if (change !== undefined) return { done: false, value: change };
+          if (this.#error !== undefined) throw this.#error;
+          if (this.#isDone) return { done: true, value: undefined };
+          await new Promise<void>((resolve) => {
+            this.#wake = resolve;
+          });
+        }
+      },
+      return: async () => {
+        this.#end();
+        return { done: true, value: undefined };
+      },
+    };
+  }
+
+  readonly #tell = (change: Change) => {
+    if (this.#isDone) return;
+    const last = this.#kept.findLast(({ name }) => name === change.name);
+    if (change.kind === 'changed' && last?.kind === 'changed') return;
+    this.#kept.push(change);
+    this.#wake();
+  };
+
+  readonly #end = () => {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#kept.length = 0;
+    this.#signal?.removeEventListener('abort', this.#end);
+    this.#stop?.();
+    this.#wake();
+  };
+}
