@@ -23,6 +23,10 @@ export interface Core {
   irqchip_loaded(): void;
   irq_line(gsi: number, level: number): void;
   msi_send(address: bigint, data: number): number;
+  /** An eventfd with an irqfd was signalled; its record's offset. Never blocks. */
+  irqfd_signal(eventfd: number): void;
+  /** The last holder of an eventfd closes it: its irqfd goes. */
+  irqfd_closed(eventfd: number): void;
   irq_routing_clear(): void;
   irq_routing_add(gsi: number, type: number, low: number, high: number, data: number): number;
   pit_create(): void;

@@ -3,7 +3,11 @@
 export * from './abi/index.ts';
 export type { Core } from './core.ts';
 export { cpuidOf, FEATURES, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, MAX_CPUID_ENTRIES } from './cpuid.ts';
+
 export { type DirtyPages, dirtyPages, hostWritten } from './dirty_log.ts';
+
+export { Eventfd, type EventfdHandle, type EventfdOptions } from './eventfd.ts';
+
 export { readRflags } from './flags.ts';
 export { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
 export { KVM_IRQ_ROUTING, KVM_IRQCHIP } from './irqchip.ts';

@@ -22,8 +22,12 @@ import {
   type KvmUserspaceMemoryRegion,
 } from './abi/index.ts';
 import { type Core, instantiateCore } from './core.ts';
+
 import { clearDirtyLog, type DirtyPages, getDirtyLog, hostWritten, peekDirtyLog } from './dirty_log.ts';
 import { enableCap } from './enable_cap.ts';
+
+import { Eventfd, type EventfdOptions } from './eventfd.ts';
+
 import { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
 import {
   createIrqchip,
@@ -79,12 +83,13 @@ const DEFAULT_LIMIT = 2 ** 31;
 export class Vm {
   /** The machine: every state of it lies here. */
   readonly memory: MachineMemory;
-  readonly #module: WebAssembly.Module;
+  /** The core that it was made with. */
+  readonly module: WebAssembly.Module;
   #instance: Core | undefined;
 
   private constructor(memory: MachineMemory, module: WebAssembly.Module) {
     this.memory = memory;
-    this.#module = module;
+    this.module = module;
   }
 
   /** KVM_CREATE_VM; use Kvm.createVm. ENOMEM when the host refuses the memory. */
@@ -112,12 +117,12 @@ export class Vm {
 
   /** What Vm.attach takes; give it to workers with postMessage. */
   get handle(): VmHandle {
-    return { memory: this.memory.wasm, base: this.memory.base, module: this.#module };
+    return { memory: this.memory.wasm, base: this.memory.base, module: this.module };
   }
 
   /** This thread's instance of the core, made when it is first needed. */
   get core(): Core {
-    this.#instance ??= instantiateCore(this.#module, this.memory);
+    this.#instance ??= instantiateCore(this.module, this.memory);
     return this.#instance;
   }
 
@@ -291,6 +296,11 @@ export class Vm {
   /** KVM_REINJECT_CONTROL: whether PIT ticks that the guest was too slow for come later (the default) or are lost. */
   reinjectControl(on: boolean): void {
     this.core.pit_set_reinject(on ? 1 : 0);
+  }
+
+  /** An eventfd in this VM's memory, which its irqfds and ioeventfds can use; see eventfd.ts. ENFILE beyond 256. */
+  createEventfd(options: EventfdOptions = {}): Eventfd {
+    return Eventfd.createIn(this, options);
   }
 
   /** Machine time stands still (TSC, timers, kvmclock): for a pause of all vCPUs. */
