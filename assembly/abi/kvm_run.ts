@@ -53,6 +53,7 @@ export const KVM_EXIT_FAIL_ENTRY: u32 = 9;
 export const KVM_EXIT_INTR: u32 = 10;
 export const KVM_EXIT_INTERNAL_ERROR: u32 = 17;
 export const KVM_EXIT_SYSTEM_EVENT: u32 = 24;
+export const KVM_EXIT_DIRTY_RING_FULL: u32 = 31;
 export const KVM_EXIT_IO_IN: u32 = 0;
 export const KVM_EXIT_IO_OUT: u32 = 1;
 export const KVM_INTERNAL_ERROR_EMULATION: u32 = 1;

@@ -62,7 +62,14 @@ export const VCPU_MSRS: u32 = 0x5000;
 export const VCPU_CPUID: u32 = 0x6000;
 export const VCPU_FPU: u32 = 0x7000;
 /** 0x8000..0xdfff: MMIO accesses of the instruction in hand (V_MMIO_QUEUE, V_REPLAY). */
+/** struct kvm_dirty_gfn[]: flags u32, slot u32, offset u64 in pages; DIRTY_RING_BYTES at most. */
 export const VCPU_DIRTY_RING: u32 = 0x10000;
+export const DIRTY_RING_BYTES: u32 = 0x10000;
+export const DIRTY_GFN_SIZE: u32 = 16;
+export const DIRTY_GFN_F_DIRTY: u32 = 1;
+export const DIRTY_GFN_F_RESET: u32 = 2;
+/** Entries that stay free at the soft limit, for what the instruction in hand writes still (KVM_DIRTY_RING_RSVD_ENTRIES). */
+export const DIRTY_RING_RESERVED: u32 = 64;
 /** Software TLB: TLB_SETS sets, each for one PCID; derived state. The first set here, the others from VCPU_TLB_MORE on. */
 export const VCPU_TLB: u32 = 0x20000;
 export const TLB_SETS: u32 = 6;
@@ -154,10 +161,6 @@ export const VM_BOOT_CPU: u32 = 0x050;
 export const VM_TIME_ORIGIN: u32 = 0x058;
 /** f64: host time in ms at which machine time was stopped; 0 = it runs. */
 export const VM_TIME_STOPPED: u32 = 0x060;
-/** KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: its args, MANUAL_* bits (u32). */
-export const VM_MANUAL_PROTECT: u32 = 0x100;
-export const MANUAL_PROTECT_ENABLE: u32 = 1;
-export const MANUAL_INITIALLY_SET: u32 = 2;
 /** u32: base of the next VM of this memory, 0 = none. It stays when a VM goes, so that nobody loses the chain's end. */
 export const VM_NEXT: u32 = 0x068;
 /** u32: 1 while a VM lives here. */
@@ -166,6 +169,27 @@ export const VM_ALIVE: u32 = 0x06c;
 export const VM_PLACES_LOCK: u32 = 0x070;
 /** Words that the VMM floor may use (event wake-up, machine state): 0x080..0x0ff. */
 export const VM_VMM_WORDS: u32 = 0x080;
+/** KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2: its args, MANUAL_* bits (u32). */
+export const VM_MANUAL_PROTECT: u32 = 0x100;
+export const MANUAL_PROTECT_ENABLE: u32 = 1;
+export const MANUAL_INITIALLY_SET: u32 = 2;
+/** Entries of each vCPU's dirty ring; 0 = dirty pages are noted in the slots' bitmaps (u32). */
+export const VM_DIRTY_RING: u32 = 0x104;
+/** What KVM_SET_NR_MMU_PAGES, KVM_SET_TSS_ADDR and KVM_SET_IDENTITY_MAP_ADDR have set: this VM needs none of it (u32, u32, u64). */
+export const VM_MMU_PAGES: u32 = 0x108;
+export const VM_TSS_ADDR: u32 = 0x10c;
+export const VM_IDENTITY_MAP: u32 = 0x110;
+/** Highest used alias + 1 (u32), and the aliases: address ranges that mean another range. */
+export const VM_ALIAS_COUNT: u32 = 0x118;
+export const VM_ALIASES: u32 = 0x120;
+export const ALIAS_ENTRY_SIZE: u32 = 32;
+/** KVM_ALIAS_SLOTS of Linux 2.6.22. */
+export const MAX_ALIASES: u32 = 4;
+// Alias entry.
+export const ALIAS_GPA: u32 = 0; // u64
+export const ALIAS_SIZE: u32 = 8; // u64 bytes; 0 = no alias
+export const ALIAS_TARGET: u32 = 16; // u64
+export const ALIAS_FLAGS: u32 = 24; // u32, kept for its reader
 
 /** Slot table: entries sorted by nothing; id = index. */
 export const VM_SLOTS: u32 = 0x1000;
@@ -176,10 +200,14 @@ export const SLOT_GPA: u32 = 0; // u64
 export const SLOT_SIZE: u32 = 8; // u64 bytes; 0 = no slot
 export const SLOT_HVA: u32 = 16; // u32 offset in this memory
 export const SLOT_FLAGS: u32 = 20; // u32 KVM_MEM_*
-export const SLOT_BITMAP: u32 = 24; // u32 offset of the dirty bitmap, 0 = none
+/** u32 offset of the dirty bitmap, 0 = none. Behind it another of its size: pages that lie in some vCPU's dirty ring. */
+export const SLOT_BITMAP: u32 = 24;
 export const SLOT_ID: u32 = 28; // u32
 /** Where the dirty bitmap of this id was allocated and its size in bytes; kept when the slot goes (u32 each). */
 export const SLOT_BITMAP_HOME: u32 = 32;
 export const SLOT_BITMAP_ROOM: u32 = 36;
+/** The same for the memory that KVM_SET_MEMORY_REGION gave this id. */
+export const SLOT_RAM_HOME: u32 = 40;
+export const SLOT_RAM_ROOM: u32 = 44;
 /** Highest used slot index + 1 (u32), so that a look-up stops early. */
 export const VM_SLOT_COUNT: u32 = 0x054;

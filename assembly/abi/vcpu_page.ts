@@ -38,6 +38,9 @@ export const FAULT_EXIT: u32 = 0x1000;
 /** What a #DB brings for DR6 (u32). */
 export const V_FAULT_DR6: u32 = 0x0e4;
 export const V_FAULT_ADDRESS: u32 = 0x0e8; // u64
+/** Dirty ring: entries ever written by this vCPU, and ever reset by KVM_RESET_DIRTY_RINGS (u32 each, modulo 2^32). */
+export const V_RING_DIRTY: u32 = 0x0f0;
+export const V_RING_RESET: u32 = 0x0f4;
 
 // Segment registers: SEG_STRIDE bytes each, in the order ES CS SS DS FS GS LDTR TR.
 export const V_SEGS: u32 = 0x100;
@@ -176,6 +179,8 @@ export const LEAVE_CODE: u32 = 2;
 export const LEAVE_MMIO: u32 = 4;
 /** A data breakpoint matched. */
 export const LEAVE_DEBUG: u32 = 8;
+/** The dirty ring has come to its soft limit. */
+export const LEAVE_RING: u32 = 16;
 /** Queue of hva pages whose code changed: lock, count, then CODE_QUEUE_MAX page numbers (u32). */
 export const V_CODE_QUEUE_COUNT: u32 = 0x488;
 export const V_CODE_QUEUE: u32 = 0x500;
@@ -250,6 +255,8 @@ export const REQ_EVENTS: u32 = 16;
 export const REQ_EXCLUSIVE: u32 = 32;
 /** Pages in the code queue must leave the decode cache. */
 export const REQ_CODE: u32 = 64;
+/** The vCPU's own: its dirty ring was at the soft limit. It stays until there is room. */
+export const REQ_RING_FULL: u32 = 128;
 
 // V_STATE.
 export const VCPU_OUT: u32 = 0;

@@ -2,6 +2,7 @@
 // caller returns FLOW_EXIT or one of its kin.
 import {
   KVM_EXIT_DEBUG,
+  KVM_EXIT_DIRTY_RING_FULL,
   KVM_EXIT_HLT,
   KVM_EXIT_INTERNAL_ERROR,
   KVM_EXIT_IO,
@@ -56,6 +57,11 @@ export function exit_hlt(v: u32): void {
 /** The guest can take an interrupt, as request_interrupt_window asked. */
 export function exit_window(v: u32): void {
   set_reason(v, KVM_EXIT_IRQ_WINDOW_OPEN);
+}
+
+/** The dirty ring is at its soft limit. */
+export function exit_ring_full(v: u32): void {
+  set_reason(v, KVM_EXIT_DIRTY_RING_FULL);
 }
 
 /** #DB or #BP (`vector`) that belongs to the debugger; V_RIP is where it happened, `dr6` what DR6 would hold. */

@@ -2,7 +2,7 @@
 // Walks no tables (memory/walk.ts).
 import { V_CR0, V_CR4, V_EFER, V_PDPTR } from '../abi/vcpu_page';
 import { CR0_PG, CR4_PAE, EFER_LMA } from '../abi/x86';
-import { find_slot, slot_hva } from '../memory/slots';
+import { hva_of } from '../memory/slots';
 import { PHYS_BITS } from '../memory/walk';
 
 const PDPTE_P: u64 = 1;
@@ -21,11 +21,9 @@ export function uses_pdptrs(v: u32): bool {
 
 /** Loads the four pointers; false (and nothing changed) when a present one has a reserved bit: #GP(0). */
 export function load_pdptrs(v: u32, cr3: u64): bool {
-  const gpa = cr3 & 0xffffffe0;
-  const slot = find_slot(gpa);
+  const at = hva_of(cr3 & 0xffffffe0);
   // A hole reads as ones, which are reserved bits.
-  if (slot == 0) return false;
-  const at = slot_hva(slot, gpa);
+  if (at == 0) return false;
   for (let i: u32 = 0; i < 4; i++) {
     const entry = load<u64>(at + i * 8);
     if ((entry & PDPTE_P) != 0 && (entry & PDPTE_RESERVED) != 0) return false;

@@ -58,7 +58,7 @@ import {
   may_race,
 } from '../memory/code_marks';
 import { flush_other_writes } from '../memory/requests';
-import { find_slot, slot_hva } from '../memory/slots';
+import { hva_of } from '../memory/slots';
 import { exec_entry, fill_exec, flush_tlb_writes } from '../memory/tlb';
 import { ACCESS_FETCH, ACCESS_USER, WALK_TLB_SHIFT, walk } from '../memory/walk';
 import { emulation_failure } from '../state/exit';
@@ -77,13 +77,11 @@ export function fetch_hva(v: u32, la: u64): u32 {
     return 0;
   }
   if (!walk(v, la, ACCESS_FETCH | (user ? ACCESS_USER : 0))) return 0;
-  const gpa = load<u64>(v + V_WALK_GPA);
-  const s = find_slot(gpa);
-  if (s == 0) {
+  const hva = hva_of(load<u64>(v + V_WALK_GPA));
+  if (hva == 0) {
     emulation_failure(v);
     return 0;
   }
-  const hva = slot_hva(s, gpa);
   fill_exec(v, la, user, hva, load<u32>(v + V_WALK_FLAGS) >> WALK_TLB_SHIFT);
   return hva;
 }

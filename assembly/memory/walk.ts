@@ -1,6 +1,7 @@
 // The page-table walk (SDM vol. 3, chapter 4): gva to gpa with rights, accessed and dirty bits. Fills no TLB.
 import { V_PKRU } from '../abi/fpu';
-import { TLB_GLOBAL, TLB_HUGE, TLB_KEY_SHIFT, TLB_KEYED, TLB_LARGE } from '../abi/map';
+import { KVM_MEM_READONLY } from '../abi/kvm_run';
+import { SLOT_FLAGS, TLB_GLOBAL, TLB_HUGE, TLB_KEY_SHIFT, TLB_KEYED, TLB_LARGE } from '../abi/map';
 import {
   V_CPL,
   V_CR0,
@@ -32,7 +33,7 @@ import {
   PF_W,
 } from '../abi/x86';
 import { raise_page_fault } from '../state/fault';
-import { find_slot, mark_dirty, slot_hva } from './slots';
+import { find_slot, mark_dirty, slot_hva, unalias } from './slots';
 
 // Access bits.
 export const ACCESS_WRITE: u32 = 1;
@@ -84,11 +85,13 @@ function fault(v: u32, la: u64, access: u32, code: u32): bool {
 }
 
 /** Sets bits in a table entry that is still `old`; false when another vCPU has changed it, and the walk starts again. */
-function set_bits(entry: u32, wide: bool, old: u64, bits: u64, slot: u32, gpa: u64): bool {
+function set_bits(v: u32, entry: u32, wide: bool, old: u64, bits: u64, slot: u32, gpa: u64): bool {
+  // Tables in ROM keep their bits, as in KVM: they are expected to have them set.
+  if (load<u32>(slot + SLOT_FLAGS) & KVM_MEM_READONLY) return true;
   const same = wide
     ? atomic.cmpxchg<u64>(entry, old, old | bits) == old
     : atomic.cmpxchg<u32>(entry, old as u32, (old | bits) as u32) == (old as u32);
-  if (same) mark_dirty(slot, gpa);
+  if (same) mark_dirty(v, slot, gpa);
   return same;
 }
 
@@ -130,7 +133,7 @@ export function walk(v: u32, la: u64, access: u32): bool {
     let retry = false;
     for (;;) {
       const shift = wide ? 12 + (level - 1) * 9 : 12 + (level - 1) * 10;
-      const at = table + (wide ? ((la >> shift) & 511) * 8 : ((la >> shift) & 1023) * 4);
+      const at = unalias(table + (wide ? ((la >> shift) & 511) * 8 : ((la >> shift) & 1023) * 4));
       const slot = find_slot(at);
       if (slot == 0) return fault(v, la, access, 0);
       const entry = slot_hva(slot, at);
@@ -152,7 +155,7 @@ export function walk(v: u32, la: u64, access: u32): bool {
         if (
           (pte & PTE_A) == 0 &&
           (access & ACCESS_QUIET) == 0 &&
-          !set_bits(entry, wide, pte, PTE_A, slot, at)
+          !set_bits(v, entry, wide, pte, PTE_A, slot, at)
         ) {
           retry = true;
           break;
@@ -193,7 +196,7 @@ export function walk(v: u32, la: u64, access: u32): bool {
       let bits: u64 = PTE_A;
       if (access & ACCESS_WRITE) bits |= PTE_D;
       if ((pte & bits) != bits && (access & ACCESS_QUIET) == 0) {
-        if (!set_bits(entry, wide, pte, bits, slot, at)) {
+        if (!set_bits(v, entry, wide, pte, bits, slot, at)) {
           retry = true;
           break;
         }

@@ -42,6 +42,7 @@ import {
   REQ_FLUSH_TLB,
   REQ_FLUSH_WRITE_TLB,
   REQ_PAUSE,
+  REQ_RING_FULL,
   RUN_BUDGET,
   RUN_EXIT,
   RUN_HALTED,
@@ -78,9 +79,11 @@ import {
 import { FLAG_IF, FLAG_RF, FLAG_TF } from '../abi/x86';
 import { DR6_BS, debugger_steps, has_breakpoints, match_instruction } from '../cpu/debug';
 import { deliver_fault } from '../cpu/deliver';
+import { exit_ring_full } from '../cpu/exits';
 import { update_mode } from '../cpu/mode';
 import { drop_changed_blocks, find_block, flush_blocks } from '../decode/block';
 import { exec_block } from '../exec/dispatch';
+import { ring_stops } from '../memory/dirty_ring';
 import { mmio_exit } from '../memory/mmio';
 import { park_for_exclusive, serve_flushes } from '../memory/requests';
 import { flush_tlb } from '../memory/tlb';
@@ -149,9 +152,12 @@ function complete(v: u32): bool {
   return true;
 }
 
-/** Serves the requests; true when the vCPU must leave the core. */
-function serve(v: u32): bool {
-  let requests = atomic.load<u32>(v + V_REQUESTS);
+/** Requests that take the vCPU out of the core. They wait until a pending operation is complete. */
+const REQ_LEAVE: u32 = REQ_EXIT | REQ_PAUSE;
+
+/** Serves the requests in `mask`; true when the vCPU must leave the core. */
+function serve(v: u32, mask: u32): bool {
+  let requests = atomic.load<u32>(v + V_REQUESTS) & mask;
   while (requests) {
     if (requests & (REQ_FLUSH_TLB | REQ_FLUSH_WRITE_TLB)) serve_flushes(v);
     if (requests & REQ_CODE) {
@@ -165,7 +171,7 @@ function serve(v: u32): bool {
       return true;
     }
     if (requests & REQ_PAUSE) return true;
-    requests = atomic.load<u32>(v + V_REQUESTS);
+    requests = atomic.load<u32>(v + V_REQUESTS) & mask;
   }
   return false;
 }
@@ -199,7 +205,13 @@ function enter(v: u32): u32 {
   let midway = false;
   while (true) {
     // Atomic, after the store to V_STATE: either the requester sees this vCPU in the core, or it sees the request.
-    if (atomic.load<u32>(v + V_REQUESTS) && serve(v) && !finishing) return RUN_REQUEST;
+    if (atomic.load<u32>(v + V_REQUESTS)) {
+      if (serve(v, finishing ? ~(REQ_LEAVE | REQ_RING_FULL) : ~REQ_RING_FULL)) return RUN_REQUEST;
+      if (!finishing && ring_stops(v)) {
+        exit_ring_full(v);
+        return RUN_EXIT;
+      }
+    }
     if (!finishing) {
       const flow = midway ? inject_midway(v) : inject_events(v);
       if (flow != FLOW_NEXT && finish_delivery(v, flow) == FLOW_EXIT) return RUN_EXIT;

@@ -20,10 +20,21 @@ import {
   V_CODE_QUEUE_COUNT,
 } from '../../assembly/abi/vcpu_page.ts';
 import { KvmError } from './abi/index.ts';
+import { place } from './aliases.ts';
+import { dirtyRingEntries } from './dirty_ring.ts';
 import type { MachineMemory } from './memory.ts';
 import { request, requestAll } from './requests.ts';
-import { bitmapBytes, checkSlotId, KVM_MEM_LOG_DIRTY_PAGES, type Slot, slot, slotAt } from './slots.ts';
+import { bitmapBytes, checkSlotId, KVM_MEM_LOG_DIRTY_PAGES, type Slot, slot } from './slots.ts';
 import { livingVms, vcpuIds, vcpuPage } from './vm_page.ts';
+
+/** ENXIO while the vCPUs' dirty rings say what they write. */
+function refuseRings(memory: MachineMemory): void {
+  if (dirtyRingEntries(memory) === 0) return;
+  throw new KvmError(
+    'ENXIO',
+    'this VM notes dirty pages in rings; harvest vcpu.dirtyRing and resetDirtyRings.',
+  );
+}
 
 /** The slot of a dirty log: EINVAL for an id that no slot can have, ENOENT when it does not exist or logs nothing. */
 function loggingSlot(memory: MachineMemory, id: number): Slot {
@@ -58,14 +69,29 @@ export function setManualProtect(memory: MachineMemory, options: bigint): void {
  * KVM_GET_DIRTY_LOG: the bitmap of pages written since the last call, which it clears (not so with manual protection:
  * see setManualProtect); bit 0 of byte 0 is the slot's first page, in whole 64-bit words. Vcpus may run meanwhile: a
  * store is in this harvest or in the next, never in none. EINVAL for an id that no slot can have, ENOENT when the slot
- * does not exist or logs nothing.
+ * does not exist or logs nothing, ENXIO when the VM has dirty rings.
  */
 export function getDirtyLog(memory: MachineMemory, id: number): Uint8Array {
+  refuseRings(memory);
+  if (memory.load(memory.vm + VM_MANUAL_PROTECT) & MANUAL_PROTECT_ENABLE) return peekDirtyLog(memory, id);
+  return harvestBitmap(memory, id);
+}
+
+/**
+ * The pages of a slot that the host or a module wrote since the last call, while the VM has dirty rings: there is no ring
+ * for them (in Linux 6.2 KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP keeps them so; before it, they are lost). A bit a page, cleared.
+ * ENXIO when the VM has no rings: then getDirtyLog says it; EINVAL, ENOENT as there.
+ */
+export function getHostDirtyLog(memory: MachineMemory, id: number): Uint8Array {
+  if (dirtyRingEntries(memory) === 0) {
+    throw new KvmError('ENXIO', 'this VM has no dirty rings: what the host writes is in getDirtyLog.');
+  }
+  return harvestBitmap(memory, id);
+}
+
+function harvestBitmap(memory: MachineMemory, id: number): Uint8Array {
   return memory.locked(memory.vm + VM_SLOT_LOCK, () => {
     const { bitmap, size } = loggingSlot(memory, id);
-    if (memory.load(memory.vm + VM_MANUAL_PROTECT) & MANUAL_PROTECT_ENABLE) {
-      return memory.bytes(bitmap, bitmapBytes(size)).slice();
-    }
     const harvest = new Uint8Array(bitmapBytes(size));
     const view = new DataView(harvest.buffer);
     for (let at = 0; at < harvest.length; at += 4) {
@@ -90,9 +116,10 @@ export interface DirtyPages {
  * KVM_CLEAR_DIRTY_LOG: clears the log's bits that are set in `dirty_bitmap`, so that the next store to those pages is
  * noted again. When it returns, what an unnoted store wrote is in memory: copy the pages after it. EINVAL when
  * first_page is no multiple of 64, num_pages is none either and does not reach the slot's end, or the pages lie outside
- * the slot; ENOENT as getDirtyLog; EFAULT when `dirty_bitmap` is shorter than num_pages.
+ * the slot; ENOENT and ENXIO as getDirtyLog; EFAULT when `dirty_bitmap` is shorter than num_pages.
  */
 export function clearDirtyLog(memory: MachineMemory, pages: DirtyPages): void {
+  refuseRings(memory);
   const first = Number(pages.first_page);
   const count = pages.num_pages;
   memory.locked(memory.vm + VM_SLOT_LOCK, () => {
@@ -166,9 +193,9 @@ export function hostWritten(memory: MachineMemory, gpa: bigint, length: number):
   const end = gpa + BigInt(length);
   const page = BigInt(PAGE_SIZE);
   for (let at = gpa; at < end; at = (at / page + 1n) * page) {
-    const found = slotAt(memory, at);
-    if (!found) continue;
-    const offset = Number(at - found.gpa);
+    const there = place(memory, at);
+    if (!there) continue;
+    const { slot: found, offset } = there;
     if (found.bitmap !== 0 && found.flags & KVM_MEM_LOG_DIRTY_PAGES) {
       const number = offset >>> PAGE_SHIFT;
       memory.or(found.bitmap + (number >>> 5) * 4, 1 << (number & 31));

@@ -3,12 +3,15 @@
 
 import { type CapName, type Input, KVM_CAP, type KvmEnableCap, KvmError } from './abi/index.ts';
 import { setManualProtect } from './dirty_log.ts';
+import { enableDirtyRing } from './dirty_ring.ts';
 import type { MachineMemory } from './memory.ts';
 
 /** Switches a capability on with the `args` of the call (four numbers, missing ones 0), or throws KVM's errno. */
 type Switch = (memory: MachineMemory, args: readonly bigint[]) => void;
 
 const SWITCHES: Partial<Record<CapName, Switch>> = {
+  DIRTY_LOG_RING: (memory, [bytes]) => enableDirtyRing(memory, bytes ?? 0n),
+  DIRTY_LOG_RING_ACQ_REL: (memory, [bytes]) => enableDirtyRing(memory, bytes ?? 0n),
   MANUAL_DIRTY_LOG_PROTECT2: (memory, [options]) => setManualProtect(memory, options ?? 0n),
 };
 

@@ -1,8 +1,8 @@
 // Guest-physical memory for the host: copies in and out, piece by piece through the slots. It knows no translation.
 
+import { place } from './aliases.ts';
 import { hostWritten } from './dirty_log.ts';
 import type { MachineMemory } from './memory.ts';
-import { slotAt } from './slots.ts';
 
 /** Calls `piece` with the memory behind each part of [gpa, gpa + length); returns the bytes that no slot holds any more. */
 function eachPiece(
@@ -14,11 +14,10 @@ function eachPiece(
   let done = 0;
   while (done < length) {
     const at = gpa + BigInt(done);
-    const found = slotAt(memory, at);
+    const found = place(memory, at);
     if (!found) break;
-    const offset = Number(at - found.gpa);
-    const part = Math.min(length - done, found.size - offset);
-    piece(memory.bytes(found.hva + offset, part), done);
+    const part = Math.min(length - done, found.left);
+    piece(memory.bytes(found.slot.hva + found.offset, part), done);
     done += part;
   }
   return length - done;
@@ -45,10 +44,8 @@ export function copyFromGuest(memory: MachineMemory, gpa: bigint, data: Uint8Arr
 
 /** Offset in the VM's memory of `gpa`, when one slot holds all of `length` bytes there; undefined otherwise. */
 export function hvaOf(memory: MachineMemory, gpa: bigint, length = 1): number | undefined {
-  const found = slotAt(memory, gpa);
-  if (!found) return undefined;
-  const offset = Number(gpa - found.gpa);
-  return offset + length <= found.size ? found.hva + offset : undefined;
+  const found = place(memory, gpa);
+  return found && length <= found.left ? found.slot.hva + found.offset : undefined;
 }
 
 /** A physical 64-bit read as the page walk does it; undefined where no slot is. */

@@ -1,13 +1,12 @@
 // The door of web/kvm: Kvm > Vm > Vcpu, the tables of <linux/kvm.h>, and what other floors read from the memory.
 
 export * from './abi/index.ts';
+export { type Place, place } from './aliases.ts';
 export type { Core } from './core.ts';
 export { cpuidOf, FEATURES, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, MAX_CPUID_ENTRIES } from './cpuid.ts';
-
 export { type DirtyPages, dirtyPages, hostWritten } from './dirty_log.ts';
-
+export { type DirtyGfn, DirtyRing, KVM_DIRTY_LOG_PAGE_OFFSET } from './dirty_ring.ts';
 export { Eventfd, type EventfdHandle, type EventfdOptions } from './eventfd.ts';
-
 export { readRflags } from './flags.ts';
 export { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
 export { KVM_IRQ_ROUTING, KVM_IRQCHIP } from './irqchip.ts';

@@ -3,6 +3,7 @@
 import { MANUAL_INITIALLY_SET, MANUAL_PROTECT_ENABLE, MAX_SLOTS, MAX_VCPUS } from '../../assembly/abi/map.ts';
 import { type CapName, KVM_CAP, type KvmCpuidEntry2, kvm_run } from './abi/index.ts';
 import { supportedCpuid } from './cpuid.ts';
+import { DIRTY_RING_MAX } from './dirty_ring.ts';
 import { roundUp } from './memory.ts';
 import { MSR_INDEX_LIST } from './msrs.ts';
 import { KVM_SYNC_X86 } from './run_page.ts';
@@ -15,7 +16,9 @@ export const KVM_API_VERSION = 12;
 const EXTENSIONS: Partial<Record<CapName, number>> = {
   IRQCHIP: 1,
   HLT: 1,
+  MMU_SHADOW_CACHE_CONTROL: 1,
   USER_MEMORY: 1,
+  SET_TSS_ADDR: 1,
   EXT_CPUID: 1,
   NR_VCPUS: MAX_VCPUS,
   NR_MEMSLOTS: MAX_SLOTS,
@@ -31,6 +34,7 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   PIT2: 1,
   SET_BOOT_CPU_ID: 1,
   PIT_STATE2: 1,
+  SET_IDENTITY_MAP_ADDR: 1,
   ADJUST_CLOCK: 1,
   INTERNAL_ERROR_DATA: 1,
   VCPU_EVENTS: 1,
@@ -50,6 +54,8 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   MAX_VCPU_ID: MAX_VCPUS,
   IMMEDIATE_EXIT: 1,
   MANUAL_DIRTY_LOG_PROTECT2: MANUAL_PROTECT_ENABLE | MANUAL_INITIALLY_SET,
+  DIRTY_LOG_RING: DIRTY_RING_MAX,
+  DIRTY_LOG_RING_ACQ_REL: DIRTY_RING_MAX,
 };
 
 /** Where the core comes from. */

@@ -7,12 +7,12 @@ import {
   PAGE_SIZE,
   SLOT_BITMAP,
   SLOT_BITMAP_HOME,
-  SLOT_BITMAP_ROOM,
   SLOT_ENTRY_SIZE,
   SLOT_FLAGS,
   SLOT_GPA,
   SLOT_HVA,
   SLOT_ID,
+  SLOT_RAM_HOME,
   SLOT_SIZE,
   VM_GENERATION,
   VM_MANUAL_PROTECT,
@@ -21,7 +21,7 @@ import {
   VM_SLOTS,
 } from '../../assembly/abi/map.ts';
 import { REQ_FLUSH_TLB } from '../../assembly/abi/vcpu_page.ts';
-import { type Input, KvmError, type KvmUserspaceMemoryRegion } from './abi/index.ts';
+import { type Input, KvmError, type KvmMemoryRegion, type KvmUserspaceMemoryRegion } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
 import { requestAll } from './requests.ts';
 import { heapAllocate } from './vm_page.ts';
@@ -92,8 +92,8 @@ export function slotAt(memory: MachineMemory, gpa: bigint): Slot | undefined {
   return undefined;
 }
 
-function checkRegion(memory: MachineMemory, region: Slot): void {
-  const { id, flags, gpa, size, hva } = region;
+/** What is true of a slot wherever its memory lies. */
+function checkRange({ id, flags, gpa, size }: Slot): void {
   const page = BigInt(PAGE_SIZE);
   checkSlotId(id);
   if (flags & ~FLAGS_KNOWN) {
@@ -112,6 +112,9 @@ function checkRegion(memory: MachineMemory, region: Slot): void {
       `the slot ends at ${hex(gpa + BigInt(size))}, beyond the 52 bits of an address.`,
     );
   }
+}
+
+function checkMemory(memory: MachineMemory, { size, hva }: Slot): void {
   if (hva % PAGE_SIZE !== 0)
     throw new KvmError('EINVAL', `userspace_addr ${hex(hva)} must be a multiple of 4096.`);
   if ((hva === 0 && size > 0) || hva + size > memory.size) {
@@ -156,20 +159,24 @@ function checkChange(old: Slot, next: Slot): void {
   }
 }
 
+/** Room for `bytes` bytes whose offset and size are kept in the two words at `home`, so that it is used again. */
+function roomFor(memory: MachineMemory, home: number, bytes: number, align?: number): number {
+  if (memory.u32(home + 4) < bytes) {
+    memory.setU32(home, heapAllocate(memory, bytes, align));
+    memory.setU32(home + 4, bytes);
+  }
+  return memory.u32(home);
+}
+
 /**
  * Offset of a new bitmap for `size` bytes of slot `id`: no page is dirty, or each one with MANUAL_INITIALLY_SET. The room
  * of an earlier one is used again.
  */
 function bitmapFor(memory: MachineMemory, id: number, size: number): number {
-  const entry = entryOf(memory, id);
-  const bytes = bitmapBytes(size);
-  if (memory.u32(entry + SLOT_BITMAP_ROOM) < bytes) {
-    memory.setU32(entry + SLOT_BITMAP_HOME, heapAllocate(memory, bytes, 64));
-    memory.setU32(entry + SLOT_BITMAP_ROOM, bytes);
-  }
-  const home = memory.u32(entry + SLOT_BITMAP_HOME);
+  // The log itself, and behind it which pages a dirty ring lists already.
+  const home = roomFor(memory, entryOf(memory, id) + SLOT_BITMAP_HOME, 2 * bitmapBytes(size), 64);
   const initiallySet = memory.load(memory.vm + VM_MANUAL_PROTECT) & MANUAL_INITIALLY_SET;
-  const bitmap = memory.bytes(home, bytes).fill(0);
+  const bitmap = memory.bytes(home, 2 * bitmapBytes(size)).fill(0);
   if (initiallySet) {
     const pages = size / PAGE_SIZE;
     bitmap.fill(0xff, 0, pages >>> 3);
@@ -184,14 +191,14 @@ export function bitmapBytes(size: number): number {
 }
 
 /** Makes the table's new state true for every vCPU: caches of slots compare the generation, TLBs are flushed. */
-function publish(memory: MachineMemory): void {
+export function publish(memory: MachineMemory): void {
   memory.add(memory.vm + VM_GENERATION, 1);
   requestAll(memory, REQ_FLUSH_TLB);
 }
 
-function setSize(memory: MachineMemory, id: number, size: number): void {
-  const at = (entryOf(memory, id) + SLOT_SIZE) >>> 3;
-  Atomics.store(new BigInt64Array(memory.wasm.buffer), at, BigInt(size));
+/** Writes the size of an entry at once: 0 takes the entry away, another value makes the rest of it true. */
+export function storeSize(memory: MachineMemory, at: number, size: bigint): void {
+  Atomics.store(new BigInt64Array(memory.wasm.buffer), at >>> 3, size);
 }
 
 function install(memory: MachineMemory, region: Slot): void {
@@ -202,13 +209,13 @@ function install(memory: MachineMemory, region: Slot): void {
   memory.setU32(entry + SLOT_ID, region.id);
   memory.store(entry + SLOT_BITMAP, region.bitmap);
   // The size comes last: an entry without a size is no slot.
-  setSize(memory, region.id, region.size);
+  storeSize(memory, entry + SLOT_SIZE, BigInt(region.size));
   const count = memory.load(memory.vm + VM_SLOT_COUNT);
   if (region.id >= count) memory.store(memory.vm + VM_SLOT_COUNT, region.id + 1);
 }
 
 function remove(memory: MachineMemory, id: number): void {
-  setSize(memory, id, 0);
+  storeSize(memory, entryOf(memory, id) + SLOT_SIZE, 0n);
   memory.store(entryOf(memory, id) + SLOT_BITMAP, 0);
   let count = memory.load(memory.vm + VM_SLOT_COUNT);
   while (count > 0 && memory.u64(entryOf(memory, count - 1) + SLOT_SIZE) === 0n) count--;
@@ -240,7 +247,8 @@ export function setUserMemoryRegion(memory: MachineMemory, given: Input<KvmUsers
     hva: number(given.userspace_addr, 'userspace_addr'),
     bitmap: 0,
   };
-  checkRegion(memory, region);
+  checkRange(region);
+  checkMemory(memory, region);
   memory.locked(memory.vm + VM_SLOT_LOCK, () => {
     const old = slot(memory, region.id);
     if (region.size === 0) {
@@ -259,4 +267,27 @@ export function setUserMemoryRegion(memory: MachineMemory, given: Input<KvmUsers
     install(memory, { ...region, bitmap });
     publish(memory);
   });
+}
+
+/**
+ * KVM_SET_MEMORY_REGION of Linux 2.6.20, where the kernel had the memory: as KVM_SET_USER_MEMORY_REGION, but a new slot gets
+ * zeroed memory of the VM's own (`slot(id).hva`), which a later slot of this number uses again. ENOMEM besides.
+ */
+export function setMemoryRegion(memory: MachineMemory, given: Input<KvmMemoryRegion>): void {
+  const region: Slot = {
+    id: given.slot ?? 0,
+    flags: given.flags ?? 0,
+    gpa: BigInt.asUintN(64, BigInt(given.guest_phys_addr ?? 0)),
+    size: number(given.memory_size, 'memory_size'),
+    hva: 0,
+    bitmap: 0,
+  };
+  checkRange(region);
+  const { id, size } = region;
+  let hva = slot(memory, id)?.hva ?? 0;
+  if (hva === 0 && size > 0) {
+    hva = roomFor(memory, entryOf(memory, id) + SLOT_RAM_HOME, size);
+    memory.bytes(hva, size).fill(0);
+  }
+  setUserMemoryRegion(memory, { ...given, userspace_addr: size === 0 ? 0 : hva });
 }

@@ -46,6 +46,7 @@ import {
 } from './abi/index.ts';
 import type { Core } from './core.ts';
 import { readCpuid, writeCpuid } from './cpuid.ts';
+import { DirtyRing, dirtyRingEntries } from './dirty_ring.ts';
 import { readFpu, readXcrs, readXsave, writeFpu, writeXcrs, writeXsave } from './fpu.ts';
 import { getLapic, hasIrqchip, setLapic } from './irqchip.ts';
 import type { MachineMemory } from './memory.ts';
@@ -294,6 +295,11 @@ export class Vcpu {
         this.#memory.setU64(this.page + V_DEBUG_DR + n * 8, BigInt.asUintN(64, BigInt(value)));
     }
     this.#stateChanged();
+  }
+
+  /** The pages it has written, in a VM with dirty rings (KVM_CAP_DIRTY_LOG_RING); undefined in others. */
+  get dirtyRing(): DirtyRing | undefined {
+    return dirtyRingEntries(this.#memory) === 0 ? undefined : new DirtyRing(this.#memory, this.id);
   }
 
   /** Instructions retired so far. */

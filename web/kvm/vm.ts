@@ -16,19 +16,28 @@ import {
   KvmError,
   type KvmIrqchip,
   type KvmIrqRoutingEntry,
+  type KvmMemoryAlias,
+  type KvmMemoryRegion,
   type KvmMsi,
   type KvmPitConfig,
   type KvmPitState2,
   type KvmUserspaceMemoryRegion,
 } from './abi/index.ts';
+import { getMemoryAlias, setMemoryAlias } from './aliases.ts';
 import { type Core, instantiateCore } from './core.ts';
-
-import { clearDirtyLog, type DirtyPages, getDirtyLog, hostWritten, peekDirtyLog } from './dirty_log.ts';
+import {
+  clearDirtyLog,
+  type DirtyPages,
+  getDirtyLog,
+  getHostDirtyLog,
+  hostWritten,
+  peekDirtyLog,
+} from './dirty_log.ts';
+import { resetDirtyRings } from './dirty_ring.ts';
 import { enableCap } from './enable_cap.ts';
-
 import { Eventfd, type EventfdOptions } from './eventfd.ts';
-
 import { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
+import { getNrMmuPages, setIdentityMapAddr, setNrMmuPages, setTssAddr } from './host_mmu.ts';
 import {
   createIrqchip,
   createPit2,
@@ -45,7 +54,7 @@ import {
 } from './irqchip.ts';
 import type { MachineMemory } from './memory.ts';
 import { roundUp } from './memory.ts';
-import { type Slot, setUserMemoryRegion, slot, slots } from './slots.ts';
+import { type Slot, setMemoryRegion, setUserMemoryRegion, slot, slots } from './slots.ts';
 import { Vcpu } from './vcpu.ts';
 import { powerUp } from './vcpu_reset.ts';
 import {
@@ -142,6 +151,21 @@ export class Vm {
     setUserMemoryRegion(this.memory, region);
   }
 
+  /** KVM_SET_MEMORY_REGION: a slot with memory of the VM's own; see setMemoryRegion in slots.ts. */
+  setMemoryRegion(region: Input<KvmMemoryRegion>): void {
+    setMemoryRegion(this.memory, region);
+  }
+
+  /** KVM_SET_MEMORY_ALIAS: makes a range of addresses mean another one. EINVAL; see aliases.ts. */
+  setMemoryAlias(alias: Input<KvmMemoryAlias>): void {
+    setMemoryAlias(this.memory, alias);
+  }
+
+  /** The alias with this number; memory_size 0 when it is not in use. EINVAL. */
+  getMemoryAlias(id: number): KvmMemoryAlias {
+    return getMemoryAlias(this.memory, id);
+  }
+
   /** The slot with this id, if it exists. */
   slot(id: number): Slot | undefined {
     return slot(this.memory, id);
@@ -157,14 +181,24 @@ export class Vm {
     enableCap(this.memory, cap);
   }
 
-  /** KVM_GET_DIRTY_LOG: the pages of a slot written since the last call, a bit a page; clears them. EINVAL, ENOENT. */
+  /** KVM_GET_DIRTY_LOG: the pages of a slot written since the last call, a bit a page; clears them. EINVAL, ENOENT, ENXIO. */
   getDirtyLog(slotId: number): Uint8Array {
     return getDirtyLog(this.memory, slotId);
   }
 
-  /** KVM_CLEAR_DIRTY_LOG: counts pages as clean again. EINVAL, ENOENT, EFAULT; see dirty_log.ts. */
+  /** KVM_CLEAR_DIRTY_LOG: counts pages as clean again. EINVAL, ENOENT, ENXIO, EFAULT; see dirty_log.ts. */
   clearDirtyLog(pages: DirtyPages): void {
     clearDirtyLog(this.memory, pages);
+  }
+
+  /** KVM_RESET_DIRTY_RINGS: how many harvested entries were taken back. EINVAL without rings. */
+  resetDirtyRings(): number {
+    return resetDirtyRings(this.memory);
+  }
+
+  /** With dirty rings: the pages that no vCPU but the host wrote, a bit a page; clears them. EINVAL, ENOENT, ENXIO. */
+  getHostDirtyLog(slotId: number): Uint8Array {
+    return getHostDirtyLog(this.memory, slotId);
   }
 
   /** The dirty bitmap as it stands, not cleared. */
@@ -228,6 +262,26 @@ export class Vm {
     if (!this.vcpuIds().includes(id))
       throw new KvmError('ENOENT', `vCPU ${id} does not exist; call createVcpu first.`);
     return new Vcpu(this.memory, id, () => this.core);
+  }
+
+  /** KVM_SET_NR_MMU_PAGES. EINVAL below 64. Kept: this VM has no shadow pages. */
+  setNrMmuPages(pages: number): void {
+    setNrMmuPages(this.memory, pages);
+  }
+
+  /** KVM_GET_NR_MMU_PAGES. */
+  getNrMmuPages(): number {
+    return getNrMmuPages(this.memory);
+  }
+
+  /** KVM_SET_TSS_ADDR. EINVAL when three pages do not fit below 4 GiB. Kept: this VM needs none. */
+  setTssAddr(address: number): void {
+    setTssAddr(this.memory, address);
+  }
+
+  /** KVM_SET_IDENTITY_MAP_ADDR. EINVAL once a vCPU exists. Kept: this VM needs none. */
+  setIdentityMapAddr(address: bigint): void {
+    setIdentityMapAddr(this.memory, address);
   }
 
   /** KVM_SET_BOOT_CPU_ID: which vCPU starts running. EBUSY when vCPUs exist already. */

@@ -248,6 +248,13 @@ export const kvm_run = record(
 export const kvm_userspace_memory_region = record('kvm_userspace_memory_region', {
   ...{ slot: u32, flags: u32, guest_phys_addr: u64, memory_size: u64, userspace_addr: u64 },
 });
+export const kvm_memory_region = record('kvm_memory_region', {
+  ...{ slot: u32, flags: u32, guest_phys_addr: u64, memory_size: u64 },
+});
+/** asm/kvm.h up to Linux 2.6.35; `slot` counts aliases, not memory slots. */
+export const kvm_memory_alias = record('kvm_memory_alias', {
+  ...{ slot: u32, flags: u32, guest_phys_addr: u64, memory_size: u64, target_phys_addr: u64 },
+});
 export const kvm_dirty_log = record(
   'kvm_dirty_log',
   { slot: u32, padding1: u32 },
@@ -309,6 +316,7 @@ export const STRUCTS = {
   ...{ kvm_regs, kvm_segment, kvm_dtable, kvm_sregs, kvm_sregs2, kvm_fpu, kvm_debugregs, kvm_xsave, kvm_xcr },
   ...{ kvm_xcrs, kvm_msr_entry, kvm_msrs, kvm_msr_list, kvm_cpuid_entry2, kvm_cpuid2 },
   ...{ kvm_run, kvm_sync_regs, kvm_debug_exit_arch },
+  ...{ kvm_memory_region, kvm_memory_alias },
   ...{ kvm_userspace_memory_region, kvm_dirty_log, kvm_clear_dirty_log, kvm_dirty_gfn, kvm_translation },
   ...{ kvm_coalesced_mmio_zone, kvm_coalesced_mmio, kvm_coalesced_mmio_ring },
   ...{ kvm_guest_debug, kvm_guest_debug_arch },
@@ -343,4 +351,6 @@ export type KvmIrqRoutingEntry = ValueOf<typeof kvm_irq_routing_entry>;
 export type KvmMsi = ValueOf<typeof kvm_msi>;
 export type KvmPitConfig = ValueOf<typeof kvm_pit_config>;
 export type KvmEnableCap = ValueOf<typeof kvm_enable_cap>;
+export type KvmMemoryRegion = ValueOf<typeof kvm_memory_region>;
+export type KvmMemoryAlias = ValueOf<typeof kvm_memory_alias>;
 export type KvmUserspaceMemoryRegion = ValueOf<typeof kvm_userspace_memory_region>;
