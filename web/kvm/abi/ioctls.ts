@@ -11,7 +11,6 @@ export type IoctlDirection = '' | 'W' | 'R' | 'WR';
 /** Sizes in bytes of arguments whose layout this project does not carry. */
 const OPAQUE = {
   __u64: 8,
-  kvm_cpuid: 8,
   kvm_memory_alias: 32,
   kvm_memory_region: 24,
   kvm_msr_filter: 392,

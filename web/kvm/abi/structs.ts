@@ -75,6 +75,11 @@ export const kvm_xcrs = record('kvm_xcrs', {
 export const kvm_msr_entry = record('kvm_msr_entry', { index: u32, reserved: u32, data: u64 });
 export const kvm_msrs = record('kvm_msrs', { nmsrs: u32, pad: u32, entries: flexible(kvm_msr_entry) });
 export const kvm_msr_list = record('kvm_msr_list', { nmsrs: u32, indices: flexible(u32) });
+/** The entries of KVM_SET_CPUID, before sub-leaves. */
+export const kvm_cpuid_entry = record('kvm_cpuid_entry', {
+  ...{ function: u32, eax: u32, ebx: u32, ecx: u32, edx: u32, padding: u32 },
+});
+export const kvm_cpuid = record('kvm_cpuid', { nent: u32, padding: u32, entries: flexible(kvm_cpuid_entry) });
 export const kvm_cpuid_entry2 = record('kvm_cpuid_entry2', {
   ...{
     function: u32,
@@ -185,6 +190,7 @@ export const kvm_pit_state = record('kvm_pit_state', { channels: array(kvm_pit_c
 export const kvm_pit_state2 = record('kvm_pit_state2', {
   ...{ channels: array(kvm_pit_channel_state, 3), flags: u32, reserved: array(u32, 9) },
 });
+export const kvm_reinject_control = record('kvm_reinject_control', { pit_reinject: u8, reserved: bytes(31) });
 export const kvm_clock_data = record('kvm_clock_data', {
   ...{ clock: u64, flags: u32, pad0: u32, realtime: u64, host_tsc: u64, pad: array(u32, 4) },
 });
@@ -314,7 +320,8 @@ export const kvm_stats_desc = record('kvm_stats_desc', {
 /** Every struct by its name in the header. */
 export const STRUCTS = {
   ...{ kvm_regs, kvm_segment, kvm_dtable, kvm_sregs, kvm_sregs2, kvm_fpu, kvm_debugregs, kvm_xsave, kvm_xcr },
-  ...{ kvm_xcrs, kvm_msr_entry, kvm_msrs, kvm_msr_list, kvm_cpuid_entry2, kvm_cpuid2 },
+  ...{ kvm_xcrs, kvm_msr_entry, kvm_msrs, kvm_msr_list },
+  ...{ kvm_cpuid_entry, kvm_cpuid, kvm_cpuid_entry2, kvm_cpuid2 },
   ...{ kvm_run, kvm_sync_regs, kvm_debug_exit_arch },
   ...{ kvm_memory_region, kvm_memory_alias },
   ...{ kvm_userspace_memory_region, kvm_dirty_log, kvm_clear_dirty_log, kvm_dirty_gfn, kvm_translation },
@@ -323,6 +330,7 @@ export const STRUCTS = {
   ...{ kvm_interrupt, kvm_irq_level, kvm_lapic_state, kvm_irqchip, kvm_pic_state, kvm_ioapic_state },
   ...{ kvm_mp_state, kvm_vcpu_events, kvm_irqfd, kvm_ioeventfd, kvm_irq_routing_entry, kvm_irq_routing },
   ...{ kvm_msi, kvm_pit_config, kvm_pit_channel_state, kvm_pit_state, kvm_pit_state2, kvm_clock_data },
+  ...{ kvm_reinject_control },
   ...{ kvm_signal_mask, kvm_tpr_access_ctl, kvm_x86_mce },
   ...{ kvm_enable_cap, kvm_create_device, kvm_device_attr, kvm_one_reg, kvm_stats_header, kvm_stats_desc },
 } as const satisfies Readonly<Record<string, Struct<never> | Struct<unknown>>>;

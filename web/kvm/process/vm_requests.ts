@@ -1,0 +1,110 @@
+// The ioctls of a VM fd. What they do is the typed API's; here is only how their arguments travel.
+
+import {
+  KvmError,
+  kvm_clear_dirty_log,
+  kvm_clock_data,
+  kvm_dirty_log,
+  kvm_enable_cap,
+  kvm_irq_level,
+  kvm_irq_routing,
+  kvm_irqchip,
+  kvm_msi,
+  kvm_pit_config,
+  kvm_pit_state,
+  kvm_pit_state2,
+  kvm_reinject_control,
+  kvm_userspace_memory_region,
+} from '../abi/index.ts';
+import { bitmapBytes } from '../slots.ts';
+import { pointerOf } from './argument.ts';
+import { VcpuFile, type VmFile } from './files.ts';
+import { changes, gives, type Requests, refused, takes } from './request.ts';
+import { checkExtension } from './system_requests.ts';
+
+/** KVM_MAX_IRQ_ROUTES of x86. */
+const IRQ_ROUTES_MAX = 4096;
+
+export const VM_REQUESTS: Requests<VmFile> = {
+  KVM_CHECK_EXTENSION: ({ file, argument }) => checkExtension(file.kvm, argument.value, file.vm.maxVcpus),
+
+  KVM_CREATE_VCPU: ({ file, argument, open }) => {
+    const vcpu = new VcpuFile(file, file.vm.createVcpu(argument.value)).hold();
+    try {
+      return open(vcpu);
+    } finally {
+      vcpu.release();
+    }
+  },
+  KVM_SET_BOOT_CPU_ID: ({ file, argument }) => file.vm.setBootCpuId(argument.value),
+
+  KVM_SET_USER_MEMORY_REGION: takes(kvm_userspace_memory_region, ({ vm }, region, { space }) => {
+    const at = Number(region.userspace_addr);
+    const size = Number(region.memory_size);
+    if (size > 0 && !space.isGood(at, size)) {
+      throw new KvmError(
+        'EINVAL',
+        `userspace_addr 0x${at.toString(16)} with ${size} bytes is not all the process's own; take it from mmap.`,
+      );
+    }
+    vm.setUserMemoryRegion(region);
+  }),
+  KVM_GET_DIRTY_LOG: takes(kvm_dirty_log, ({ vm }, { slot, dirty_bitmap }, { space }) => {
+    const logged = vm.slot(slot);
+    const at = pointerOf(dirty_bitmap);
+    // A bad pointer is told before the harvest, which would lose what it cannot hand out.
+    if (logged?.bitmap) space.bytes(at, bitmapBytes(logged.size));
+    const harvest = vm.getDirtyLog(slot);
+    space.bytes(at, harvest.length).set(harvest);
+  }),
+  KVM_CLEAR_DIRTY_LOG: takes(
+    kvm_clear_dirty_log,
+    ({ vm }, { slot, first_page, num_pages, dirty_bitmap }, { space }) =>
+      vm.clearDirtyLog({
+        slot,
+        first_page,
+        num_pages,
+        dirty_bitmap: space.bytes(pointerOf(dirty_bitmap), Math.ceil(num_pages / 64) * 8),
+      }),
+  ),
+
+  KVM_ENABLE_CAP: takes(kvm_enable_cap, ({ vm }, cap) => vm.enableCap(cap)),
+
+  KVM_CREATE_IRQCHIP: ({ file }) => file.vm.createIrqchip(),
+  KVM_IRQ_LINE: takes(kvm_irq_level, ({ vm }, { irq, level }) => vm.irqLine(irq, level !== 0)),
+  KVM_GET_IRQCHIP: changes(kvm_irqchip, ({ vm }, { chip_id }) => ({
+    chip: { dummy: vm.getIrqchip(chip_id).chip.dummy },
+  })),
+  KVM_SET_IRQCHIP: takes(kvm_irqchip, ({ vm }, { chip_id, chip }) =>
+    vm.setIrqchip({ chip_id, chip: { dummy: chip.dummy } }),
+  ),
+  KVM_SIGNAL_MSI: takes(kvm_msi, ({ vm }, { address_lo, address_hi, data, flags }) =>
+    vm.signalMsi({ address_lo, address_hi, data, flags }),
+  ),
+  KVM_SET_GSI_ROUTING: ({ file, argument }) => {
+    const { nr, flags } = argument.read(kvm_irq_routing);
+    if (flags !== 0) throw new KvmError('EINVAL', 'kvm_irq_routing.flags must be 0.');
+    if (nr > IRQ_ROUTES_MAX) {
+      throw new KvmError('EINVAL', `${nr} routes were given; ${IRQ_ROUTES_MAX} is the most.`);
+    }
+    file.vm.setGsiRouting(argument.read(kvm_irq_routing, nr).entries);
+  },
+
+  KVM_CREATE_PIT: ({ file }) => file.vm.createPit2(),
+  KVM_CREATE_PIT2: takes(kvm_pit_config, ({ vm }, { flags }) => vm.createPit2({ flags })),
+  KVM_GET_PIT: gives(kvm_pit_state, ({ vm }) => ({ channels: vm.getPit2().channels })),
+  KVM_SET_PIT: takes(kvm_pit_state, ({ vm }, { channels }) => vm.setPit2({ channels })),
+  KVM_GET_PIT2: gives(kvm_pit_state2, ({ vm }) => vm.getPit2()),
+  KVM_SET_PIT2: takes(kvm_pit_state2, ({ vm }, { channels, flags }) => vm.setPit2({ channels, flags })),
+  KVM_REINJECT_CONTROL: takes(kvm_reinject_control, ({ vm }, { pit_reinject }) =>
+    vm.reinjectControl(pit_reinject !== 0),
+  ),
+
+  KVM_GET_CLOCK: gives(kvm_clock_data, ({ vm }) => vm.getClock()),
+  KVM_SET_CLOCK: takes(kvm_clock_data, ({ vm }, { clock, flags }) => vm.setClock({ clock, flags })),
+  KVM_GET_TSC_KHZ: ({ file }) => file.vm.getTscKhz(),
+  KVM_SET_TSC_KHZ: ({ file, argument }) => file.vm.setTscKhz(argument.value),
+
+  KVM_SET_MEMORY_REGION: refused('ENOTTY', 'KVM_SET_MEMORY_REGION is gone; use KVM_SET_USER_MEMORY_REGION.'),
+  KVM_SET_MEMORY_ALIAS: refused('ENOTTY', 'aliases are gone; lay a second slot over the same memory.'),
+};
