@@ -4,6 +4,7 @@
 //   0x0000_0400  read-only data of the core (asc's memoryBase), the same bytes for every instance
 //   0x0001_0000  VM page           header, slot table, dirty-harvest words, locks
 //   0x0002_0000  irqchip           8259 pair | IOAPIC | 8254 | kvmclock, a page each
+//   0x0002_8000  pins              who holds the VM, and what they have attached (pins.ts)
 //   0x0003_0000  devices           sixteen pages, one a device
 //   0x0004_0000  rings             console in and out, exit trace
 //   0x0010_0000  page flags        a byte for each 4 KiB page of this memory (holds code, pinned)
@@ -165,6 +166,8 @@ export const VM_TIME_STOPPED: u32 = 0x060;
 export const VM_NEXT: u32 = 0x068;
 /** u32: 1 while a VM lives here. */
 export const VM_ALIVE: u32 = 0x06c;
+/** u32: which VM this is of those that have lived here, from 1: a handle of an earlier one is found out by it. */
+export const VM_LIFE: u32 = 0x074;
 /** Lock of the places for VMs; in the first VM's page only. */
 export const VM_PLACES_LOCK: u32 = 0x070;
 /** Words that the VMM floor may use (event wake-up, machine state): 0x080..0x0ff. */

@@ -87,8 +87,8 @@ function unalias(memory: MachineMemory, gpa: bigint): { at: bigint; end: bigint 
   const count = memory.load(memory.vm + VM_ALIAS_COUNT);
   let end = ADDRESSES;
   for (let id = 0; id < count; id++) {
-    const start = memory.u64(entryOf(memory, id) + ALIAS_GPA);
     const size = memory.u64(entryOf(memory, id) + ALIAS_SIZE);
+    const start = memory.u64(entryOf(memory, id) + ALIAS_GPA);
     if (gpa >= start && gpa < start + size) {
       const at = memory.u64(entryOf(memory, id) + ALIAS_TARGET) + (gpa - start);
       return { at, end: start + size < end ? start + size : end };

@@ -185,6 +185,18 @@ function dropCode(memory: MachineMemory, hva: number): void {
   }
 }
 
+/** As hostWritten, of `length` bytes from `offset` on in a slot that the caller has looked up. */
+export function slotWritten(memory: MachineMemory, found: Slot, offset: number, length: number): void {
+  const end = offset + length;
+  for (let at = offset; at < end; at = (Math.floor(at / PAGE_SIZE) + 1) * PAGE_SIZE) {
+    if (found.bitmap !== 0 && found.flags & KVM_MEM_LOG_DIRTY_PAGES) {
+      const number = at >>> PAGE_SHIFT;
+      memory.or(found.bitmap + (number >>> 5) * 4, 1 << (number & 31));
+    }
+    dropCode(memory, found.hva + at);
+  }
+}
+
 /**
  * Somebody beside the vCPUs (a loader, a device, a module) has written `length` bytes at `gpa`: marks the dirty log
  * and stale code of every page touched. Addresses outside all slots are passed over.
@@ -194,12 +206,6 @@ export function hostWritten(memory: MachineMemory, gpa: bigint, length: number):
   const page = BigInt(PAGE_SIZE);
   for (let at = gpa; at < end; at = (at / page + 1n) * page) {
     const there = place(memory, at);
-    if (!there) continue;
-    const { slot: found, offset } = there;
-    if (found.bitmap !== 0 && found.flags & KVM_MEM_LOG_DIRTY_PAGES) {
-      const number = offset >>> PAGE_SHIFT;
-      memory.or(found.bitmap + (number >>> 5) * 4, 1 << (number & 31));
-    }
-    dropCode(memory, found.hva + offset);
+    if (there) slotWritten(memory, there.slot, there.offset, 1);
   }
 }

@@ -4,7 +4,7 @@ export * from './abi/index.ts';
 export { type Place, place } from './aliases.ts';
 export type { Core } from './core.ts';
 export { cpuidOf, FEATURES, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, MAX_CPUID_ENTRIES } from './cpuid.ts';
-export { type DirtyPages, dirtyPages, hostWritten } from './dirty_log.ts';
+export { type DirtyPages, dirtyPages, hostWritten, slotWritten } from './dirty_log.ts';
 export { type DirtyGfn, DirtyRing, KVM_DIRTY_LOG_PAGE_OFFSET } from './dirty_ring.ts';
 export { Eventfd, type EventfdHandle, type EventfdOptions } from './eventfd.ts';
 export { readRflags } from './flags.ts';
@@ -12,6 +12,17 @@ export { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
 export { KVM_IRQ_ROUTING, KVM_IRQCHIP } from './irqchip.ts';
 export { KVM_API_VERSION, Kvm, type KvmOptions } from './kvm.ts';
 export { MachineMemory, roundUp } from './memory.ts';
+export {
+  type Attachment,
+  type AttachmentKind,
+  freePin,
+  Pin,
+  type PinInfo,
+  type PinOwner,
+  type PinPlace,
+  pins,
+  revokePin,
+} from './pins.ts';
 export { KVM_VCPUEVENT, readDebugregs, readEvents, readRegs, readSregs } from './registers.ts';
 export { request, requestAll, requestEvents, waitUntilOut } from './requests.ts';
 export { type IoExit, KVM_SYNC_X86, type MmioExit, RunPage } from './run_page.ts';

@@ -23,6 +23,7 @@ import {
 import { REQ_FLUSH_TLB } from '../../assembly/abi/vcpu_page.ts';
 import { type Input, KvmError, type KvmMemoryRegion, type KvmUserspaceMemoryRegion } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
+import { waitForPins } from './pins.ts';
 import { requestAll } from './requests.ts';
 import { heapAllocate } from './vm_page.ts';
 
@@ -63,7 +64,8 @@ export function checkSlotId(id: number): void {
 export function slot(memory: MachineMemory, id: number): Slot | undefined {
   if (!(Number.isInteger(id) && id >= 0 && id < MAX_SLOTS)) return undefined;
   const entry = entryOf(memory, id);
-  const size = Number(memory.u64(entry + SLOT_SIZE));
+  // Atomic and first: it is written first when the entry changes, and last when the rest of it stands.
+  const size = memory.load(entry + SLOT_SIZE);
   if (size === 0) return undefined;
   return {
     id,
@@ -86,8 +88,9 @@ export function slotAt(memory: MachineMemory, gpa: bigint): Slot | undefined {
   const count = memory.load(memory.vm + VM_SLOT_COUNT);
   for (let id = 0; id < count; id++) {
     const entry = entryOf(memory, id);
+    const size = memory.load(entry + SLOT_SIZE);
     const base = memory.u64(entry + SLOT_GPA);
-    if (gpa >= base && gpa < base + memory.u64(entry + SLOT_SIZE)) return slot(memory, id);
+    if (gpa >= base && gpa < base + BigInt(size)) return slot(memory, id);
   }
   return undefined;
 }
@@ -190,10 +193,14 @@ export function bitmapBytes(size: number): number {
   return Math.ceil(size / PAGE_SIZE / 64) * 8;
 }
 
-/** Makes the table's new state true for every vCPU: caches of slots compare the generation, TLBs are flushed. */
+/**
+ * Makes the table's new state true for everybody: caches of slots compare the generation, TLBs are flushed, and modules
+ * that are in the middle of a copy end it first.
+ */
 export function publish(memory: MachineMemory): void {
   memory.add(memory.vm + VM_GENERATION, 1);
   requestAll(memory, REQ_FLUSH_TLB);
+  waitForPins(memory);
 }
 
 /** Writes the size of an entry at once: 0 takes the entry away, another value makes the rest of it true. */
@@ -216,11 +223,12 @@ function install(memory: MachineMemory, region: Slot): void {
 
 function remove(memory: MachineMemory, id: number): void {
   storeSize(memory, entryOf(memory, id) + SLOT_SIZE, 0n);
-  memory.store(entryOf(memory, id) + SLOT_BITMAP, 0);
   let count = memory.load(memory.vm + VM_SLOT_COUNT);
   while (count > 0 && memory.u64(entryOf(memory, count - 1) + SLOT_SIZE) === 0n) count--;
   memory.store(memory.vm + VM_SLOT_COUNT, count);
   publish(memory);
+  // After that, since a copy that has found the slot marks its log.
+  memory.store(entryOf(memory, id) + SLOT_BITMAP, 0);
 }
 
 function number(value: bigint | number | undefined, name: string): number {
@@ -236,7 +244,7 @@ function number(value: bigint | number | undefined, name: string): number {
  *
  * EINVAL for unknown flags, unaligned or absurd addresses, a resize, a new userspace_addr or KVM_MEM_READONLY of an
  * existing slot, and the deletion of one that does not exist; EEXIST when it would overlap another slot; ENOMEM when
- * there is no room for its dirty bitmap. When it returns, no vCPU uses the old state any more.
+ * there is no room for its dirty bitmap. When it returns, no vCPU and no module uses the old state any more.
  */
 export function setUserMemoryRegion(memory: MachineMemory, given: Input<KvmUserspaceMemoryRegion>): void {
   const region: Slot = {

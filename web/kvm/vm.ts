@@ -54,6 +54,7 @@ import {
 } from './irqchip.ts';
 import type { MachineMemory } from './memory.ts';
 import { roundUp } from './memory.ts';
+import { type PinInfo, pins, withoutPins } from './pins.ts';
 import { type Slot, setMemoryRegion, setUserMemoryRegion, slot, slots } from './slots.ts';
 import { Vcpu } from './vcpu.ts';
 import { powerUp } from './vcpu_reset.ts';
@@ -115,13 +116,19 @@ export class Vm {
 
   /**
    * The last close of a VM fd: its vCPUs stand and its place in the memory is free for another VM. EBUSY while a vCPU
-   * runs on some thread. Guest RAM belongs to who allocated it.
+   * runs on some thread, and, with their names, while modules or address spaces hold it. Guest RAM belongs to who
+   * allocated it.
    */
   destroy(): void {
     const running = this.vcpuIds().find((id) => this.vcpu(id).running);
     if (running !== undefined)
       throw new KvmError('EBUSY', `vCPU ${running} runs; pause it before the VM is destroyed.`);
-    endMachine(this.memory);
+    withoutPins(this.memory, () => endMachine(this.memory));
+  }
+
+  /** Who holds this VM besides its vCPUs, and what they have attached: modules and address spaces (web/xinterface). */
+  pins(): PinInfo[] {
+    return pins(this.memory);
   }
 
   /** What Vm.attach takes; give it to workers with postMessage. */

@@ -15,6 +15,7 @@ import {
   VM_HEAP_LOCK,
   VM_HEAP_TOP,
   VM_LAYOUT_VERSION,
+  VM_LIFE,
   VM_MAGIC,
   VM_MAGIC_VALUE,
   VM_MAX_VCPUS,
@@ -139,6 +140,7 @@ export function layMachine(wasm: WebAssembly.Memory, vcpus: number): MachineMemo
     );
     const memory = new MachineMemory(wasm, free ?? addPlace(root, vcpus));
     clearPlace(memory);
+    memory.add(memory.vm + VM_LIFE, 1);
     memory.setU64(memory.vm + VM_TSC_KHZ, TSC_KHZ);
     memory.setU64(memory.vm + VM_SEED, crypto.getRandomValues(new BigUint64Array(1))[0] as bigint);
     memory.view().setFloat64(memory.vm + VM_TIME_ORIGIN, hostMilliseconds(), true);
@@ -157,6 +159,7 @@ const LASTING = [
   VM_HEAP_END,
   VM_HEAP_LOCK,
   VM_PLACES_LOCK,
+  VM_LIFE,
 ];
 
 /** Zeroes what an earlier VM has left in this place: pages, chips, devices, rings. vCPU areas are cleared one by one. */
