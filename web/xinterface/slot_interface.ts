@@ -6,8 +6,9 @@ import {
   KVM_MEM_READONLY,
   KvmError,
   type Pin,
+  type Place,
+  place,
   type Slot,
-  slotAt,
   slotWritten,
   type Vm,
 } from '../kvm/index.ts';
