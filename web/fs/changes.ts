@@ -2,8 +2,8 @@
 
 import type { Change } from './node.ts';
 
-/** Starts telling changes; gives what stops it. */
-type Start = (tell: (change: Change) => void) => Promise<() => void>;
+/** Starts telling changes; gives what stops it. What goes wrong later is told to `fail`. */
+type Start = (tell: (change: Change) => void, fail: (error: unknown) => void) => Promise<() => void>;
 
 /**
  * An endless iteration that ends when `signal` is aborted or the loop is left. The watch starts at once, not with the
@@ -24,16 +24,10 @@ export class Changes implements AsyncIterable<Change> {
       return;
     }
     signal?.addEventListener('abort', this.#end, { once: true });
-    start(this.#tell).then(
-      (stop) => {
-        this.#stop = stop;
-        if (this.#isDone) stop();
-      },
-      (error) => {
-        this.#error = error;
-        this.#end();
-      },
-    );
+    start(this.#tell, this.#fail).then((stop) => {
+      this.#stop = stop;
+      if (this.#isDone) stop();
+    }, this.#fail);
   }
 
   [Symbol.asyncIterator](): AsyncIterator<Change> {
@@ -62,6 +56,12 @@ export class Changes implements AsyncIterable<Change> {
     if (change.kind === 'changed' && last?.kind === 'changed') return;
     this.#kept.push(change);
     this.#wake();
+  };
+
+  readonly #fail = (error: unknown) => {
+    if (this.#isDone) return;
+    this.#error = error;
+    this.#end();
   };
 
   readonly #end = () => {

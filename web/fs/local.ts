@@ -9,11 +9,9 @@ import {
   type DirNode,
   type FileNode,
   O_ACCMODE,
-  O_APPEND,
   O_CREAT,
   O_EXCL,
   O_RDONLY,
-  O_RDWR,
   O_TRUNC,
   O_WRONLY,
   S_IFMT,
@@ -21,6 +19,7 @@ import {
   type TreeNode,
 } from './node.ts';
 import { LocalFile, statsOf } from './open_file.ts';
+import { flagBits } from './open_flags.ts';
 import { joinNames, parsePath } from './path.ts';
 
 /** Permission bits that decide: there is one user, who owns everything. */
@@ -30,27 +29,6 @@ const MAY_SEARCH = 0o100;
 
 /** How much is read at a time where the size is not known. */
 const CHUNK = 64 * 1024;
-
-const FLAGS: Record<Exclude<OpenFlags, number>, number> = {
-  r: O_RDONLY,
-  'r+': O_RDWR,
-  w: O_WRONLY | O_CREAT | O_TRUNC,
-  'w+': O_RDWR | O_CREAT | O_TRUNC,
-  wx: O_WRONLY | O_CREAT | O_TRUNC | O_EXCL,
-  'wx+': O_RDWR | O_CREAT | O_TRUNC | O_EXCL,
-  a: O_WRONLY | O_CREAT | O_APPEND,
-  'a+': O_RDWR | O_CREAT | O_APPEND,
-  ax: O_WRONLY | O_CREAT | O_APPEND | O_EXCL,
-};
-
-/** O_* numbers of Node's strings. EINVAL for anything else. */
-function flagBits(flags: OpenFlags): number {
-  const bits = typeof flags === 'number' ? flags : FLAGS[flags];
-  if (bits === undefined || (bits & O_ACCMODE) === O_ACCMODE) {
-    throw new KvmError('EINVAL', `${flags} are no flags of open: use r, r+, w, w+, wx, a, a+ or O_ numbers`);
-  }
-  return bits;
-}
 
 /** Where a path leads. */
 interface Place {
@@ -76,7 +54,8 @@ export class LocalFs extends BaseFs {
 
   async open(path: string, flags: OpenFlags = 'r', mode = 0o644): Promise<LocalFile> {
     const bits = flagBits(flags);
-    let place = await this.#find(path);
+    let place = await this.#find(path, (bits & O_CREAT) !== 0);
+    if (bits & O_CREAT && place.slash && place.dir) throw isDirectory(place.path);
     let made: FileNode | undefined;
     while (place.node === undefined && bits & O_CREAT) {
       try {
@@ -145,7 +124,7 @@ export class LocalFs extends BaseFs {
   }
 
   async mkdir(path: string, mode = 0o755): Promise<void> {
-    const place = await this.#find(path);
+    const place = await this.#find(path, true);
     if (place.node !== undefined || place.dir === undefined) {
       throw new KvmError('EEXIST', `${place.path} exists already`);
     }
@@ -188,12 +167,14 @@ export class LocalFs extends BaseFs {
     if (!source.dir.rename) throw isFixed(source, 'nothing can be renamed');
     await checkWritable(source.dir, source.path);
     await checkWritable(target.dir, target.path);
-    await source.dir.rename(source.name, target.dir, target.name);
+    const receiver = target.dir.receiver?.(target.name) ?? target.dir;
+    await source.dir.rename(source.name, receiver, target.name);
   }
 
   async chmod(path: string, mode: number): Promise<void> {
     const place = await this.#find(path);
     const node = present(place);
+    if (node.isReadOnly) throw readOnly(place.path);
     if (!node.chmod) throw new KvmError('EPERM', `the permission bits of ${place.path} are fixed`);
     await node.chmod(mode & 0o777);
   }
@@ -218,8 +199,7 @@ export class LocalFs extends BaseFs {
   }
 
   async #create(place: Place, mode: number): Promise<FileNode> {
-    if (place.slash || place.dir === undefined) throw isDirectory(place.path);
-    if (!place.dir.create) throw isFixed(place, 'a file cannot be made');
+    if (!place.dir?.create) throw isFixed(place, 'a file cannot be made');
     await checkWritable(place.dir, place.path);
     return place.dir.create(place.name, mode & 0o777);
   }
@@ -293,13 +273,15 @@ async function checkAccess(node: TreeNode, flags: number, path: string): Promise
   if (access !== O_WRONLY && !(mode & MAY_READ)) {
     throw new KvmError('EACCES', `${path} cannot be read: its permission bits have no r`);
   }
+  if (access !== O_RDONLY && node.isReadOnly) throw readOnly(path);
   if (access !== O_RDONLY && !(mode & MAY_WRITE)) {
     throw new KvmError('EACCES', `${path} cannot be written: its permission bits have no w`);
   }
 }
 
-/** EACCES unless entries of `dir` may come and go; `path` is the entry. */
+/** EROFS or EACCES unless entries of `dir` may come and go; `path` is the entry. */
 async function checkWritable(dir: DirNode, path: string): Promise<void> {
+  if (dir.isReadOnly) throw readOnly(path);
   if ((await dir.attributes()).mode & MAY_WRITE) return;
   throw new KvmError('EACCES', `the directory of ${path} may not be changed (chmod u+w lets you)`);
 }
@@ -308,6 +290,8 @@ const absent = (path: string) => new KvmError('ENOENT', `there is no ${path}`);
 const notDirectory = (path: string) => new KvmError('ENOTDIR', `${path} is a file, not a directory`);
 const isDirectory = (path: string) => new KvmError('EISDIR', `${path} is a directory: name a file in it`);
 const notEmpty = (path: string) => new KvmError('ENOTEMPTY', `${path} is not empty`);
+const readOnly = (path: string) =>
+  new KvmError('EROFS', `${path} is mounted read-only: it can be looked at, not changed`);
 const isFixed = (place: Place, what: string) =>
   new KvmError('EPERM', `${what} here: what stands beside ${place.path} is fixed`);
 

@@ -84,6 +84,8 @@ export interface OpenNode {
 /** What every node has. */
 interface NodeBase {
   attributes(): Maybe<Attributes>;
+  /** Every change of it is EROFS, whatever its permission bits say: it is mounted read-only. */
+  readonly isReadOnly?: boolean;
   /** Changes permission bits (chmod). EPERM where it is left out. */
   chmod?(mode: number): Maybe<void>;
 }
@@ -112,9 +114,11 @@ export interface DirNode extends NodeBase {
   unlink?(name: string): Maybe<void>;
   /**
    * Moves an entry to `to` in `target`, with rename(2)'s rules about what stands there. EXDEV when `target` is not of
-   * this tree; EPERM where it is left out.
+   * this tree; EPERM where it is left out. Callers pass `target.receiver?.(to) ?? target`.
    */
   rename?(name: string, target: DirNode, to: string): Maybe<void>;
+  /** Of a directory that only shows others: the one that takes what is moved here as `name`. EBUSY, EPERM. */
+  receiver?(name: string): DirNode;
   /** Calls back with the name when an entry comes, goes or changes; returns the unsubscriber. */
   watch?(listener: (change: Change) => void): () => void;
 }

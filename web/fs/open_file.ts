@@ -82,7 +82,9 @@ export class LocalFile implements OpenFile {
       } catch (error) {
         if (done === 0 || !(isKvmError(error, 'EINTR') || isKvmError(error, 'EAGAIN'))) throw error;
       }
-      if (this.#flags & O_APPEND && done > 0) this.#place = (await this.#attributes()).size;
+      if (this.#flags & O_APPEND && position === undefined && done > 0) {
+        this.#place = (await this.#attributes()).size;
+      }
       return done;
     });
   }

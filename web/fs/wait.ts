@@ -55,12 +55,17 @@ export function waitUntil(
       settle();
     };
     const onAbort = () => finish(() => reject(interrupted()));
+    let isLooking = false;
     const look = () => {
-      if (isDone) return;
+      // What `isReady` itself does may call back: one look at a time.
+      if (isDone || isLooking) return;
+      isLooking = true;
       try {
         if (isReady()) finish(() => resolve(true));
       } catch (error) {
         finish(() => reject(error));
+      } finally {
+        isLooking = false;
       }
     };
     if (signal.aborted) return onAbort();

@@ -4,9 +4,10 @@ import { RUN_EXIT_REASON } from '../../assembly/abi/kvm_run.ts';
 import { CONSOLE_OUT_RING } from '../../assembly/abi/map.ts';
 import { V_RIP } from '../../assembly/abi/vcpu_page.ts';
 import { Ring } from '../devices/index.ts';
+import type { Port } from '../fs/index.ts';
 import { MachineMemory, vcpuArea, vcpuPage } from '../kvm/index.ts';
 import { MachineWords } from '../vmm/words.ts';
-import type { CallName, Calls, ParkedExit, Port, ServerMessage } from './port.ts';
+import type { CallName, Calls, ParkedExit, ServerMessage } from './port.ts';
 import { endingSentence, parkedSentence, tierSentence } from './sentences.ts';
 import type { Ending, MachineOptions, MachineState, Session, SessionStatus, Tier } from './types.ts';
 

@@ -4,10 +4,11 @@ import { RUN_EXIT_REASON } from '../../assembly/abi/kvm_run.ts';
 import { CONSOLE_IN_RING, CONSOLE_OUT_RING } from '../../assembly/abi/map.ts';
 import { V_WAKE } from '../../assembly/abi/vcpu_page.ts';
 import { Ring } from '../devices/index.ts';
+import type { Port } from '../fs/index.ts';
 import { vcpuArea, vcpuPage } from '../kvm/index.ts';
 import { boardOptions, Machine, runRound, stepVcpu } from '../vmm/index.ts';
 import { memoryHash } from './hash.ts';
-import type { CallMessage, Calls, ParkedExit, Port, ServerMessage, Threads } from './port.ts';
+import type { CallMessage, Calls, ParkedExit, ServerMessage, Threads } from './port.ts';
 import type { MachineOptions } from './types.ts';
 
 /** The deterministic engine gives the event loop a turn this often, in ms. */

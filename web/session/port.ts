@@ -1,13 +1,6 @@
 // How a session talks to its machine worker: calls with answers, and events. The same in a page and in Node. No machine here.
+import type { Port } from '../fs/index.ts';
 import type { MachineOptions } from './types.ts';
-
-/** One end of a channel to a thread. */
-export interface Port {
-  post(message: unknown, transfer?: ArrayBuffer[]): void;
-  /** Sets the receiver of messages and of the thread's death (one sentence). */
-  listen(onMessage: (message: unknown) => void, onDeath?: (why: string) => void): void;
-  close(): void;
-}
 
 /** What starts threads: a page's workers or Node's worker_threads. */
 export interface Threads {

@@ -1,5 +1,5 @@
 // The ends of a channel between a page's threads. It starts no thread.
-import type { Port } from './port.ts';
+import type { Port } from '../fs/index.ts';
 
 /** The near end of a worker. */
 export function workerPort(worker: Worker): Port {

@@ -1,7 +1,8 @@
 // The worker of one vCPU: attaches to the machine and runs it until it is closed. It listens to nothing but its first message.
+
+import type { Port } from '../fs/index.ts';
 import type { VmHandle } from '../kvm/index.ts';
 import { type BoardOptions, Machine, runVcpuThread } from '../vmm/index.ts';
-import type { Port } from './port.ts';
 
 interface First {
   readonly handle: VmHandle;

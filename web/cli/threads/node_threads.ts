@@ -1,7 +1,8 @@
 // Threads of Node for a session: worker_threads. The same ports as in a page.
 import { parentPort, Worker } from 'node:worker_threads';
+import type { Port } from '../../fs/index.ts';
 import { workerFile } from '../../session/node_files.ts';
-import type { Port, Threads } from '../../session/port.ts';
+import type { Threads } from '../../session/port.ts';
 
 export const nodeThreads: Threads = {
   spawn(kind) {

@@ -1,0 +1,71 @@
+// Files that flow: event files, consoles, pipe ends. Written as what can be done now; sleeping is done here.
+
+import { KvmError } from '../kvm/abi/errno.ts';
+import { type FileNode, type Maybe, O_NONBLOCK, type OpenNode, POLLIN, POLLOUT, S_IFIFO } from './node.ts';
+import { type Subscribe, waitUntil } from './wait.ts';
+
+/** One open end of a stream. Nothing here blocks. */
+export interface Stream {
+  /** At most `length` bytes that are there; undefined while there are none yet, empty at the end. */
+  readonly take?: (length: number) => Uint8Array | undefined;
+  /** Takes what fits of `bytes` and says how much that was; 0 when it must wait. */
+  readonly put?: (bytes: Uint8Array) => number;
+  /** What would not wait now: POLLIN, POLLOUT, POLLHUP, POLLERR. */
+  readonly poll: () => number;
+  /** Calls back when `poll`, `take` or `put` may answer otherwise than before. */
+  readonly onReady: Subscribe;
+  readonly close?: () => void;
+}
+
+/** An open file over a stream: reads sleep until there is something, writes until something was taken. */
+export function streamNode(stream: Stream): OpenNode {
+  const { take, put } = stream;
+  return {
+    async read(_offset, length, signal) {
+      if (!take) throw new KvmError('EACCES', 'this stream can only be written');
+      let bytes = take(length);
+      const isReady = () => {
+        bytes ??= take(length);
+        return bytes !== undefined;
+      };
+      if (bytes === undefined) await waitUntil(isReady, stream.onReady, signal);
+      return bytes ?? new Uint8Array(0);
+    },
+    async write(_offset, bytes, signal) {
+      if (!put) throw new KvmError('EACCES', 'this stream can only be read');
+      let count = put(bytes);
+      const isReady = () => {
+        if (count === 0) count = put(bytes);
+        return count > 0;
+      };
+      if (count === 0) await waitUntil(isReady, stream.onReady, signal);
+      return count;
+    },
+    poll: () => stream.poll(),
+    onReady: stream.onReady,
+    close: () => stream.close?.(),
+  };
+}
+
+/** What makes a stream file. */
+export interface StreamOptions {
+  /** Permission bits, e.g. 0o444 for an event file, 0o644 for a console. */
+  readonly mode: number;
+  /** Opens one end: an own one each time, or one that all share. */
+  readonly open: (flags: number) => Maybe<Stream>;
+}
+
+/** A file that is a stream. Its `readFile` is one read: one event, or what has come so far. */
+export function streamFile({ mode, open }: StreamOptions): FileNode {
+  const attributes = { mode: S_IFIFO | mode, size: 0, ino: 0n, mtime: 0 };
+  return {
+    kind: 'file',
+    attributes: () => attributes,
+    open: async (flags) => streamNode(await open(flags & ~O_NONBLOCK)),
+  };
+}
+
+/** POLLIN and POLLOUT from two questions. */
+export function readiness(canRead: boolean, canWrite = false): number {
+  return (canRead ? POLLIN : 0) | (canWrite ? POLLOUT : 0);
+}
