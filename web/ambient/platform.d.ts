@@ -68,6 +68,17 @@ declare class AbortController {
   abort(reason?: unknown): void;
 }
 
+declare class MessageChannel {
+  readonly port1: MessagePort;
+  readonly port2: MessagePort;
+}
+
+declare class MessagePort {
+  onmessage: ((event: { readonly data: unknown }) => void) | null;
+  postMessage(message: unknown): void;
+  close(): void;
+}
+
 declare const performance: { now(): number; readonly timeOrigin: number };
 declare const crypto: { getRandomValues<T extends ArrayBufferView>(bytes: T): T };
 declare function setTimeout(callback: () => void, milliseconds?: number): unknown;

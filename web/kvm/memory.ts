@@ -5,6 +5,8 @@ import { KvmError } from './abi/index.ts';
 
 /** Largest memory in 64 KiB pages: offsets are 32 bits wide, and the last page stays unused so that ends fit too. */
 const PAGES_MAX = 65535;
+/** How often a word is looked at where the host has no Atomics.waitAsync, in ms. */
+const POLL_MS = 1;
 
 /**
  * The machine's memory as numbers. Shared memory only grows, and old views stay valid for what they cover; a view is
@@ -187,6 +189,17 @@ export class MachineMemory {
     } catch {
       // The page's thread may not wait: its caller looks again.
     }
+  }
+
+  /** As `wait`, without blocking: resolves when the word is not `value`, when somebody notifies it, or after `ms`. */
+  async waitAsync(offset: number, value: number, ms: number): Promise<void> {
+    if (this.load(offset) !== value >>> 0) return;
+    if (Atomics.waitAsync === undefined) {
+      // A host without it looks again soon.
+      await new Promise<void>((resolve) => setTimeout(resolve, Math.min(ms, POLL_MS)));
+      return;
+    }
+    await Atomics.waitAsync(this.#words, offset >>> 2, value | 0, ms).value;
   }
 
   /** Runs `body` while holding the lock word at `offset` (0 free, 1 held). */

@@ -1,5 +1,5 @@
 // Entry of a page's vCPU worker.
+import { serveVcpus } from '../vmm/index.ts';
 import { selfPort } from './port_browser.ts';
-import { serveVcpu } from './vcpu_server.ts';
 
-serveVcpu(selfPort());
+serveVcpus(selfPort());

@@ -10,22 +10,27 @@ import {
   V_MP_STATE,
   V_NMI_PENDING,
   V_RFLAGS,
-  V_WAKE,
   V_WAKE_AT,
 } from '../../assembly/abi/vcpu_page.ts';
 import { FLAG_IF } from '../../assembly/abi/x86.ts';
-import { machineNanoseconds, retired, type Vcpu, vcpuPage } from '../kvm/index.ts';
+import { machineNanoseconds, type Vcpu } from '../kvm/index.ts';
 import { handleExit } from './exits.ts';
 import type { Machine } from './machine.ts';
 
 /** Instructions between two looks at timers and devices: about a millisecond. */
 const SLICE = 200_000;
+/** Exits that are answered in a row before timers and devices are looked at. */
+const EXITS = 1000;
 /** A halted vCPU looks at its devices at least this often, in ms. */
 const HALT_MS = 20;
+/** A standing vCPU looks around at least this often, in ms, though every change wakes it. */
+const STAND_MS = 1000;
 /** A machine whose vCPUs all halted with interrupts off has ended when nothing moves for so long, in ms. */
 const DEAD_MS = 100;
 /** Virtual time: 5 ns an instruction, a processor of 200 MIPS. */
 const NS_PER_INSTRUCTION = 5n;
+/** And an exit takes time too, so that a guest that polls a clock gets on. */
+const NS_PER_EXIT = 1000n;
 const QUANTUM = 2000;
 const NEVER = (1n << 63n) - 1n;
 
@@ -33,77 +38,93 @@ const NEVER = (1n << 63n) - 1n;
 function isDead(machine: Machine): boolean {
   const memory = machine.vm.memory;
   return machine.vm.vcpuIds().every((id) => {
-    const v = vcpuPage(memory, id);
-    const state = memory.load(v + V_MP_STATE);
-    if (state === KVM_MP_STATE_RUNNABLE || memory.load(v + V_NMI_PENDING) !== 0) return false;
-    return state !== KVM_MP_STATE_HALTED || (memory.u32(v + V_RFLAGS) & FLAG_IF) === 0;
+    const { page, paused } = machine.vcpu(id);
+    const state = memory.load(page + V_MP_STATE);
+    if (paused || state === KVM_MP_STATE_RUNNABLE || memory.load(page + V_NMI_PENDING) !== 0) return false;
+    return state !== KVM_MP_STATE_HALTED || (memory.u32(page + V_RFLAGS) & FLAG_IF) === 0;
   });
 }
 
 /** What moves when anything happens in the machine: instructions and wake-ups of all vCPUs. */
 function pulse(machine: Machine): string {
-  const memory = machine.vm.memory;
   return machine.vm
     .vcpuIds()
-    .map((id) => `${retired(memory, vcpuPage(memory, id))}:${memory.load(vcpuPage(memory, id) + V_WAKE)}`)
+    .map((id) => `${machine.vcpu(id).instructions}:${machine.vcpuWords(id).wakeups}`)
     .join();
 }
 
-/** The thread of vCPU `id`: runs it while the machine runs, stands while it is paused, returns when it is closed. */
-export function runVcpuThread(machine: Machine, id: number): void {
-  const { vm, words, board } = machine;
-  const vcpu = vm.vcpu(id);
-  const memory = vm.memory;
-  // vCPUs wake each other while they are looked at: the machine is dead when it stays so without a pulse.
-  let deadSince = 0;
-  let deadPulse = '';
-  for (;;) {
-    const state = words.state;
-    if (state === 'closed') return;
-    if (state !== 'running') {
-      words.setBusy(id, false);
-      words.waitWhile(state, 1000);
-      continue;
+/** Notices that a machine with a board can never move again, and ends it: one look is not enough. */
+class DeathWatch {
+  readonly #machine: Machine;
+  #since = 0;
+  #pulse = '';
+
+  constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  /** Called by a halted vCPU. True when the machine may be dead, so that the caller has no deadline to wait for. */
+  look(): boolean {
+    const machine = this.#machine;
+    // A bare VM sleeps in HLT for ever, as KVM_RUN does: somebody may still raise a line.
+    if (machine.board === undefined || !isDead(machine)) {
+      this.#pulse = '';
+      return false;
     }
-    words.setBusy(id, true);
-    // Again, now that a pause would wait for this thread.
-    if (!words.isRunning) continue;
-    const wake = memory.load(vcpuPage(memory, id) + V_WAKE);
-    const why = vcpu.enter(SLICE);
-    if (why === RUN_EXIT) {
-      handleExit(vm, vcpu, board, words);
-      continue;
+    // vCPUs wake each other while they are looked at: the machine is dead when it stays so without a pulse.
+    const now = performance.now();
+    const beat = pulse(machine);
+    if (beat !== this.#pulse) {
+      this.#pulse = beat;
+      this.#since = now;
+    } else if (now - this.#since > DEAD_MS) {
+      machine.end('halted', 0);
     }
-    const due = id === 0 ? board.poll() : NEVER;
-    if (why !== RUN_HALTED) continue;
-    if (isDead(machine)) {
-      const now = performance.now();
-      const beat = pulse(machine);
-      if (beat !== deadPulse) {
-        deadPulse = beat;
-        deadSince = now;
-      } else if (now - deadSince > DEAD_MS) {
-        if (words.end('halted', 0)) for (const other of vm.vcpuIds()) vm.vcpu(other).kick();
-        continue;
-      }
-    } else {
-      deadPulse = '';
-    }
-    const timer = memory.u64(vcpuPage(memory, id) + V_WAKE_AT);
-    const first = timer !== 0n && timer < due ? timer : due;
-    const ms = first === NEVER ? HALT_MS : Number(first - machineNanoseconds(memory)) / 1e6;
-    if (ms > 0) memory.wait(vcpuPage(memory, id) + V_WAKE, wake, Math.min(ms, HALT_MS));
+    return true;
   }
 }
 
-/** Runs one instruction of a standing vCPU, with the exit that it may take. */
+/**
+ * The thread of vCPU `id`: runs it unless it shall stand (paused, parked or held), and returns when it is told to leave.
+ * It looks at nothing but the words of its own vCPU.
+ */
+export function runVcpuThread(machine: Machine, id: number): void {
+  const { vm, board } = machine;
+  const own = machine.vcpuWords(id);
+  const { vcpu } = own;
+  const { memory } = vm;
+  const watch = new DeathWatch(machine);
+  while (!own.leaving) {
+    const wake = own.wakeups;
+    if (own.stands) {
+      own.busy = false;
+      if (own.stands && !own.leaving) own.sleep(wake, STAND_MS);
+      continue;
+    }
+    own.busy = true;
+    // Again, now that whoever wants it to stand would wait for this thread.
+    if (own.stands) continue;
+    let why = vcpu.enter(SLICE);
+    for (let n = 0; why === RUN_EXIT && handleExit(machine, vcpu) && n < EXITS; n++) why = vcpu.enter(SLICE);
+    const due = id === 0 && board !== undefined ? board.poll() : NEVER;
+    if (why !== RUN_HALTED) continue;
+    const dead = watch.look();
+    const timer = memory.u64(vcpu.page + V_WAKE_AT);
+    const first = timer !== 0n && timer < due ? timer : due;
+    const ms = first === NEVER ? HALT_MS : Number(first - machineNanoseconds(memory)) / 1e6;
+    // A machine that may be dead is looked at again soon; another sleeps until it is woken or something is due.
+    if (ms > 0) own.sleep(wake, Math.min(ms, dead || board !== undefined ? HALT_MS : STAND_MS));
+  }
+  own.busy = false;
+}
+
+/** Runs one instruction of a vCPU that nobody else runs, with the exit that it may take. */
 export function stepVcpu(machine: Machine, vcpu: Vcpu): void {
   const before = vcpu.instructions;
   for (let tries = 0; tries < 8 && vcpu.instructions === before; tries++) {
     const why = vcpu.enter(1);
-    if (why === RUN_EXIT) handleExit(machine.vm, vcpu, machine.board, machine.words);
-    else if (why === RUN_HALTED || why === RUN_INTERRUPTED) return;
-    if (machine.words.state === 'ended') return;
+    if (why === RUN_EXIT && !handleExit(machine, vcpu)) return;
+    if (why === RUN_HALTED || why === RUN_INTERRUPTED) return;
   }
 }
 
@@ -118,9 +139,37 @@ function nextRandom(machine: Machine): number {
   return Number(x & 0xffffn);
 }
 
+function advance(machine: Machine, ns: bigint): void {
+  const memory = machine.vm.memory;
+  memory.setU64(memory.vm + VM_VIRTUAL_NS, memory.u64(memory.vm + VM_VIRTUAL_NS) + ns);
+}
+
+/** One vCPU's turn of at most `quantum` instructions; the machine time in ns of its next timer if it halted. */
+function takeTurn(machine: Machine, vcpu: Vcpu, quantum: number): bigint {
+  let left = quantum;
+  while (left > 0) {
+    const start = vcpu.instructions;
+    const why = vcpu.enter(left);
+    const ran = vcpu.instructions - start;
+    left -= Number(ran);
+    advance(machine, ran * NS_PER_INSTRUCTION);
+    if (why === RUN_EXIT) {
+      const goesOn = handleExit(machine, vcpu);
+      advance(machine, NS_PER_EXIT);
+      left--;
+      if (!goesOn || vcpu.paused) break;
+      continue;
+    }
+    if (why === RUN_HALTED) return machine.vm.memory.u64(vcpu.page + V_WAKE_AT) || NEVER;
+    if (why !== RUN_BUDGET) break;
+  }
+  return NEVER;
+}
+
 /**
- * One round of the deterministic engine: every vCPU once, for a number of instructions that the seed decides. Virtual
- * time moves by what was executed, or to the next deadline when nobody could run. False when nothing will ever happen.
+ * One round of the deterministic engine: every vCPU that may run once, for a number of instructions that the seed
+ * decides. Virtual time moves by what was executed, or to the next deadline when nobody could run. False when nothing
+ * will happen until somebody does something from outside.
  */
 export function runRound(machine: Machine): boolean {
   const { vm, words, board } = machine;
@@ -129,42 +178,18 @@ export function runRound(machine: Machine): boolean {
   const single = ids.length === 1;
   const seed = memory.u64(memory.vm + VM_SEED);
   let executed = 0n;
-  let due = board.poll();
+  let due = board?.poll() ?? NEVER;
   for (const id of ids) {
-    const vcpu = vm.vcpu(id);
-    const quantum = single ? SLICE : QUANTUM + (nextRandom(machine) % QUANTUM);
-    const before = vcpu.instructions;
-    let left = quantum;
-    while (left > 0 && words.isRunning) {
-      const start = vcpu.instructions;
-      const why = vcpu.enter(left);
-      const ran = vcpu.instructions - start;
-      left -= Number(ran);
-      memory.setU64(
-        memory.vm + VM_VIRTUAL_NS,
-        memory.u64(memory.vm + VM_VIRTUAL_NS) + ran * NS_PER_INSTRUCTION,
-      );
-      if (why === RUN_EXIT) {
-        handleExit(vm, vcpu, board, words);
-        // An exit takes time too, so that a guest that polls a clock gets on.
-        memory.setU64(memory.vm + VM_VIRTUAL_NS, memory.u64(memory.vm + VM_VIRTUAL_NS) + 1000n);
-        left--;
-        continue;
-      }
-      if (why === RUN_BUDGET) break;
-      if (why === RUN_HALTED) {
-        const timer = memory.u64(vcpuPage(memory, id) + V_WAKE_AT);
-        if (timer !== 0n && timer < due) due = timer;
-        break;
-      }
-      if (why === RUN_INTERRUPTED) break;
-      return true;
-    }
-    executed += vcpu.instructions - before;
+    const own = machine.vcpuWords(id);
+    if (own.stands) continue;
+    const before = own.vcpu.instructions;
+    const timer = takeTurn(machine, own.vcpu, single ? SLICE : QUANTUM + (nextRandom(machine) % QUANTUM));
+    if (timer < due) due = timer;
+    executed += own.vcpu.instructions - before;
   }
   if (executed > 0n || !words.isRunning) return true;
-  if (isDead(machine)) {
-    words.end('halted', 0);
+  if (board !== undefined && isDead(machine)) {
+    machine.end('halted', 0);
     return false;
   }
   if (due === NEVER) {

@@ -1,7 +1,10 @@
-// The door of web/vmm: machines, their engines, their words. Starts no thread.
-export type { BoardOptions } from './board.ts';
+// The door of web/vmm: machines, their engines, their words. It starts no thread itself.
 export { runRound, runVcpuThread, stepVcpu } from './engines.ts';
 export { LoadError } from './loaders/index.ts';
-export { boardOptions, Machine, type MachineSpec, SpecError } from './machine.ts';
+export { Machine, type MachineSpec, SpecError } from './machine.ts';
+export { type VcpuDone, VcpuPool, type VcpuTask, type VcpuWorker } from './pool.ts';
+export { Runner, type RunnerEvents } from './runner.ts';
+export { serveVcpus } from './serve_vcpus.ts';
 export { exitCounts } from './trace.ts';
-export { type EndingName, MachineWords, type RunStateName } from './words.ts';
+export { type EventCause, VcpuWords } from './vcpu_words.ts';
+export { type BoardName, type EndingName, MachineWords, type RunStateName } from './words.ts';

@@ -1,4 +1,5 @@
-// A machine from parts: VM, memory slots, devices, a program in memory and the first vCPU at its entry. Runs nothing.
+// A machine: a VM with what the VMM adds to it, its board, its words and its rules for exits. `create` makes a PC from
+// parts: memory slots, devices, a program in memory and the first vCPU at its entry. Runs nothing.
 
 import { KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY } from '../../assembly/abi/kvm_run.ts';
 import {
@@ -10,9 +11,10 @@ import {
 } from '../../assembly/abi/map.ts';
 import type { Host } from '../devices/index.ts';
 import { cpuidOf, Kvm, type Vcpu, Vm, type VmHandle } from '../kvm/index.ts';
-import { Board, type BoardOptions } from './board.ts';
+import { Board } from './board.ts';
 import { type EntryMode, type EntryState, loadFlat, loadKernel } from './loaders/index.ts';
-import { MachineWords } from './words.ts';
+import { VcpuWords } from './vcpu_words.ts';
+import { type EndingName, MachineWords } from './words.ts';
 
 /** What the machine is made of; the same fields as a session's options. */
 export interface MachineSpec {
@@ -43,16 +45,47 @@ const RAM_LIMIT = 0xfec0_0000;
 export class Machine {
   readonly vm: Vm;
   readonly words: MachineWords;
-  readonly board: Board;
+  /** The devices; undefined for a bare VM. */
+  readonly board: Board | undefined;
+  readonly #vcpus = new Map<number, VcpuWords>();
+  readonly #host: Host = {
+    powerOff: () => this.end('poweroff', 0),
+    reset: () => this.end('reset', 0),
+    exit: (status) => this.end('exit', status),
+  };
 
-  private constructor(vm: Vm, board: (host: Host) => Board) {
+  private constructor(vm: Vm, ramBytes?: number) {
     this.vm = vm;
     this.words = new MachineWords(vm.memory);
-    this.board = board({
-      powerOff: () => this.end('poweroff', 0),
-      reset: () => this.end('reset', 0),
-      exit: (status) => this.end('exit', status),
-    });
+    const { board, exitPort } = this.words;
+    if (board === 'none') return;
+    const options = exitPort === undefined ? {} : { exitPort };
+    this.board =
+      ramBytes === undefined
+        ? Board.attach(vm, this.#host, options)
+        : Board.create(vm, this.#host, options, ramBytes);
+  }
+
+  /** The machine of a VM that another thread, or this one, has made. */
+  static attach(handle: VmHandle): Machine {
+    return Machine.of(Vm.attach(handle));
+  }
+
+  /** The machine that a VM of this thread is: bare, unless it has been given a board. */
+  static of(vm: Vm): Machine {
+    return new Machine(vm);
+  }
+
+  /** Gives a VM without a board the devices of a PC; its machine is the one returned. `ramBytes` is told to the RTC. */
+  static withBoard(vm: Vm, ramBytes: number, exitPort?: number): Machine {
+    const words = new MachineWords(vm.memory);
+    words.board = 'pc';
+    words.exitPort = exitPort;
+    words.floats = true;
+    words.allStop = true;
+    const machine = new Machine(vm, ramBytes);
+    if (machine.isDeterministic) machine.board?.setTime(FIXED_TIME);
+    return machine;
   }
 
   /** Makes and loads a machine. KvmError and LoadError carry one sentence for the user. */
@@ -100,30 +133,78 @@ export class Machine {
     const { sregs, regs } = entry;
     boot.setSregs(sregs as Parameters<Vcpu['setSregs']>[0]);
     boot.setRegs(regs as Parameters<Vcpu['setRegs']>[0]);
-    const machine = new Machine(vm, (host) => Board.create(vm, host, boardOptions(spec), ram));
+    const machine = Machine.withBoard(vm, ram, spec.exitPort);
+    for (const id of vm.vcpuIds()) machine.vcpu(id).requestPause();
     if (spec.engine === 'deterministic') {
-      machine.board.setTime(FIXED_TIME);
       // Nothing of the host's clock stays in the memory, which two runs have alike.
       vm.memory.setU64(vm.memory.vm + VM_TIME_ORIGIN, 0n);
+    } else {
+      vm.stopTime();
     }
     return machine;
   }
 
-  /** The same machine seen from another thread. */
-  static attach(handle: VmHandle, options: BoardOptions): Machine {
-    const vm = Vm.attach(handle);
-    return new Machine(vm, (host) => Board.attach(vm, host, options));
+  /** True when one thread runs all vCPUs in turn and time is virtual. */
+  get isDeterministic(): boolean {
+    return this.vm.memory.u32(this.vm.memory.vm + VM_ENGINE) === ENGINE_DETERMINISTIC;
+  }
+
+  /** The VMM's words of a vCPU. ENOENT when it does not exist. */
+  vcpuWords(id: number): VcpuWords {
+    let words = this.#vcpus.get(id);
+    if (words === undefined) {
+      words = new VcpuWords(this.vm.memory, this.vm.vcpu(id));
+      this.#vcpus.set(id, words);
+    }
+    return words;
+  }
+
+  /** A vCPU that exists; the same object each time. ENOENT when it does not exist. */
+  vcpu(id: number): Vcpu {
+    return this.vcpuWords(id).vcpu;
+  }
+
+  /** Lets every vCPU go on. Somebody must run them. */
+  run(): void {
+    this.words.parked = undefined;
+    for (const id of this.vm.vcpuIds()) this.vcpu(id).resume();
+    this.settle();
+  }
+
+  /** Asks every vCPU to stand, without waiting for it. */
+  requestPause(): void {
+    for (const id of this.vm.vcpuIds()) if (!this.vcpu(id).paused) this.vcpu(id).requestPause();
+    this.settle();
   }
 
   /** Ends the machine and makes every vCPU leave the core. */
-  end(reason: 'poweroff' | 'reset' | 'exit', status: number): void {
+  end(reason: EndingName, status: number): void {
     if (!this.words.end(reason, status)) return;
-    for (const id of this.vm.vcpuIds()) this.vm.vcpu(id).kick();
+    for (const id of this.vm.vcpuIds()) {
+      this.vcpu(id).requestPause();
+      this.vcpuWords(id).park('ended');
+    }
+    this.settle();
   }
-}
 
-export function boardOptions(spec: MachineSpec): BoardOptions {
-  return spec.exitPort === undefined ? {} : { exitPort: spec.exitPort };
+  /**
+   * Brings the machine's state in line with its vCPUs: it runs while one of them may, and its time stands while none
+   * may. To be called after any of them was paused, parked or resumed.
+   */
+  settle(): void {
+    const { vm, words } = this;
+    words.locked(() => {
+      const runs = vm.vcpuIds().some((id) => !this.vcpu(id).paused);
+      if (!this.isDeterministic) {
+        if (runs) vm.startTime();
+        else vm.stopTime();
+      }
+      const { state } = words;
+      if (state === 'ended') return;
+      const next = runs ? 'running' : state === 'running' ? 'paused' : state;
+      if (next !== state) words.state = next;
+    });
+  }
 }
 
 /** A request that no machine can be made of, in one sentence. */

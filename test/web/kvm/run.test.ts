@@ -118,6 +118,15 @@ describe('KVM_RUN', () => {
     expect(vcpu.run()).toBe(KVM_EXIT.HLT);
   });
 
+  test('after a kick completes what an exit left, then returns EINTR', () => {
+    const { vcpu } = guest([0xe4, 0x42, 0x90, HLT]); // in al, 0x42; nop; hlt
+    vcpu.run();
+    vcpu.kvmRun.io.data.set([0x2a]);
+    vcpu.kick();
+    refuses('EINTR', () => vcpu.run());
+    expect(vcpu.getRegs()).toMatchObject({ rip: 0x1002n, rax: 0x2an });
+  });
+
   test('of a paused vCPU returns EINTR until it is resumed', () => {
     const { vcpu } = guest([HLT]);
     vcpu.pause();

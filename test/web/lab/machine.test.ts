@@ -27,9 +27,7 @@ function run(id: string, options: { seed?: number; rounds?: number; input?: stri
     program: { kind: 'flat', image: image.bytes, at, mode },
   });
   const ring = Ring.at(machine.vm.memory.wasm.buffer, machine.vm.memory.base + CONSOLE_OUT_RING);
-  for (const vcpu of machine.vm.vcpuIds()) machine.vm.vcpu(vcpu).resume();
-  machine.vm.startTime();
-  machine.words.state = 'running';
+  machine.run();
   let output = '';
   let input = options.input ?? '';
   for (let round = 0; round < (options.rounds ?? 20_000) && machine.words.isRunning; round++) {

@@ -18,7 +18,7 @@ function machine(source: string, more: Partial<MachineSpec> = {}): Machine {
 
 /** Runs until the machine ends or nothing will ever happen. */
 function runOut(made: Machine): Machine {
-  made.words.state = 'running';
+  made.run();
   while (runRound(made) && made.words.isRunning);
   return made;
 }

@@ -1,5 +1,5 @@
 // Entry of the command line's vCPU worker.
-import { serveVcpu } from '../../session/vcpu_server.ts';
+import { serveVcpus } from '../../vmm/index.ts';
 import { selfPort } from './node_threads.ts';
 
-serveVcpu(selfPort());
+serveVcpus(selfPort());

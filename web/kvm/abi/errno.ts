@@ -37,6 +37,7 @@ export const ERRNO = {
   EOVERFLOW: 75,
   EOPNOTSUPP: 95,
   ENOBUFS: 105,
+  ESHUTDOWN: 108,
   ETIMEDOUT: 110,
   ECANCELED: 125,
 } as const;
