@@ -79,14 +79,6 @@ async function withInput(options: MachineOptions): Promise<MachineOptions> {
 
 /** Runs the machine to its end; the process's exit status. */
 async function runMachine({ machine, timeout, stats }: RunRequest): Promise<number> {
-  const options = await withInput(machine);
-  const session = await SessionClient.start(
-    nodeThreads.spawn('machine'),
-    options.engine,
-    readCore(),
-    options,
-  );
-  const start = performance.now();
   let leave: (status: number) => void = () => {};
   /** Set when the run was left before the guest had ended. */
   let left: number | undefined;
@@ -97,9 +89,18 @@ async function runMachine({ machine, timeout, stats }: RunRequest): Promise<numb
     left ??= status;
     leave(status);
   };
+  // From the first moment: reading ahead and starting a machine take their time.
+  for (const [signal, status] of Object.entries(SIGNALS)) process.on(signal, interrupt(status));
+  const options = await withInput(machine);
+  const session = await SessionClient.start(
+    nodeThreads.spawn('machine'),
+    options.engine,
+    readCore(),
+    options,
+  );
+  const start = performance.now();
   const output = new Output((busy) => session.holdConsole(busy), interrupt(SIGPIPE_STATUS));
   session.onConsole((bytes) => output.write(bytes));
-  for (const [signal, status] of Object.entries(SIGNALS)) process.on(signal, interrupt(status));
   const restore = connectInput((bytes) => session.input(bytes), interrupt(SIGNALS.SIGINT));
   session.onStatus((now) => {
     const status = endedWith(now);

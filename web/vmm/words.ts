@@ -126,7 +126,10 @@ export class MachineWords {
   }
 
   set allStop(on: boolean) {
-    this.#memory.store(this.#at + POLICY, on ? this.#policy | POLICY_ALL_STOP : this.#policy & ~POLICY_ALL_STOP);
+    this.#memory.store(
+      this.#at + POLICY,
+      on ? this.#policy | POLICY_ALL_STOP : this.#policy & ~POLICY_ALL_STOP,
+    );
   }
 
   get board(): BoardName {

@@ -34,7 +34,7 @@ function run(id: string, options: { seed?: number; rounds?: number; input?: stri
     runRound(machine);
     output += String.fromCharCode(...ring.read());
     if (output && input) {
-      machine.board.input.offer(Uint8Array.from(input, (char) => char.charCodeAt(0)));
+      machine.board?.input.offer(Uint8Array.from(input, (char) => char.charCodeAt(0)));
       input = '';
     }
   }
