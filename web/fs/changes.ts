@@ -1,6 +1,7 @@
 // Changes of a directory as something to loop over: what comes while nobody asks is kept. It watches nothing itself.
 
 import type { Change } from './node.ts';
+import { onAbort } from './wait.ts';
 
 /** Starts telling changes; gives what stops it. What goes wrong later is told to `fail`. */
 type Start = (tell: (change: Change) => void, fail: (error: unknown) => void) => Promise<() => void>;
@@ -11,19 +12,18 @@ type Start = (tell: (change: Change) => void, fail: (error: unknown) => void) =>
  */
 export class Changes implements AsyncIterable<Change> {
   readonly #kept: Change[] = [];
-  readonly #signal: AbortSignal | undefined;
   #stop: (() => void) | undefined;
+  #release: () => void = () => {};
   #isDone = false;
   #error: unknown;
   #wake: () => void = () => {};
 
   constructor(start: Start, signal: AbortSignal | undefined) {
-    this.#signal = signal;
     if (signal?.aborted) {
       this.#end();
       return;
     }
-    signal?.addEventListener('abort', this.#end, { once: true });
+    if (signal) this.#release = onAbort(signal, this.#end);
     start(this.#tell, this.#fail).then((stop) => {
       this.#stop = stop;
       if (this.#isDone) stop();
@@ -68,7 +68,7 @@ export class Changes implements AsyncIterable<Change> {
     if (this.#isDone) return;
     this.#isDone = true;
     this.#kept.length = 0;
-    this.#signal?.removeEventListener('abort', this.#end);
+    this.#release();
     this.#stop?.();
     this.#wake();
   };

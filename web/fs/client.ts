@@ -8,7 +8,7 @@ import type { Change } from './node.ts';
 import { flagBits } from './open_flags.ts';
 import type { Port } from './port.ts';
 import { type Answer, type Argument, type CallName, type Result, unpackError } from './protocol.ts';
-import { interrupted } from './wait.ts';
+import { interrupted, onAbort } from './wait.ts';
 
 interface Waiting {
   readonly resolve: (result: unknown) => void;
@@ -106,7 +106,6 @@ export class FsClient extends BaseFs {
     if (this.#death !== undefined) return Promise.reject(new KvmError('EIO', this.#death));
     if (signal?.aborted) return Promise.reject(interrupted());
     const id = this.#next++;
-    const onAbort = () => this.#port.post({ cancel: id });
     const answer = new Promise<unknown>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject, tell });
     });
@@ -115,8 +114,8 @@ export class FsClient extends BaseFs {
       const bytes = argument.bytes.slice();
       this.#port.post({ id, call, argument: { ...argument, bytes } }, [bytes.buffer]);
     } else this.#port.post({ id, call, argument });
-    signal?.addEventListener('abort', onAbort, { once: true });
-    return answer.finally(() => signal?.removeEventListener('abort', onAbort)) as Promise<Result<C>>;
+    const release = signal && onAbort(signal, () => this.#port.post({ cancel: id }));
+    return answer.finally(release) as Promise<Result<C>>;
   }
 
   #receive(answer: Answer): void {

@@ -63,7 +63,7 @@ export interface Fs {
    * handles of them. `mode` (0o644) holds for a file that is made.
    */
   open(path: string, flags?: OpenFlags, mode?: number): Promise<OpenFile>;
-  /** The whole file from one open. What is not a regular file (S_IFIFO, S_IFCHR) is read once: one event. */
+  /** The whole file from one open. What is not a regular file (S_IFIFO, S_IFCHR) is read once: one event. EFBIG above 1 GiB. */
   readFile(path: string, cancel?: Cancel): Promise<Uint8Array>;
   /** The whole file as UTF-8. */
   readText(path: string, cancel?: Cancel): Promise<string>;

@@ -27,4 +27,12 @@ export {
   type ValueOptions,
   valueFile,
 } from './value.ts';
-export { Emitter, interrupted, interruptible, type Subscribe, subscribeTo, waitUntil } from './wait.ts';
+export {
+  Emitter,
+  interrupted,
+  interruptible,
+  onAbort,
+  type Subscribe,
+  subscribeTo,
+  waitUntil,
+} from './wait.ts';

@@ -30,6 +30,9 @@ const MAY_SEARCH = 0o100;
 /** How much is read at a time where the size is not known. */
 const CHUNK = 64 * 1024;
 
+/** The largest file that is read as a whole. */
+const WHOLE_MAX = 1 << 30;
+
 /** Where a path leads. */
 interface Place {
   /** The absolute path without '.' and '..'. */
@@ -87,6 +90,9 @@ export class LocalFs extends BaseFs {
     const file = await this.open(path);
     try {
       const { mode, size } = await file.stat();
+      if (size > WHOLE_MAX) {
+        throw new KvmError('EFBIG', `${file.path} has ${size} bytes: open it and read it in parts`);
+      }
       const first = await file.read(Math.max(size + 1, CHUNK), undefined, cancel);
       if ((mode & S_IFMT) !== S_IFREG) return first;
       const parts = [first];

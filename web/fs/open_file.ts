@@ -21,6 +21,9 @@ import {
 import { pathNumber } from './path.ts';
 import { interrupted, joinSignals, waitUntil } from './wait.ts';
 
+/** The most that one read gives: more would only fill the memory (Linux's is MAX_RW_COUNT, just below 2 GiB). */
+const READ_MAX = 1 << 30;
+
 /** What stat(2) says of the node at `path`. */
 export function statsOf(attributes: Attributes, path: string): Stats {
   const { mode, size, ino, mtime } = attributes;
@@ -58,7 +61,7 @@ export class LocalFile implements OpenFile {
       if (position !== undefined) checkCount(position, 'the position');
       if (length === 0) return new Uint8Array(0);
       this.#refuseToBlock(POLLIN);
-      const answer = this.#node.read(position ?? this.#place, length, signal);
+      const answer = this.#node.read(position ?? this.#place, Math.min(length, READ_MAX), signal);
       const bytes = answer instanceof Promise ? await answer : answer;
       if (position === undefined) this.#place += bytes.length;
       return bytes;

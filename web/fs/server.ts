@@ -111,7 +111,8 @@ class Client {
   };
 
   #receive(message: Request): void {
-    if (this.#isEnded) return;
+    // A client may be anybody's page: what is no request is not worth an answer.
+    if (this.#isEnded || typeof message !== 'object' || message === null) return;
     if ('bye' in message) this.end();
     else if ('cancel' in message) this.#calls.get(message.cancel)?.abort();
     else void this.#serve(message.id, message.call, message.argument);

@@ -18,15 +18,32 @@ export class Emitter<T = void> {
     return () => this.#listeners.delete(own);
   };
 
-  /** Tells those who listen now. */
+  /** Tells those who listen now and have not left when their turn comes. */
   emit(news: T): void {
-    for (const listener of [...this.#listeners]) listener(news);
+    for (const listener of [...this.#listeners]) {
+      if (this.#listeners.has(listener)) listener(news);
+    }
   }
 
   /** How many listen: nobody needs to be told of what nobody hears. */
   get size(): number {
     return this.#listeners.size;
   }
+}
+
+const aborts = new WeakMap<AbortSignal, Emitter>();
+
+/**
+ * Calls back when `signal` is aborted (never, if it is already); returns the unsubscriber. Each signal gets one event listener, however many
+ * wait: hosts warn of a leak when one signal has more than ten.
+ */
+export function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  const known = aborts.get(signal);
+  if (known) return known.on(listener);
+  const emitter = new Emitter();
+  aborts.set(signal, emitter);
+  signal.addEventListener('abort', () => emitter.emit(), { once: true });
+  return emitter.on(listener);
 }
 
 /** Calls back when what it watches may have changed; returns the unsubscriber (`onReady` of an OpenNode). */
@@ -46,15 +63,16 @@ export function waitUntil(
     let timer: ReturnType<typeof setTimeout> | undefined;
     let isDone = false;
     let unsubscribe: () => void = () => {};
+    let release: () => void = () => {};
     const finish = (settle: () => void) => {
       if (isDone) return;
       isDone = true;
       unsubscribe();
-      signal.removeEventListener('abort', onAbort);
+      release();
       if (timer !== undefined) clearTimeout(timer);
       settle();
     };
-    const onAbort = () => finish(() => reject(interrupted()));
+    const giveUp = () => finish(() => reject(interrupted()));
     let isLooking = false;
     const look = () => {
       // What `isReady` itself does may call back: one look at a time.
@@ -68,10 +86,10 @@ export function waitUntil(
         isLooking = false;
       }
     };
-    if (signal.aborted) return onAbort();
+    if (signal.aborted) return giveUp();
     if (isReady()) return resolve(true);
     if (timeout === 0) return resolve(false);
-    signal.addEventListener('abort', onAbort, { once: true });
+    release = onAbort(signal, giveUp);
     if (timeout !== undefined && timeout > 0) {
       // Hosts take more than 2^31 - 1 ms for 0.
       timer = setTimeout(() => finish(() => resolve(false)), Math.min(timeout, 0x7fffffff));
@@ -86,10 +104,9 @@ export function waitUntil(
 /** `promise`, or EINTR as soon as `signal` is aborted: for waits that cannot be called off. Its result is then lost. */
 export function interruptible<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(interrupted());
-    if (signal.aborted) return onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    if (signal.aborted) return reject(interrupted());
+    const release = onAbort(signal, () => reject(interrupted()));
+    promise.then(resolve, reject).finally(release);
   });
 }
 
@@ -102,15 +119,13 @@ export function joinSignals(...signals: (AbortSignal | undefined)[]): {
   const [only] = sources;
   if (only !== undefined && sources.length === 1) return { signal: only, release: () => {} };
   const controller = new AbortController();
-  const onAbort = () => controller.abort();
-  for (const source of sources) {
-    if (source.aborted) onAbort();
-    else source.addEventListener('abort', onAbort, { once: true });
-  }
+  const abort = () => controller.abort();
+  if (sources.some((source) => source.aborted)) abort();
+  const releases = sources.map((source) => onAbort(source, abort));
   return {
     signal: controller.signal,
     release: () => {
-      for (const source of sources) source.removeEventListener('abort', onAbort);
+      for (const release of releases) release();
     },
   };
 }

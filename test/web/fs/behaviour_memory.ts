@@ -59,6 +59,7 @@ export function describeMemory(name: string, open: (root: DirNode) => Promise<Op
       expect((await file.stat()).size).toBe((1 << 30) + 1);
       expect(await file.read(3, (1 << 30) - 2)).toEqual(new Uint8Array([0, 0, 1]));
       expect(await errno(file.write(bytes('x'), 2 ** 50))).toBe('EFBIG');
+      expect(await errno(fs.readFile('/f'))).toBe('EFBIG');
     });
 
     test('what was cut off is gone when the file grows again', async () => {

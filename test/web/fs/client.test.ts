@@ -140,6 +140,7 @@ describe('the file protocol', () => {
     const answer = new Promise((resolve) => {
       messagePort(port2).listen(resolve);
     });
+    port2.postMessage(null);
     port2.postMessage({ id: 1, call: 'constructor', argument: {} });
     expect(await answer).toMatchObject({ id: 1, error: { code: 'ENOSYS' } });
     port2.close();
