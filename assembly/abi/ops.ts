@@ -217,6 +217,7 @@ export const OP_PAUSE: u32 = 0x225;
 export const OP_VMCALL: u32 = 0x226;
 export const OP_RDPKRU: u32 = 0x227;
 export const OP_WRPKRU: u32 = 0x228;
+export const OP_CLFLUSH: u32 = 0x229; // and CLFLUSHOPT; RF_ADDRESS_ONLY
 /** exec/msr.ts. */
 export const OP_RDMSR: u32 = 0x230;
 export const OP_WRMSR: u32 = 0x231;

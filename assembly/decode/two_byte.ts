@@ -7,6 +7,7 @@ import {
   OP_BT_I,
   OP_BT_R,
   OP_CLAC,
+  OP_CLFLUSH,
   OP_CLTS,
   OP_CMOV,
   OP_CMPXCHG,
@@ -259,9 +260,8 @@ function group15(c: u32, v: u32, r: u32): void {
     return set_op(r, operation == 4 ? OP_XSAVE : operation == 5 ? OP_XRSTOR : OP_XSAVEOPT);
   }
   if (operation == 7 && (prefixes & (RF_REP | RF_REPNE)) == 0) {
-    // CLFLUSH, CLFLUSHOPT: memory is coherent, the address must be readable.
-    rm_operand(c, v, r, 0, READ);
-    return set_op(r, OP_NOP);
+    rm_operand(c, v, r, 0, ADDRESS);
+    return set_op(r, OP_CLFLUSH);
   }
   undefined_opcode(c, r);
 }

@@ -15,6 +15,7 @@ import { KVM_MP_STATE_HALTED } from '../abi/kvm_run';
 import {
   OP_ARPL,
   OP_CLAC,
+  OP_CLFLUSH,
   OP_CLI,
   OP_CLTS,
   OP_HLT,
@@ -112,7 +113,7 @@ import { load16, load32, load64, store16, store32, store64 } from '../memory/acc
 import { linear } from '../memory/segments';
 import { faulted, raise, raise_code, raise_debug } from '../state/fault';
 import { canonical, cpl, has_irqchip, is_64, is_real_mode, is_v86, seg } from '../state/vcpu';
-import { invlpg, invpcid, rdpkru, wrpkru } from './translations';
+import { clflush, invlpg, invpcid, rdpkru, wrpkru } from './translations';
 
 /** LAPIC register of the task priority. */
 const LAPIC_TPR: u32 = 0x80;
@@ -495,6 +496,8 @@ export function exec_control(v: u32, r: u32, op: u32, rm: u32): u32 {
       return FLOW_NEXT;
     case OP_VMCALL:
       return hypercall(v);
+    case OP_CLFLUSH:
+      return clflush(v, r);
     case OP_RDPKRU:
       return rdpkru(v);
     case OP_WRPKRU:

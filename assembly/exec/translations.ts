@@ -1,4 +1,5 @@
-// Instructions about translations: INVLPG, INVPCID, and the protection keys of PKRU. What the TLB does is in memory/tlb.ts.
+// Instructions about translations: INVLPG, INVPCID, the protection keys of PKRU, and CLFLUSH, which translates and does no more.
+// What the TLB does is in memory/tlb.ts.
 
 import { V_PKRU } from '../abi/fpu';
 import { FLOW_FAULT, FLOW_NEXT, FLOW_STOP, R_REG, R_SEG } from '../abi/insn';
@@ -7,9 +8,10 @@ import { CR4_PCIDE, CR4_PKE, GP, RAX, RCX, RDX, UD } from '../abi/x86';
 import { extended_ebx } from '../cpu/cpuid';
 import { privileged } from '../cpu/mode';
 import { effective_address } from '../cpu/operands';
-import { load64 } from '../memory/access';
+import { access_rights, load64 } from '../memory/access';
 import { linear } from '../memory/segments';
 import { flush_page, flush_pcid, flush_pcids, flush_tlb, set_pkru } from '../memory/tlb';
+import { walk } from '../memory/walk';
 import { faulted, raise, raise_code } from '../state/fault';
 import { canonical, is_64, seg } from '../state/vcpu';
 
@@ -52,6 +54,13 @@ export function invpcid(v: u32, r: u32): u32 {
   else if (type == INVPCID_ALL) flush_tlb(v);
   else flush_pcids(v);
   return FLOW_STOP;
+}
+
+/** CLFLUSH and CLFLUSHOPT: memory is coherent. They fault as the load of a byte does, but device memory is not read. */
+export function clflush(v: u32, r: u32): u32 {
+  const la = linear(v, load<u8>(r + R_SEG), effective_address(v, r), 1, false);
+  if (faulted(v)) return FLOW_FAULT;
+  return walk(v, la, access_rights(v)) ? FLOW_NEXT : FLOW_FAULT;
 }
 
 /** ECX must be 0, and CR4.PKE set. */

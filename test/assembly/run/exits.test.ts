@@ -26,6 +26,11 @@ describe('MMIO', () => {
     expect(vcpu.run()).toBe(KVM_EXIT.HLT);
   });
 
+  test.each(['clflush', 'clflushopt'])('%s of device memory reads nothing', (name) => {
+    const { vcpu } = guest(`${name} [0x200004]\n hlt`);
+    expect(vcpu.run()).toBe(KVM_EXIT.HLT);
+  });
+
   test('a read-modify-write reads once and writes once', () => {
     const { vcpu } = guest(`add dword [0x200000], 5\n hlt`);
     expect(mmio(vcpu).write).toBe(false);
