@@ -19,6 +19,7 @@ import {
   V_FSW,
   V_FTAG,
   V_FTOP,
+  V_IGNNE,
   V_MXCSR,
   V_PKRU,
   V_ST,
@@ -364,6 +365,7 @@ export function reset_float(v: u32): void {
   init_x87(v);
   store<u32>(v + V_MXCSR, MXCSR_RESET);
   store<u32>(v + V_PKRU, 0);
+  store<u32>(v + V_IGNNE, 0);
 }
 
 /** Executes the family OP_FXSAVE .. OP_FWAIT. */

@@ -1,5 +1,6 @@
 // FXSAVE, FXRSTOR, XSAVE, XRSTOR, XSAVEOPT, LDMXCSR, EMMS and FWAIT: the state as a whole.
 import { describe, expect, test } from 'vitest';
+import { V_IGNNE } from '../../../assembly/abi/fpu.ts';
 import { KVM_EXIT } from '../../../web/kvm/index.ts';
 import { Machine, type Registers } from './machine.ts';
 
@@ -212,4 +213,10 @@ test('FXRSTOR from MMIO takes every answer for what it was asked', () => {
   }
   const { fcw, mxcsr, xmm } = vcpu.getFpu();
   expect([reason, fcw, mxcsr, xmm[15 * 16]]).toEqual([KVM_EXIT.HLT, 0x27f, 0x1fa0, 15]);
+});
+
+test('a reset ends what a write to port 0xf0 allowed', () => {
+  machine.vm.memory.setU32(vcpu.page + V_IGNNE, 1);
+  machine.vm.core.create_vcpu(vcpu.page);
+  expect(machine.vm.memory.u32(vcpu.page + V_IGNNE)).toBe(0);
 });
