@@ -62,8 +62,30 @@ export const MXCSR_FTZ: u32 = 0x8000;
 export const MXCSR_BITS: u32 = 0xffff;
 export const MXCSR_RESET: u32 = 0x1f80;
 export const FCW_INIT: u32 = 0x37f;
-/** After a hardware reset; FNINIT gives FCW_INIT. */
-export const FCW_RESET: u32 = 0x40;
+/** Bits of FCW that can be written, and the one that is always 1. */
+export const FCW_BITS: u32 = 0x1f3f;
+export const FCW_ONE: u32 = 0x40;
+
+// The FXSAVE image, and the XSAVE image in standard form that goes on behind it (SDM vol. 1, 10.5.1 and 13.4): offsets, bytes.
+// Where components lie, CPUID.0DH announces; PKRU where Intel's processors have it.
+export const IMAGE_FCW: u32 = 0;
+export const IMAGE_FSW: u32 = 2;
+export const IMAGE_TAG: u32 = 4;
+export const IMAGE_FOP: u32 = 6;
+export const IMAGE_FIP: u32 = 8;
+export const IMAGE_FDP: u32 = 16;
+export const IMAGE_MXCSR: u32 = 24;
+export const IMAGE_MXCSR_MASK: u32 = 28;
+export const IMAGE_ST: u32 = 32;
+export const IMAGE_XMM: u32 = 160;
+export const IMAGE_HEADER: u32 = 512;
+export const IMAGE_AVX: u32 = 576;
+export const IMAGE_AVX_BYTES: u32 = 256;
+export const IMAGE_PKRU: u32 = 2688;
+export const IMAGE_PKRU_BYTES: u32 = 8;
+/** Bytes of an FXSAVE image, and of an XSAVE image without a component of its own. */
+export const FXSAVE_BYTES: u32 = 512;
+export const XSAVE_LEAST_BYTES: u32 = 576;
 
 // Rounding control, in FCW bits 10..11 and MXCSR bits 13..14.
 export const ROUND_NEAREST: u32 = 0;

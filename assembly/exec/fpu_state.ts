@@ -2,11 +2,27 @@
 // (SDM vol. 1, 10.5 and chapter 13). The images are made from the live state of abi/fpu.ts.
 
 import {
+  FCW_BITS,
   FCW_INIT,
+  FCW_ONE,
   FE_ALL,
   FSW_B,
   FSW_ES,
   FSW_TOP_SHIFT,
+  FXSAVE_BYTES,
+  IMAGE_AVX,
+  IMAGE_AVX_BYTES,
+  IMAGE_FDP,
+  IMAGE_FIP,
+  IMAGE_FOP,
+  IMAGE_FSW,
+  IMAGE_HEADER,
+  IMAGE_MXCSR,
+  IMAGE_PKRU,
+  IMAGE_PKRU_BYTES,
+  IMAGE_ST,
+  IMAGE_TAG,
+  IMAGE_XMM,
   MXCSR_BITS,
   MXCSR_RESET,
   ST_EXPONENT,
@@ -28,6 +44,7 @@ import {
   XCR0_PKRU,
   XCR0_SSE,
   XCR0_X87,
+  XSAVE_LEAST_BYTES,
   YMM_STRIDE,
 } from '../abi/fpu';
 import { FLOW_FAULT, FLOW_NEXT, FLOW_STOP, R_SEG } from '../abi/insn';
@@ -51,22 +68,6 @@ import { linear } from '../memory/segments';
 import { set_pkru } from '../memory/tlb';
 import { faulted, raise, raise_code } from '../state/fault';
 import { is_64 } from '../state/vcpu';
-
-// The FXSAVE image, which is also the first part of an XSAVE image.
-const LEGACY_SIZE: u32 = 512;
-const IMAGE_FSW: u32 = 2;
-const IMAGE_TAG: u32 = 4;
-const IMAGE_FOP: u32 = 6;
-const IMAGE_FIP: u32 = 8;
-const IMAGE_FDP: u32 = 16;
-const IMAGE_MXCSR: u32 = 24;
-const IMAGE_ST: u32 = 32;
-const IMAGE_XMM: u32 = 160;
-// The XSAVE header and the components behind it (standard form; offsets as CPUID.0DH announces them).
-const HEADER: u32 = 512;
-const AVX_OFFSET: u32 = 576;
-/** Offset of PKRU, as on Intel's processors with AVX-512 or without. */
-export const PKRU_OFFSET: u32 = 2688;
 
 /** FSW as programs see it: with TOP. */
 export function status_word(v: u32): u32 {
@@ -121,7 +122,7 @@ function build_x87_head(v: u32, p: u32, wide: bool): void {
 }
 
 function restore_x87_head(v: u32, p: u32, wide: bool): void {
-  store<u32>(v + V_FCW, (load<u16>(p) as u32) | 0x40);
+  store<u32>(v + V_FCW, ((load<u16>(p) as u32) & FCW_BITS) | FCW_ONE);
   store<u32>(v + V_FTAG, load<u8>(p + IMAGE_TAG));
   store<u32>(v + V_FOP, (load<u16>(p + IMAGE_FOP) as u32) & 0x7ff);
   const mask: u64 = wide ? u64.MAX_VALUE : 0xffffffff;
@@ -222,8 +223,8 @@ function has_sse(v: u32): bool {
 function fxsave(v: u32, r: u32): u32 {
   const refused = fxsave_allowed(v);
   if (refused) return refused;
-  const la = image_address(v, r, LEGACY_SIZE, 16, true);
-  if (faulted(v) || !probe_write(v, la, LEGACY_SIZE)) return FLOW_FAULT;
+  const la = image_address(v, r, FXSAVE_BYTES, 16, true);
+  if (faulted(v) || !probe_write(v, la, FXSAVE_BYTES)) return FLOW_FAULT;
   save_x87(v, la, size_of(r) == 3);
   save_mxcsr(v, la);
   if (has_sse(v)) save_vectors(v, la + IMAGE_XMM, 0);
@@ -233,8 +234,8 @@ function fxsave(v: u32, r: u32): u32 {
 function fxrstor(v: u32, r: u32): u32 {
   const refused = fxsave_allowed(v);
   if (refused) return refused;
-  const la = image_address(v, r, LEGACY_SIZE, 16, false);
-  if (faulted(v) || !probe_read(v, la, LEGACY_SIZE)) return FLOW_FAULT;
+  const la = image_address(v, r, FXSAVE_BYTES, 16, false);
+  if (faulted(v) || !probe_read(v, la, FXSAVE_BYTES)) return FLOW_FAULT;
   const mxcsr = read_image(v, la + IMAGE_MXCSR) as u32;
   if (mxcsr & ~MXCSR_BITS) return raise_code(v, GP, 0);
   restore_x87(v, la, size_of(r) == 3);
@@ -279,8 +280,8 @@ function requested(v: u32): u32 {
 }
 
 function image_size(components: u32): u32 {
-  if (components & XCR0_PKRU) return PKRU_OFFSET + 8;
-  return components & XCR0_AVX ? AVX_OFFSET + 256 : AVX_OFFSET;
+  if (components & XCR0_PKRU) return IMAGE_PKRU + IMAGE_PKRU_BYTES;
+  return components & XCR0_AVX ? IMAGE_AVX + IMAGE_AVX_BYTES : XSAVE_LEAST_BYTES;
 }
 
 /** XSAVE and XSAVEOPT (`only_used`) in the standard form. */
@@ -291,16 +292,16 @@ function xsave(v: u32, r: u32, only_used: bool): u32 {
   const size = image_size(wanted);
   const la = image_address(v, r, size, 64, true);
   if (faulted(v) || !probe_write(v, la, size)) return FLOW_FAULT;
-  const old = read_image(v, la + HEADER);
+  const old = read_image(v, la + IMAGE_HEADER);
   if (faulted(v)) return FLOW_FAULT;
   const used = in_use(v);
   const written = only_used ? wanted & used : wanted;
   if (written & XCR0_X87) save_x87(v, la, size_of(r) == 3);
   if (wanted & (XCR0_SSE | XCR0_AVX)) save_mxcsr(v, la);
   if (written & XCR0_SSE) save_vectors(v, la + IMAGE_XMM, 0);
-  if (written & XCR0_AVX) save_vectors(v, la + AVX_OFFSET, 16);
-  if (written & XCR0_PKRU) write_image(v, la + PKRU_OFFSET, load<u32>(v + V_PKRU) as u64);
-  write_image(v, la + HEADER, (old & ~(wanted as u64)) | ((used & wanted) as u64));
+  if (written & XCR0_AVX) save_vectors(v, la + IMAGE_AVX, 16);
+  if (written & XCR0_PKRU) write_image(v, la + IMAGE_PKRU, load<u32>(v + V_PKRU) as u64);
+  write_image(v, la + IMAGE_HEADER, (old & ~(wanted as u64)) | ((used & wanted) as u64));
   return faulted(v) ? FLOW_FAULT : FLOW_STOP;
 }
 
@@ -311,9 +312,9 @@ function xrstor(v: u32, r: u32): u32 {
   const size = image_size(wanted);
   const la = image_address(v, r, size, 64, false);
   if (faulted(v) || !probe_read(v, la, size)) return FLOW_FAULT;
-  const present = read_image(v, la + HEADER);
-  const compact = read_image(v, la + HEADER + 8);
-  const reserved = read_image(v, la + HEADER + 16);
+  const present = read_image(v, la + IMAGE_HEADER);
+  const compact = read_image(v, la + IMAGE_HEADER + 8);
+  const reserved = read_image(v, la + IMAGE_HEADER + 16);
   if (faulted(v)) return FLOW_FAULT;
   if (compact | reserved || present & ~load<u64>(v + V_XCR0)) return raise_code(v, GP, 0);
   if (wanted & (XCR0_SSE | XCR0_AVX)) {
@@ -331,8 +332,8 @@ function xrstor(v: u32, r: u32): u32 {
     }
   }
   if (wanted & XCR0_SSE) restore_vectors(v, la + IMAGE_XMM, 0, (here & XCR0_SSE) == 0);
-  if (wanted & XCR0_AVX) restore_vectors(v, la + AVX_OFFSET, 16, (here & XCR0_AVX) == 0);
-  if (wanted & XCR0_PKRU) set_pkru(v, here & XCR0_PKRU ? (read_image(v, la + PKRU_OFFSET) as u32) : 0);
+  if (wanted & XCR0_AVX) restore_vectors(v, la + IMAGE_AVX, 16, (here & XCR0_AVX) == 0);
+  if (wanted & XCR0_PKRU) set_pkru(v, here & XCR0_PKRU ? (read_image(v, la + IMAGE_PKRU) as u32) : 0);
   return faulted(v) ? FLOW_FAULT : FLOW_STOP;
 }
 

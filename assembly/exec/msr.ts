@@ -1,4 +1,5 @@
 // RDMSR, WRMSR, the time-stamp and performance counters, CPUID. Which MSRs exist is in cpu/msr_table.ts.
+import { XSAVE_LEAST_BYTES } from '../abi/fpu';
 import { FLOW_NEXT, FLOW_STOP } from '../abi/insn';
 import { OP_CPUID, OP_RDMSR, OP_RDPID, OP_RDPMC, OP_RDRAND, OP_RDTSC, OP_RDTSCP, OP_WRMSR } from '../abi/ops';
 import { V_APIC_BASE, V_CR4, V_GPR, V_MSR_VALUE, V_RANDOM, V_TSC_AUX, V_XCR0 } from '../abi/vcpu_page';
@@ -26,8 +27,6 @@ const OSXSAVE: u32 = 1 << 27;
 const OSPKE: u32 = 1 << 4;
 const APIC: u32 = 1 << 9;
 const APIC_ENABLED: u64 = 0x800;
-/** Legacy region and header of the XSAVE area. */
-const XSAVE_LEGACY: u32 = 576;
 
 function gpr32(v: u32, n: u32): u32 {
   return load<u32>(v + V_GPR + n * 8);
@@ -81,7 +80,7 @@ function rdpmc(v: u32): u32 {
 
 /** Bytes that XSAVE needs for the components of `mask`. */
 function xsave_size(v: u32, mask: u64): u32 {
-  let size = XSAVE_LEGACY;
+  let size = XSAVE_LEAST_BYTES;
   for (let i: u32 = 2; i < 63; i++) {
     if (((mask >> i) & 1) == 0) continue;
     const e = cpuid_entry(v, 13, i);

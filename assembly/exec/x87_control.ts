@@ -1,6 +1,8 @@
 // x87 control instructions: control and status word, the environment and the whole state in their four formats
 // (SDM vol. 1, 8.1.10 and figures 8-9 to 8-12).
 import {
+  FCW_BITS,
+  FCW_ONE,
   FE_ALL,
   FSW_B,
   FSW_ES,
@@ -40,9 +42,6 @@ const REGISTER: u32 = 10;
 const TAG_ZERO: u32 = 1;
 const TAG_SPECIAL: u32 = 2;
 const TAG_EMPTY: u32 = 3;
-/** Bits of FCW that can be written, and the one that is always 1. */
-const FCW_BITS: u32 = 0x1f3f;
-const FCW_ONE: u32 = 0x40;
 
 function tag_of(at: u32): u32 {
   const significand = load<u64>(at);

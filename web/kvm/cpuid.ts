@@ -1,6 +1,14 @@
 // CPUID: what the core can do, as KVM_GET_SUPPORTED_CPUID lists it, and the table each vCPU answers from.
 
-import { XCR0_SSE, XCR0_X87 } from '../../assembly/abi/fpu.ts';
+import {
+  IMAGE_AVX,
+  IMAGE_AVX_BYTES,
+  IMAGE_PKRU,
+  IMAGE_PKRU_BYTES,
+  XCR0_SSE,
+  XCR0_X87,
+  XSAVE_LEAST_BYTES,
+} from '../../assembly/abi/fpu.ts';
 import { PAGE_SIZE, VCPU_CPUID } from '../../assembly/abi/map.ts';
 import {
   decode,
@@ -11,7 +19,6 @@ import {
   kvm_cpuid_entry2,
   kvm_cpuid2,
 } from './abi/index.ts';
-import { PKRU_OFFSET } from './fpu.ts';
 import type { MachineMemory } from './memory.ts';
 import { vcpuArea } from './vm_page.ts';
 
@@ -104,12 +111,10 @@ const CACHE_LINE = 8 << 8;
 /** Physical and linear address bits: the page walk's MAXPHYADDR is 40. */
 const ADDRESS_BITS = 40 | (48 << 8);
 
-/** Bytes of an XSAVE image up to the first component of leaf 0xd: x87, SSE and the header. */
-const XSAVE_LEGACY = 576;
 /** State components beyond x87 and SSE, in standard form (SDM vol. 1, 13.4 and 13.5). */
 const XSAVE_COMPONENTS = [
-  { component: 2, offset: 576, size: 256 }, // upper halves of YMM
-  { component: 9, offset: PKRU_OFFSET, size: 8 },
+  { component: 2, offset: IMAGE_AVX, size: IMAGE_AVX_BYTES }, // upper halves of YMM
+  { component: 9, offset: IMAGE_PKRU, size: IMAGE_PKRU_BYTES },
 ];
 
 /** Four characters as CPUID spells text: the first in the lowest byte. */
@@ -154,7 +159,7 @@ function xsaveEntries(): KvmCpuidEntry2[] {
   const end = Math.max(...XSAVE_COMPONENTS.map(({ offset, size }) => offset + size));
   const all = XSAVE_COMPONENTS.reduce((bits, { component }) => bits | (1 << component), XCR0_X87 | XCR0_SSE);
   return [
-    entry(13, { eax: all, ebx: XSAVE_LEGACY, ecx: end }, 0),
+    entry(13, { eax: all, ebx: XSAVE_LEAST_BYTES, ecx: end }, 0),
     entry(13, {}, 1),
     ...XSAVE_COMPONENTS.map(({ component, offset, size }) =>
       entry(13, { eax: size, ebx: offset }, component),

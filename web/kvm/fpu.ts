@@ -1,11 +1,26 @@
 // kvm_fpu, kvm_xsave and kvm_xcrs over the live floating-point state of a vCPU, both ways. It runs nothing.
 
 import {
+  FCW_BITS,
   FCW_INIT,
+  FCW_ONE,
   FE_ALL,
   FSW_B,
   FSW_ES,
   FSW_TOP_SHIFT,
+  IMAGE_AVX,
+  IMAGE_FCW,
+  IMAGE_FDP,
+  IMAGE_FIP,
+  IMAGE_FOP,
+  IMAGE_FSW,
+  IMAGE_HEADER,
+  IMAGE_MXCSR,
+  IMAGE_MXCSR_MASK,
+  IMAGE_PKRU,
+  IMAGE_ST,
+  IMAGE_TAG,
+  IMAGE_XMM,
   MXCSR_BITS,
   MXCSR_RESET,
   ST_EXPONENT,
@@ -31,13 +46,6 @@ import { V_XCR0 } from '../../assembly/abi/vcpu_page.ts';
 import { type Input, KVM_MAX_XCRS, KvmError, type KvmFpu, type KvmXcrs, type KvmXsave } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
 
-// The XSAVE image in standard form (SDM vol. 1, 13.4); the places of components are what CPUID.0DH announces.
-const LEGACY_ST = 32;
-const LEGACY_XMM = 160;
-const HEADER = 512;
-const AVX_OFFSET = 576;
-/** Offset of PKRU, as on Intel's processors. */
-export const PKRU_OFFSET = 2688;
 /** Components that a vCPU can have. */
 const COMPONENTS = XCR0_X87 | XCR0_SSE | XCR0_AVX | XCR0_PKRU;
 /** Bytes of struct kvm_xsave without its flexible end. */
@@ -113,7 +121,7 @@ export function writeFpu(memory: MachineMemory, v: number, given: Input<KvmFpu>)
     checkMxcsr(given.mxcsr);
     memory.setU32(v + V_MXCSR, given.mxcsr);
   }
-  if (given.fcw !== undefined) memory.setU32(v + V_FCW, given.fcw | 0x40);
+  if (given.fcw !== undefined) memory.setU32(v + V_FCW, (given.fcw & FCW_BITS) | FCW_ONE);
   writeStatusWord(memory, v, given.fsw ?? statusWord(memory, v));
   if (given.ftwx !== undefined) memory.setU32(v + V_FTAG, given.ftwx);
   if (given.last_opcode !== undefined) memory.setU32(v + V_FOP, given.last_opcode & 0x7ff);
@@ -133,22 +141,22 @@ function components(memory: MachineMemory, v: number): number {
 export function readXsave(memory: MachineMemory, v: number): KvmXsave {
   const image = new Uint8Array(XSAVE_BYTES);
   const view = new DataView(image.buffer);
-  view.setUint16(0, memory.u32(v + V_FCW), true);
-  view.setUint16(2, statusWord(memory, v), true);
-  view.setUint8(4, memory.u32(v + V_FTAG));
-  view.setUint16(6, memory.u32(v + V_FOP), true);
-  view.setBigUint64(8, memory.u64(v + V_FIP), true);
-  view.setBigUint64(16, memory.u64(v + V_FDP), true);
-  view.setUint32(24, memory.u32(v + V_MXCSR), true);
-  view.setUint32(28, MXCSR_BITS, true);
-  for (let i = 0; i < 8; i++) image.set(readSt(memory, v, i), LEGACY_ST + i * 16);
+  view.setUint16(IMAGE_FCW, memory.u32(v + V_FCW), true);
+  view.setUint16(IMAGE_FSW, statusWord(memory, v), true);
+  view.setUint8(IMAGE_TAG, memory.u32(v + V_FTAG));
+  view.setUint16(IMAGE_FOP, memory.u32(v + V_FOP), true);
+  view.setBigUint64(IMAGE_FIP, memory.u64(v + V_FIP), true);
+  view.setBigUint64(IMAGE_FDP, memory.u64(v + V_FDP), true);
+  view.setUint32(IMAGE_MXCSR, memory.u32(v + V_MXCSR), true);
+  view.setUint32(IMAGE_MXCSR_MASK, MXCSR_BITS, true);
+  for (let i = 0; i < 8; i++) image.set(readSt(memory, v, i), IMAGE_ST + i * 16);
   for (let i = 0; i < 16; i++) {
     const register = memory.bytes(v + V_YMM + i * YMM_STRIDE, YMM_STRIDE);
-    image.set(register.subarray(0, 16), LEGACY_XMM + i * 16);
-    image.set(register.subarray(16), AVX_OFFSET + i * 16);
+    image.set(register.subarray(0, 16), IMAGE_XMM + i * 16);
+    image.set(register.subarray(16), IMAGE_AVX + i * 16);
   }
-  view.setUint32(PKRU_OFFSET, memory.u32(v + V_PKRU), true);
-  view.setUint32(HEADER, components(memory, v), true);
+  view.setUint32(IMAGE_PKRU, memory.u32(v + V_PKRU), true);
+  view.setUint32(IMAGE_HEADER, components(memory, v), true);
   return { region: Array.from(new Uint32Array(image.buffer)), extra: [] };
 }
 
@@ -158,32 +166,32 @@ export function writeXsave(memory: MachineMemory, v: number, given: Input<KvmXsa
   if (image.length < XSAVE_BYTES)
     throw new KvmError('EINVAL', `struct kvm_xsave has ${XSAVE_BYTES} bytes; ${image.length} were given.`);
   const view = new DataView(image.buffer);
-  const present = view.getBigUint64(HEADER, true);
+  const present = view.getBigUint64(IMAGE_HEADER, true);
   if (present & ~BigInt(COMPONENTS))
     throw new KvmError(
       'EINVAL',
       `XSTATE_BV ${present.toString(16)} names components that CPUID does not announce.`,
     );
   const here = Number(present);
-  checkMxcsr(view.getUint32(24, true));
+  checkMxcsr(view.getUint32(IMAGE_MXCSR, true));
   const x87 = (here & XCR0_X87) !== 0;
-  memory.setU32(v + V_FCW, x87 ? view.getUint16(0, true) | 0x40 : FCW_INIT);
-  writeStatusWord(memory, v, x87 ? view.getUint16(2, true) : 0);
-  memory.setU32(v + V_FTAG, x87 ? view.getUint8(4) : 0);
-  memory.setU32(v + V_FOP, x87 ? view.getUint16(6, true) & 0x7ff : 0);
-  memory.setU64(v + V_FIP, x87 ? view.getBigUint64(8, true) : 0n);
-  memory.setU64(v + V_FDP, x87 ? view.getBigUint64(16, true) : 0n);
+  memory.setU32(v + V_FCW, x87 ? (view.getUint16(IMAGE_FCW, true) & FCW_BITS) | FCW_ONE : FCW_INIT);
+  writeStatusWord(memory, v, x87 ? view.getUint16(IMAGE_FSW, true) : 0);
+  memory.setU32(v + V_FTAG, x87 ? view.getUint8(IMAGE_TAG) : 0);
+  memory.setU32(v + V_FOP, x87 ? view.getUint16(IMAGE_FOP, true) & 0x7ff : 0);
+  memory.setU64(v + V_FIP, x87 ? view.getBigUint64(IMAGE_FIP, true) : 0n);
+  memory.setU64(v + V_FDP, x87 ? view.getBigUint64(IMAGE_FDP, true) : 0n);
   const zero = new Uint8Array(16);
   for (let i = 0; i < 8; i++)
-    writeSt(memory, v, i, x87 ? image.subarray(LEGACY_ST + i * 16, LEGACY_ST + i * 16 + 10) : zero);
+    writeSt(memory, v, i, x87 ? image.subarray(IMAGE_ST + i * 16, IMAGE_ST + i * 16 + 10) : zero);
   const vectors = here & (XCR0_SSE | XCR0_AVX);
-  memory.setU32(v + V_MXCSR, vectors ? view.getUint32(24, true) : MXCSR_RESET);
+  memory.setU32(v + V_MXCSR, vectors ? view.getUint32(IMAGE_MXCSR, true) : MXCSR_RESET);
   for (let i = 0; i < 16; i++) {
     const register = memory.bytes(v + V_YMM + i * YMM_STRIDE, YMM_STRIDE);
-    register.set(here & XCR0_SSE ? part(image.subarray(LEGACY_XMM), i) : zero);
-    register.set(here & XCR0_AVX ? part(image.subarray(AVX_OFFSET), i) : zero, 16);
+    register.set(here & XCR0_SSE ? part(image.subarray(IMAGE_XMM), i) : zero);
+    register.set(here & XCR0_AVX ? part(image.subarray(IMAGE_AVX), i) : zero, 16);
   }
-  memory.setU32(v + V_PKRU, here & XCR0_PKRU ? view.getUint32(PKRU_OFFSET, true) : 0);
+  memory.setU32(v + V_PKRU, here & XCR0_PKRU ? view.getUint32(IMAGE_PKRU, true) : 0);
 }
 
 /** KVM_GET_XCRS: XCR0 is the only one. */

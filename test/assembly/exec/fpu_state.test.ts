@@ -63,6 +63,21 @@ describe('FXSAVE', () => {
     expect(vcpu.getFpu()).toEqual(before);
   });
 
+  test.each(['FXRSTOR', 'XRSTOR', 'KVM_SET_FPU', 'KVM_SET_XSAVE'])(
+    '%s takes the bits of FCW that exist',
+    (how) => {
+      fill();
+      const { region } = vcpu.getXsave();
+      ram.set(new Uint8Array(Uint32Array.from(region).buffer), IMAGE);
+      view.setUint16(IMAGE, 0xffbf, true);
+      if (how === 'KVM_SET_FPU') vcpu.setFpu({ fcw: 0xffbf });
+      else if (how === 'KVM_SET_XSAVE')
+        vcpu.setXsave({ region: [(region[0] as number) | 0xffbf, ...region.slice(1)] });
+      else expect(runs(how === 'FXRSTOR' ? FXRSTOR : XRSTOR)).toBe(true);
+      expect(vcpu.getFpu().fcw).toBe(0x1f7f);
+    },
+  );
+
   test('without CR4.OSFXSR leaves the XMM part alone', () => {
     fill();
     ram.fill(0xee, IMAGE, IMAGE + 512);

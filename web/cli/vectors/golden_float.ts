@@ -1,13 +1,18 @@
 // The x87, SSE and AVX state of golden cases: into and out of struct kvm_xsave, and compared. Runs nothing.
+import {
+  IMAGE_AVX,
+  IMAGE_FCW,
+  IMAGE_FSW,
+  IMAGE_HEADER,
+  IMAGE_MXCSR,
+  IMAGE_ST,
+  IMAGE_TAG,
+  IMAGE_XMM,
+} from '../../../assembly/abi/fpu.ts';
 import type { Input, KvmXsave } from '../../kvm/index.ts';
 import type { Case, FloatState } from './golden_case.ts';
 
-// XSAVE image, standard form (SDM vol. 1, 13.4).
-const MXCSR = 24;
-const ST = 32;
-const XMM = 160;
-const HEADER = 512;
-const AVX = 576;
+/** struct kvm_xsave. */
 const BYTES = 4096;
 const MASK_64 = (1n << 64n) - 1n;
 /** Sign and exponent above 63 bits of fraction: neighbours differ by 1. */
@@ -17,21 +22,21 @@ const ordinal = (value: bigint): bigint => ((value >> 64n) << 63n) | (value & (M
 export function xsaveOf(state: FloatState): Input<KvmXsave> {
   const region = new Uint32Array(BYTES / 4);
   const view = new DataView(region.buffer);
-  view.setUint16(0, state.fcw, true);
-  view.setUint16(2, state.fsw, true);
-  view.setUint8(4, state.ftw);
-  view.setUint32(MXCSR, state.mxcsr, true);
+  view.setUint16(IMAGE_FCW, state.fcw, true);
+  view.setUint16(IMAGE_FSW, state.fsw, true);
+  view.setUint8(IMAGE_TAG, state.ftw);
+  view.setUint32(IMAGE_MXCSR, state.mxcsr, true);
   state.st.forEach((value, i) => {
-    view.setBigUint64(ST + i * 16, value & MASK_64, true);
-    view.setUint16(ST + i * 16 + 8, Number(value >> 64n), true);
+    view.setBigUint64(IMAGE_ST + i * 16, value & MASK_64, true);
+    view.setUint16(IMAGE_ST + i * 16 + 8, Number(value >> 64n), true);
   });
   state.ymm.forEach((value, i) => {
     for (let part = 0; part < 4; part++) {
-      const at = part < 2 ? XMM + i * 16 + part * 8 : AVX + i * 16 + (part - 2) * 8;
+      const at = part < 2 ? IMAGE_XMM + i * 16 + part * 8 : IMAGE_AVX + i * 16 + (part - 2) * 8;
       view.setBigUint64(at, (value >> BigInt(part * 64)) & MASK_64, true);
     }
   });
-  view.setUint32(HEADER, 7, true);
+  view.setUint32(IMAGE_HEADER, 7, true);
   return { region: region as unknown as number[] };
 }
 
@@ -40,21 +45,21 @@ export function floatOf(xsave: KvmXsave): FloatState {
   const view = new DataView(Uint32Array.from(xsave.region).buffer);
   const u64 = (at: number): bigint => view.getBigUint64(at, true);
   return {
-    fcw: view.getUint16(0, true),
-    fsw: view.getUint16(2, true),
-    ftw: view.getUint8(4),
-    mxcsr: view.getUint32(MXCSR, true),
+    fcw: view.getUint16(IMAGE_FCW, true),
+    fsw: view.getUint16(IMAGE_FSW, true),
+    ftw: view.getUint8(IMAGE_TAG),
+    mxcsr: view.getUint32(IMAGE_MXCSR, true),
     st: Array.from(
       { length: 8 },
-      (_, i) => u64(ST + i * 16) | (BigInt(view.getUint16(ST + i * 16 + 8, true)) << 64n),
+      (_, i) => u64(IMAGE_ST + i * 16) | (BigInt(view.getUint16(IMAGE_ST + i * 16 + 8, true)) << 64n),
     ),
     ymm: Array.from(
       { length: 16 },
       (_, i) =>
-        u64(XMM + i * 16) |
-        (u64(XMM + i * 16 + 8) << 64n) |
-        (u64(AVX + i * 16) << 128n) |
-        (u64(AVX + i * 16 + 8) << 192n),
+        u64(IMAGE_XMM + i * 16) |
+        (u64(IMAGE_XMM + i * 16 + 8) << 64n) |
+        (u64(IMAGE_AVX + i * 16) << 128n) |
+        (u64(IMAGE_AVX + i * 16 + 8) << 192n),
     ),
   };
 }
@@ -65,7 +70,7 @@ function nearSt(a: bigint, b: bigint): boolean {
   return a >> 79n === b >> 79n && distance <= 8n && distance >= -8n;
 }
 
-/** RCP and RSQRT: each differing 32-bit lane within 1.5 * 2^-12; a denormal may be infinity's reciprocal. */
+/** RCP and RSQRT: each differing 32-bit lane within 1.5 * 2^-12. */
 function nearVector(a: bigint, b: bigint): boolean {
   const words = new DataView(new ArrayBuffer(8));
   for (let lane = 0n; lane < 8n; lane++) {
