@@ -1,5 +1,4 @@
 // Runs a golden file and compares: what a real processor did against what the core does.
-import { usesFloat } from './float.ts';
 import { type Case, type Frame, GPR, parseCase } from './golden_case.ts';
 import { compareFloat } from './golden_float.ts';
 import { GoldenMachine, type Outcome } from './golden_machine.ts';
@@ -76,11 +75,7 @@ export function runGolden(
     for (const [offset, bytes] of test.memory) expected.set(bytes, offset);
     for (const [offset, bytes] of test.out.memory) expected.set(bytes, offset);
     const wrong = compare(test, got, machine.window, frame, expected);
-    report.note(
-      test.index,
-      `${test.name} (${test.mode}-bit, ${Buffer.from(test.code).toString('hex')})`,
-      wrong,
-      !usesFloat(test.code, test.mode),
-    );
+    const name = `${test.name} (${test.mode}-bit, ${Buffer.from(test.code).toString('hex')})`;
+    report.note(test.index, name, wrong);
   }
 }

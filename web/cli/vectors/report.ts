@@ -4,8 +4,6 @@ export class Report {
   passed = 0;
   failed = 0;
   skipped = 0;
-  /** Those of the cases that need no FPU and no SIMD. */
-  readonly integer = { passed: 0, failed: 0 };
   readonly #show: number;
   readonly #print: (line: string) => void;
 
@@ -14,15 +12,12 @@ export class Report {
     this.#print = print;
   }
 
-  /** One case; `wrong` is empty when it passed, `integer` says that it needs no FPU and no SIMD. */
-  note(index: number, name: string, wrong: readonly string[], integer = true): void {
-    if (integer) this.integer[wrong.length === 0 ? 'passed' : 'failed']++;
+  /** One case; `wrong` is empty when it passed. */
+  note(index: number, name: string, wrong: readonly string[]): void {
     if (wrong.length === 0) {
       this.passed++;
       return;
     }
-    const what = integer ? '' : ' (FPU or SIMD)';
-    if (this.failed++ < this.#show)
-      this.#print(`  line ${index} ${name}${what}: ${wrong.slice(0, 4).join('; ')}`);
+    if (this.failed++ < this.#show) this.#print(`  line ${index} ${name}: ${wrong.slice(0, 4).join('; ')}`);
   }
 }

@@ -1,7 +1,6 @@
 // Golden cases of our own, a file a family: what the manual says, through the machinery that runs the recorded ones.
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { usesFloat } from '../../../../web/cli/vectors/float.ts';
 import { runGolden } from '../../../../web/cli/vectors/golden.ts';
 import type { Frame } from '../../../../web/cli/vectors/golden_case.ts';
 import { Report } from '../../../../web/cli/vectors/report.ts';
@@ -66,15 +65,4 @@ test('lines that only a 286 runs so are left out', () => {
   ]);
   expect(left('90', `${'26'.repeat(10)}90f4`)).toBe(true);
   expect([left('00', '0007f4'), left('8C', '8cd8f4'), left('90', '9bf4')]).toEqual([false, false, false]);
-});
-
-test.each([
-  ['660f76d2', true],
-  ['d9c0', true],
-  ['0fae5c0814', true],
-  ['01d8', false],
-  ['64678b00', false],
-  ['c4e27af7c3', false],
-] as const)('the code %s needs FPU or SIMD: %s', (code, answer) => {
-  expect(usesFloat(Uint8Array.from(Buffer.from(code, 'hex')), 64)).toBe(answer);
 });
