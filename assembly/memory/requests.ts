@@ -17,7 +17,20 @@ const WAIT_NS: i64 = 100000;
 /** One for all VMs of the memory. */
 const EXCLUSIVE_OWNER: u32 = VM_PAGE + VM_EXCLUSIVE_OWNER;
 
-/** Performs the flushes that are asked of this vCPU. Every wait loop calls it, so two vCPUs never wait for each other. */
+/**
+ * Inside an instruction: gives up the write entries if that is asked, so that two vCPUs never wait for each other; true when it
+ * was. An address that the instruction has translated for a store is void then. A full flush waits for the block edge: what
+ * has been translated lies in a slot until then.
+ */
+function serve_write_flush(v: u32): bool {
+  if ((atomic.load<u32>(v + V_REQUESTS) & REQ_FLUSH_WRITE_TLB) == 0) return false;
+  flush_tlb_writes(v);
+  atomic.and<u32>(v + V_REQUESTS, ~REQ_FLUSH_WRITE_TLB);
+  atomic.notify(v + V_REQUESTS, -1);
+  return true;
+}
+
+/** At a block edge: performs the flushes that are asked of this vCPU. */
 export function serve_flushes(v: u32): void {
   const requests = atomic.load<u32>(v + V_REQUESTS);
   if (requests & REQ_FLUSH_TLB) {
@@ -46,14 +59,14 @@ function wait_for_flush(v: u32, other: u32): void {
   while (atomic.load<u32>(other + V_STATE) == VCPU_IN) {
     const requests = atomic.load<u32>(other + V_REQUESTS);
     if ((requests & REQ_FLUSH_WRITE_TLB) == 0) return;
-    serve_flushes(v);
+    serve_write_flush(v);
     atomic.wait<i32>(other + V_REQUESTS, requests as i32, WAIT_NS);
   }
 }
 
 /**
  * Stops every other vCPU of the memory at a block edge, for what Wasm atomics cannot do (split locks, CMPXCHG16B). False
- * when another vCPU holds the right: the instruction starts again after this vCPU has parked for it.
+ * when another vCPU holds the right, or when the write entries were asked back meanwhile: the instruction starts again.
  */
 export function exclusive_begin(v: u32): bool {
   if (is_alone(v)) return true;
@@ -61,13 +74,15 @@ export function exclusive_begin(v: u32): bool {
   for (let other = first_vcpu(); other != 0; other = next_vcpu(other)) {
     if (other != v) atomic.or<u32>(other + V_REQUESTS, REQ_EXCLUSIVE);
   }
+  let flushed = false;
   for (let other = first_vcpu(); other != 0; other = next_vcpu(other)) {
     while (other != v && atomic.load<u32>(other + V_STATE) == VCPU_IN) {
-      serve_flushes(v);
+      if (serve_write_flush(v)) flushed = true;
       atomic.wait<i32>(other + V_STATE, VCPU_IN, WAIT_NS);
     }
   }
-  return true;
+  if (flushed) exclusive_end(v);
+  return !flushed;
 }
 
 export function exclusive_end(v: u32): void {

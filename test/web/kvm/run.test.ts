@@ -45,6 +45,15 @@ describe('port I/O', () => {
     expect(vcpu.getRegs().rax & 0xffffn).toBe(0x1234n);
   });
 
+  test('a kick before re-entry lets the IN complete and then interrupts', () => {
+    const { vcpu } = guest([0xe4, 0x42, HLT]); // in al, 0x42; hlt
+    vcpu.run();
+    vcpu.kvmRun.io.data[0] = 7;
+    vcpu.kick();
+    refuses('EINTR', () => vcpu.run());
+    expect(vcpu.getRegs()).toMatchObject({ rip: 0x1002n, rax: 7n });
+  });
+
   test('a new RIP before re-entry drops what was pending', () => {
     const { vcpu } = guest([0xe4, 0x42, HLT, 0xf8, HLT]); // in al, 0x42; hlt; clc; hlt
     vcpu.run();
