@@ -3,9 +3,13 @@
 import {
   ENGINE_DETERMINISTIC,
   IOAPIC_PAGE,
+  MAX_SLOTS,
   MAX_VCPUS,
   PAGE_FLAGS,
   PAGE_SIZE,
+  SLOT_BITMAP_HOME,
+  SLOT_BITMAP_ROOM,
+  SLOT_ENTRY_SIZE,
   VCPU_BASE,
   VCPU_PAGE,
   VCPU_STRIDE,
@@ -24,6 +28,7 @@ import {
   VM_PLACES_LOCK,
   VM_SEED,
   VM_SLOT_COUNT,
+  VM_SLOTS,
   VM_TIME_ORIGIN,
   VM_TIME_STOPPED,
   VM_TSC_KHZ,
@@ -149,7 +154,7 @@ export function layMachine(wasm: WebAssembly.Memory, vcpus: number): MachineMemo
   });
 }
 
-/** What stays in a VM page when another VM moves in: what the memory is, its chain and its heap. */
+/** What stays in a VM page when another VM moves in: what the memory is, its chain, its heap, and room for bitmaps. */
 const LASTING = [
   VM_MAGIC,
   VM_VERSION,
@@ -160,6 +165,10 @@ const LASTING = [
   VM_HEAP_LOCK,
   VM_PLACES_LOCK,
   VM_LIFE,
+  ...Array.from({ length: MAX_SLOTS }, (_, id) => VM_SLOTS + id * SLOT_ENTRY_SIZE).flatMap((entry) => [
+    entry + SLOT_BITMAP_HOME,
+    entry + SLOT_BITMAP_ROOM,
+  ]),
 ];
 
 /** Zeroes what an earlier VM has left in this place: pages, chips, devices, rings. vCPU areas are cleared one by one. */
