@@ -1,6 +1,7 @@
 // Runs command trees (POSIX XCU 2.9): lists, pipelines, loops, functions, subshells, traps. Simple commands are in
 // command.ts; the words of a command are expanded in expand/.
 
+import { pipe } from '../../fs/pipe.ts';
 import { encodeText, fromBytes, toBytes } from '../bytes.ts';
 import { type ExpansionHost, expandPattern, expandText, expandWords } from '../expand/expand.ts';
 import { glob } from '../expand/glob.ts';
@@ -11,7 +12,6 @@ import { SyntaxFault } from '../syntax/words.ts';
 import { sentenceOf } from '../utilities/call.ts';
 import { Description, type Stream } from './descriptors.ts';
 import { Exit, LoopJump, Return } from './flow.ts';
-import { makePipe } from './pipe.ts';
 import { Killed, type Process, SIGINT, SIGPIPE } from './process.ts';
 import { RedirectFault, Undo } from './redirect.ts';
 import type { Job, Kernel, State } from './state.ts';
@@ -310,9 +310,9 @@ export class Interpreter implements ExpansionHost {
       const child = this.fork();
       const streams: [number, Stream | undefined][] = [[0, reader]];
       if (index < commands.length - 1) {
-        const pipe = makePipe();
-        streams.push([1, pipe.writer]);
-        reader = pipe.reader;
+        const ends = pipe();
+        streams.push([1, ends.writer]);
+        reader = ends.reader;
       }
       for (const [fd, stream] of streams)
         if (stream) void child.state.fds.replace(fd, new Description(stream))?.release();

@@ -257,8 +257,8 @@ class Editor {
   private line = 0;
   private queue: string[] = [];
   private isReplaced = false;
-  private current: string | undefined;
-  private following: string | undefined;
+  private current = '';
+  private ahead: IteratorResult<string, void> | undefined;
   private readonly input: AsyncGenerator<string>;
   private endsWithNewline = true;
   private owesNewline = false;
@@ -282,20 +282,25 @@ class Editor {
     }
   }
 
-  /** Takes the next line; false at the end. One line is read ahead, since `$` means the last. */
+  /** True on the last line. Only then is one line read ahead: what comes live is passed on live. */
+  private async isLastLine(): Promise<boolean> {
+    this.ahead ??= await this.input.next();
+    return this.ahead.done === true;
+  }
+
+  /** Takes the next line; false at the end. */
   private async advance(): Promise<boolean> {
-    if (this.line === 0) this.following = (await this.input.next()).value;
-    this.current = this.following;
-    if (this.current === undefined) return false;
-    this.following = (await this.input.next()).value;
+    const { done, value } = this.ahead ?? (await this.input.next());
+    this.ahead = undefined;
+    if (done) return false;
     this.line++;
-    this.endsWithNewline = this.current.endsWith('\n');
-    if (this.endsWithNewline) this.current = this.current.slice(0, -1);
+    this.endsWithNewline = value.endsWith('\n');
+    this.current = this.endsWithNewline ? value.slice(0, -1) : value;
     return true;
   }
 
   private async print(text: string): Promise<void> {
-    const isLast = this.following === undefined && !this.endsWithNewline;
+    const isLast = !this.endsWithNewline && (await this.isLastLine());
     await this.write(isLast ? text : `${text}\n`);
     this.owesNewline = isLast;
   }
@@ -306,12 +311,12 @@ class Editor {
     this.owesNewline = false;
   }
 
-  private matches(address: Address): boolean {
+  private async matches(address: Address): Promise<boolean> {
     switch (address.kind) {
       case 'line':
         return this.line === address.line;
       case 'last':
-        return this.following === undefined;
+        return await this.isLastLine();
       case 'regex':
         return address.regex.test(this.space);
       case 'step':
@@ -323,27 +328,27 @@ class Editor {
     }
   }
 
-  private selects(command: Command): boolean {
+  private async selects(command: Command): Promise<boolean> {
     const [first, second] = command.addresses;
     if (!first) return true;
-    if (!second) return this.matches(first);
+    if (!second) return await this.matches(first);
     if (command.isActive) {
       if (second.kind === 'line' || second.kind === 'more') {
         if (this.line >= command.end) command.isActive = false;
         return this.line <= command.end;
       }
-      if (this.matches(second)) command.isActive = false;
+      if (await this.matches(second)) command.isActive = false;
       return true;
     }
     const isFromStart = first.kind === 'line' && first.line === 0 && this.line === 1;
-    if (!isFromStart && !this.matches(first)) return false;
-    if (isFromStart && this.matches(second)) return true;
+    if (!isFromStart && !(await this.matches(first))) return false;
+    if (isFromStart && (await this.matches(second))) return true;
     if (second.kind === 'line') command.end = second.line;
     if (second.kind === 'more') command.end = this.line + second.count;
     const isOver =
       second.kind === 'line' || second.kind === 'more'
         ? command.end <= this.line
-        : second.kind === 'last' && this.following === undefined;
+        : second.kind === 'last' && (await this.isLastLine());
     command.isActive = !isOver;
     return true;
   }
@@ -386,7 +391,7 @@ class Editor {
   async run(): Promise<number> {
     let isRestart = false;
     while (isRestart || (await this.advance())) {
-      if (!isRestart) this.space = this.current ?? '';
+      if (!isRestart) this.space = this.current;
       isRestart = false;
       const end = await this.cycle();
       if (end === 'delete') await this.flushQueue();
@@ -412,7 +417,7 @@ class Editor {
     this.isReplaced = false;
     for (let at = 0; at < commands.length; at++) {
       const command = commands[at] as Command;
-      if (this.selects(command) === command.negate) {
+      if ((await this.selects(command)) === command.negate) {
         if (command.letter === '{') at = command.target;
         continue;
       }
@@ -458,16 +463,16 @@ class Editor {
           await this.write(`${unambiguous(this.space)}$\n`);
           break;
         case 'n':
-          if (this.following === undefined) return this.isQuiet ? 'silent' : 0;
+          if (await this.isLastLine()) return this.isQuiet ? 'silent' : 0;
           await this.endCycle();
           await this.advance();
-          this.space = this.current ?? '';
+          this.space = this.current;
           break;
         case 'N':
-          if (this.following === undefined) return 0;
+          if (await this.isLastLine()) return 0;
           await this.flushQueue();
           await this.advance();
-          this.space += `\n${this.current ?? ''}`;
+          this.space += `\n${this.current}`;
           break;
         case 'p':
           await this.print(this.space);
