@@ -39,8 +39,7 @@ export const SIGNALS: Readonly<Record<string, number>> = {
 const { INT = 2, KILL = 9, PIPE = 13 } = SIGNALS;
 export const SIGINT = INT;
 export const SIGPIPE = PIPE;
-export const SIGKILL = KILL;
-export const SIGTERM = 15;
+
 /** Signals that do nothing to who has not asked for them; there is no stopping here. */
 const HARMLESS = new Set([17, 18, 19, 20, 21, 22, 23, 28]);
 /** Signals that an interactive shell takes no notice of. */
