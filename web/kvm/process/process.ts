@@ -75,9 +75,10 @@ export class VmmProcess {
     this.#space.hide(0, emptySize(maxVcpus));
   }
 
-  /** open(2): '/dev/kvm' is the one file there is. ENOENT, EMFILE. */
-  open(path: string): number {
+  /** open(2): '/dev/kvm' is the one file there is. `given` is a path or a pointer at one. ENOENT, EMFILE, EFAULT. */
+  open(given: string | number): number {
     return this.#answer(() => {
+      const path = typeof given === 'string' ? given : this.#space.text(given);
       if (path !== '/dev/kvm') throw new KvmError('ENOENT', `there is no ${path} here; open /dev/kvm.`);
       return this.#fds.open(new SystemFile(this.#kvm, this.#maxVcpus, () => this.#createVm()));
     });
@@ -178,11 +179,6 @@ export class VmmProcess {
   exit(): void {
     this.#fds.closeAll();
     for (const { from, length } of this.#mappings) this.munmap(from, length);
-  }
-
-  /** The text that a pointer points at. EFAULT is thrown. */
-  text(pointer: number): string {
-    return this.#space.text(pointer);
   }
 
   #answer(act: () => number): number {

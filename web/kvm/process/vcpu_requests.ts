@@ -22,6 +22,7 @@ import {
 import type { Argument } from './argument.ts';
 import type { VcpuFile } from './files.ts';
 import { bare, changes, gives, type Requests, takes } from './request.ts';
+import { forgetCode } from './stale_code.ts';
 
 /** MAX_IO_MSRS: most entries of one KVM_GET_MSRS or KVM_SET_MSRS. */
 const IO_MSRS_MAX = 256;
@@ -49,7 +50,8 @@ function readOldCpuid(argument: Argument) {
 }
 
 export const VCPU_REQUESTS: Requests<VcpuFile> = {
-  KVM_RUN: bare(({ vcpu }) => {
+  KVM_RUN: bare(({ vm: { vm }, vcpu }) => {
+    forgetCode(vm.memory, vcpu.page, vcpu.id);
     vcpu.run();
   }),
 

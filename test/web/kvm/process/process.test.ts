@@ -109,6 +109,21 @@ test('a guest runs by encoded requests and struct bytes alone', () => {
   expect(exits).toEqual([[0x42, 0x41], KVM_EXIT.HLT]);
 });
 
+test('code that the process has changed by a store of its own runs as it is now', () => {
+  const { process, vm, vcpu } = openAll();
+  // back: mov al, 1; hlt; jmp back
+  const ram = load(process, vm, vcpu, [0xb0, 1, 0xf4, 0xeb, 0xfb]);
+  const seen = [2, 3].map((value) => {
+    process.ioctl(vcpu, KVM.KVM_RUN);
+    bytesOf(process, ram + 0x1001, 1)[0] = value;
+    process.ioctl(vcpu, KVM.KVM_RUN);
+    const regs = new Uint8Array(kvm_regs.size);
+    process.ioctl(vcpu, KVM.KVM_GET_REGS, regs);
+    return regs[0];
+  });
+  expect(seen).toEqual([2, 3]);
+});
+
 test('immediate_exit of the mapped page makes KVM_RUN EINTR', () => {
   const { process, vm, vcpu } = openAll();
   load(process, vm, vcpu, CODE);
