@@ -187,21 +187,52 @@ function readOptions(args, known) {
 }
 
 const STEPS = [CORE, PAGE, CLI];
-const CHROMIUMS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** Chromium for the browser tests: Debian's package where we may install it, else a sentence that says so. */
-function provideChromium() {
-  if ([process.env.CHROME_PATH ?? '', ...CHROMIUMS].some((path) => existsSync(path))) return;
+/** Programs that tests use, as Debian packages: the places where each may stand already, and what is skipped without it. */
+const NEEDED = [
+  {
+    packages: ['chromium'],
+    places: [
+      process.env.CHROME_PATH ?? '',
+      '/usr/bin/chromium',
+      '/usr/bin/chromium-browser',
+      '/usr/bin/google-chrome',
+    ],
+    sentence: 'the browser tests are skipped: install the package "chromium" or set CHROME_PATH.',
+  },
+  ...[
+    [['gcc', 'libc6-dev', 'linux-libc-dev'], '/usr/bin/gcc'],
+    [['linux-libc-dev', 'libc6-dev'], '/usr/include/linux/kvm.h'],
+    [['clang-14'], '/usr/bin/clang-14'],
+    [['lld-14'], '/usr/bin/wasm-ld-14'],
+    [['wasi-libc'], '/usr/lib/wasm32-wasi/libc.a'],
+    [
+      ['libclang-rt-14-dev-wasm32'],
+      '/usr/lib/llvm-14/lib/clang/14.0.6/lib/wasi/libclang_rt.builtins-wasm32.a',
+    ],
+  ].map(([packages, place]) => ({
+    packages,
+    places: [place],
+    sentence: `tests of VMMs in C are skipped: install ${packages.map((name) => `"${name}"`).join(', ')}.`,
+  })),
+];
+
+/** What the tests need beside npm's packages: Debian's where we may install them, else sentences that say so. */
+function providePrograms() {
+  const missing = () => NEEDED.filter(({ places }) => !places.some((path) => existsSync(path)));
+  const packages = [...new Set(missing().flatMap((each) => each.packages))];
+  if (packages.length === 0) return;
   const isRoot = process.getuid?.() === 0;
   if (isRoot && existsSync('/usr/bin/apt-get')) {
-    say('Installing Chromium from the Debian package "chromium" ...');
+    say(`Installing the Debian packages ${packages.join(', ')} ...`);
     const quiet = (...args) => runQuietly('apt-get', ['-qq', '-o=Dpkg::Use-Pty=0', ...args]);
     process.env.DEBIAN_FRONTEND = 'noninteractive';
-    if (quiet('update') === 0 && quiet('install', '-y', '--no-install-recommends', 'chromium') === 0) return;
+    // One by one: a package that another release lacks shall not keep the others away.
+    if (quiet('update') === 0) {
+      for (const name of packages) quiet('install', '-y', '--no-install-recommends', name);
+    }
   }
-  say(
-    'No Chromium was found, so the browser tests are skipped: install the package "chromium" or set CHROME_PATH.',
-  );
+  for (const { sentence } of missing()) say(`${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}`);
 }
 
 /** Sums up vitest's report; a file that could not be loaded counts as one failure. */
@@ -219,7 +250,7 @@ function countTests(reportFile) {
 }
 
 function test(args) {
-  provideChromium();
+  providePrograms();
   buildOrFail(STEPS);
   const report = join(ROOT, 'build', 'tests.json');
   rmSync(report, { force: true });

@@ -4,10 +4,11 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { asmCommand } from './asm.ts';
 import { runCommand } from './run.ts';
 import { vectorsCommand } from './vectors/command.ts';
+import { vmmCommand } from './vmm.ts';
 
 void runMain(
   defineCommand({
     meta: { name: 'vitrine', version: packageJson.version, description: packageJson.description },
-    subCommands: { asm: asmCommand, run: runCommand, vectors: vectorsCommand },
+    subCommands: { asm: asmCommand, run: runCommand, vectors: vectorsCommand, vmm: vmmCommand },
   }),
 );
