@@ -7,6 +7,8 @@
 //   0x0002_8000  pins              who holds the VM, and what they have attached (pins.ts)
 //   0x0003_0000  devices           sixteen pages, one a device
 //   0x0004_0000  rings             console in and out, exit trace
+//   0x000d_0000  eventfd values    what ioeventfds were written with
+//   0x000f_0000  MSR filters       two places, one of them in force
 //   0x0010_0000  page flags        a byte for each 4 KiB page of this memory (holds code, pinned)
 //   0x0020_0000  code lines        a u64 for each 4 KiB page: its 64-byte lines that hold decoded code
 //   0x00a0_0000  vCPU 0            VCPU_STRIDE bytes each, see below

@@ -137,10 +137,12 @@ export const PENDING_PIO_IN: u32 = 1;
 export const PENDING_MMIO_READ: u32 = 2;
 /** Nothing to complete: the instruction has finished (OUT, MMIO write). */
 export const PENDING_DONE: u32 = 3;
-/** RDMSR / WRMSR exits to user space. */
+/** RDMSR, WRMSR: kvm_run.msr has the answer when the instruction starts again. */
 export const PENDING_MSR: u32 = 4;
 /** MMIO write of several fragments: the next one exits on re-entry. */
 export const PENDING_MMIO_WRITE: u32 = 5;
+/** A hypercall of user space: kvm_run.hypercall.ret goes into RAX. */
+export const PENDING_HYPERCALL: u32 = 6;
 /** MMIO reads that the current instruction has had answered: count, position, then REPLAY_MAX (gpa u64, size u32, pad, data u64). */
 export const V_REPLAY_COUNT: u32 = 0x3ac;
 export const V_REPLAY_NEXT: u32 = 0x3b0;
@@ -181,6 +183,8 @@ export const LEAVE_MMIO: u32 = 4;
 export const LEAVE_DEBUG: u32 = 8;
 /** The dirty ring has come to its soft limit. */
 export const LEAVE_RING: u32 = 16;
+/** A split lock that user space wants to hear of. */
+export const LEAVE_BUS_LOCK: u32 = 32;
 /** Queue of hva pages whose code changed: lock, count, then CODE_QUEUE_MAX page numbers (u32). */
 export const V_CODE_QUEUE_COUNT: u32 = 0x488;
 export const V_CODE_QUEUE: u32 = 0x500;

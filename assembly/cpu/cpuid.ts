@@ -85,8 +85,3 @@ export function supported_xcr0(v: u32): u64 {
   const e = cpuid_entry(v, 13, 0);
   return (entry_eax(e) as u64) | ((entry_edx(e) as u64) << 32);
 }
-
-/** The vCPU announces KVM's paravirtual leaves ("KVMK" of "KVMKVMKVM"). */
-export function is_kvm_guest(v: u32): bool {
-  return entry_ebx(cpuid_entry(v, 0x40000000, 0)) == 0x4b4d564b;
-}

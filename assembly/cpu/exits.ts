@@ -4,16 +4,24 @@ import {
   KVM_EXIT_DEBUG,
   KVM_EXIT_DIRTY_RING_FULL,
   KVM_EXIT_HLT,
+  KVM_EXIT_HYPERCALL,
   KVM_EXIT_INTERNAL_ERROR,
   KVM_EXIT_IO,
+  KVM_EXIT_IOAPIC_EOI,
   KVM_EXIT_IRQ_WINDOW_OPEN,
   KVM_EXIT_SHUTDOWN,
+  KVM_EXIT_X86_BUS_LOCK,
   KVM_INTERNAL_ERROR_DELIVERY_EV,
   RUN_DEBUG_DR6,
   RUN_DEBUG_DR7,
   RUN_DEBUG_EXCEPTION,
   RUN_DEBUG_PC,
+  RUN_EOI_VECTOR,
   RUN_EXIT_REASON,
+  RUN_HYPERCALL_ARGS,
+  RUN_HYPERCALL_LONGMODE,
+  RUN_HYPERCALL_NR,
+  RUN_HYPERCALL_RET,
   RUN_INTERNAL_DATA,
   RUN_INTERNAL_NDATA,
   RUN_INTERNAL_SUBERROR,
@@ -22,6 +30,10 @@ import {
   RUN_IO_DIRECTION,
   RUN_IO_PORT,
   RUN_IO_SIZE,
+  RUN_MSR_DATA,
+  RUN_MSR_ERROR,
+  RUN_MSR_INDEX,
+  RUN_MSR_REASON,
 } from '../abi/kvm_run';
 import { VCPU_PAGE, VCPU_PIO, VCPU_RUN } from '../abi/map';
 import { SEG_BASE, V_DEBUG_DR, V_DR, V_RIP } from '../abi/vcpu_page';
@@ -91,4 +103,35 @@ export function exit_io(v: u32, direction: u32, bytes: u32, port: u32, count: u3
   store<u16>(run + RUN_IO_PORT, port as u16);
   store<u32>(run + RUN_IO_COUNT, count);
   store<u64>(run + RUN_IO_DATA_OFFSET, VCPU_PIO as u64);
+}
+
+/** A hypercall that user space asked for; its answer is read from the run page on re-entry. */
+export function exit_hypercall(v: u32, nr: u64, a0: u64, a1: u64, a2: u64, wide: bool): void {
+  const run = set_reason(v, KVM_EXIT_HYPERCALL);
+  store<u64>(run + RUN_HYPERCALL_NR, nr);
+  memory.fill(run + RUN_HYPERCALL_ARGS, 0, 48);
+  store<u64>(run + RUN_HYPERCALL_ARGS, a0);
+  store<u64>(run + RUN_HYPERCALL_ARGS + 8, a1);
+  store<u64>(run + RUN_HYPERCALL_ARGS + 16, a2);
+  store<u64>(run + RUN_HYPERCALL_RET, 0);
+  store<u32>(run + RUN_HYPERCALL_LONGMODE, wide as u32);
+}
+
+/** RDMSR or WRMSR (`exit` says which) of `index` that the core refuses for `reason`. */
+export function exit_msr(v: u32, exit: u32, reason: u32, index: u32, data: u64): void {
+  const run = set_reason(v, exit);
+  store<u64>(run + RUN_MSR_ERROR, 0);
+  store<u32>(run + RUN_MSR_REASON, reason);
+  store<u32>(run + RUN_MSR_INDEX, index);
+  store<u64>(run + RUN_MSR_DATA, data);
+}
+
+/** The guest has finished with an interrupt of the IOAPIC that user space keeps. */
+export function exit_eoi(v: u32, vector: u32): void {
+  store<u8>(set_reason(v, KVM_EXIT_IOAPIC_EOI) + RUN_EOI_VECTOR, vector as u8);
+}
+
+/** The instruction that ended was a split lock. */
+export function exit_bus_lock(v: u32): void {
+  set_reason(v, KVM_EXIT_X86_BUS_LOCK);
 }

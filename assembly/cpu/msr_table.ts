@@ -1,5 +1,6 @@
 // Model-specific registers: which exist, where they live, what may be written. Used by RDMSR and WRMSR (exec/msr.ts) and
 // by the host (KVM_GET_MSRS, KVM_SET_MSRS). Raises nothing: a refusal is `false`.
+import { MCE_BANKS, MCG_STATUS, V_MCG_CAP, V_MCG_CTL } from '../abi/calls';
 import { VCPU_MSRS, VCPU_PAGE } from '../abi/map';
 import {
   FS,
@@ -57,12 +58,13 @@ const MSR_PLATFORM_ID: u32 = 0x17;
 const MSR_FEATURE_CONTROL: u32 = 0x3a;
 const MSR_TSC_ADJUST: u32 = 0x3b;
 const MSR_SMBASE: u32 = 0x9e;
-const MSR_PLATFORM_INFO: u32 = 0xce;
+export const MSR_PLATFORM_INFO: u32 = 0xce;
 const MSR_ARCH_CAPABILITIES: u32 = 0x10a;
 const MSR_MISC_FEATURES: u32 = 0x140;
 const MSR_MCG_CAP: u32 = 0x179;
 const MSR_MCG_STATUS: u32 = 0x17a;
 const MSR_MCG_CTL: u32 = 0x17b;
+const MSR_MC0_CTL: u32 = 0x400;
 const MSR_PERF_STATUS: u32 = 0x198;
 const MSR_PERF_CTL: u32 = 0x199;
 const MSR_DEBUGCTL: u32 = 0x1d9;
@@ -73,13 +75,14 @@ const MTRR_VARIABLE_END: u32 = 0x210;
 /** Variable count 8, fixed ranges, write combining. */
 const MTRRCAP: u64 = 0x508;
 const FEATURE_CONTROL_LOCKED: u64 = 1;
+/** MCG_CAP: there is an IA32_MCG_CTL. */
+const MCG_CTL_P: u32 = 0x100;
 
 // Places in the MSR page, 8 bytes each.
 const HOME_MTRR_VARIABLE: u32 = 0x000;
 const HOME_MTRR_FIXED: u32 = 0x080;
 const HOME_MTRR_DEF_TYPE: u32 = 0x0e0;
 const HOME_DEBUGCTL: u32 = 0x0e8;
-const HOME_MCG_STATUS: u32 = 0x0f0;
 const HOME_BIOS_SIGN: u32 = 0x0f8;
 const HOME_TSC_ADJUST: u32 = 0x100;
 
@@ -130,7 +133,7 @@ function home(v: u32, index: u32): u32 {
   if (fixed >= 0) return page + HOME_MTRR_FIXED + (fixed as u32) * 8;
   if (index == MSR_MTRR_DEF_TYPE) return page + HOME_MTRR_DEF_TYPE;
   if (index == MSR_DEBUGCTL) return page + HOME_DEBUGCTL;
-  if (index == MSR_MCG_STATUS) return page + HOME_MCG_STATUS;
+  if (index == MSR_MCG_STATUS) return page + MCG_STATUS;
   if (index == MSR_BIOS_SIGN_ID) return page + HOME_BIOS_SIGN;
   return 0;
 }
@@ -180,6 +183,31 @@ function accepts(index: u32, value: u64): bool {
   return true;
 }
 
+/** Address of a machine-check bank's register, 0 when there are fewer banks. */
+function bank_register(v: u32, index: u32): u32 {
+  const n = index - MSR_MC0_CTL;
+  return n < (load<u32>(v + V_MCG_CAP) & 0xff) * 4 ? v - VCPU_PAGE + VCPU_MSRS + MCE_BANKS + n * 8 : 0;
+}
+
+function has_mcg_ctl(v: u32): bool {
+  return (load<u32>(v + V_MCG_CAP) & MCG_CTL_P) != 0;
+}
+
+/** IA32_MCG_CTL: all on or all off. */
+function write_mcg_ctl(v: u32, value: u64): bool {
+  if (!has_mcg_ctl(v) || (value != 0 && value != ~0)) return false;
+  store<u64>(v + V_MCG_CTL, value);
+  return true;
+}
+
+/** CTL is all on (Linux leaves bits 0 and 10 out) or all off, STATUS can only be cleared, as in KVM. */
+function bank_accepts(index: u32, value: u64): bool {
+  if (value == 0) return true;
+  const which = index & 3;
+  if (which == 0) return (value | 0x401) == ~0;
+  return which != 1;
+}
+
 function answer(v: u32, value: u64): bool {
   store<u64>(v + V_MSR_VALUE, value);
   return true;
@@ -200,6 +228,10 @@ export function read_msr(v: u32, index: u32): bool {
       return answer(v, lapic_get_deadline(v));
     case MSR_TSC_ADJUST:
       return answer(v, load<u64>(v - VCPU_PAGE + VCPU_MSRS + HOME_TSC_ADJUST));
+    case MSR_MCG_CAP:
+      return answer(v, load<u64>(v + V_MCG_CAP));
+    case MSR_MCG_CTL:
+      return has_mcg_ctl(v) && answer(v, load<u64>(v + V_MCG_CTL));
     case MSR_FEATURE_CONTROL:
       return answer(v, FEATURE_CONTROL_LOCKED);
     case MSR_MTRRCAP:
@@ -210,8 +242,6 @@ export function read_msr(v: u32, index: u32): bool {
     case MSR_PLATFORM_INFO:
     case MSR_ARCH_CAPABILITIES:
     case MSR_MISC_FEATURES:
-    case MSR_MCG_CAP:
-    case MSR_MCG_CTL:
     case MSR_PERF_STATUS:
     case MSR_PERF_CTL:
     case MSR_SMBASE:
@@ -219,6 +249,8 @@ export function read_msr(v: u32, index: u32): bool {
     default:
       break;
   }
+  const bank = bank_register(v, index);
+  if (bank) return answer(v, load<u64>(bank));
   if (index >= MSR_X2APIC && index < MSR_X2APIC + 0x100 && has_irqchip()) {
     return lapic_msr_read(v, index);
   }
@@ -238,7 +270,7 @@ export function write_msr(v: u32, index: u32, value: u64): bool {
     case MSR_TSC: {
       // IA32_TSC_ADJUST moves by the same amount (SDM vol. 3, 17.17.3).
       const adjust = v - VCPU_PAGE + VCPU_MSRS + HOME_TSC_ADJUST;
-      const offset = value - tsc_base();
+      const offset = value - tsc_base(v);
       store<u64>(adjust, load<u64>(adjust) + offset - load<u64>(v + V_TSC_OFFSET));
       store<u64>(v + V_TSC_OFFSET, offset);
       return true;
@@ -257,11 +289,18 @@ export function write_msr(v: u32, index: u32, value: u64): bool {
       lapic_set_deadline(v, value);
       return true;
     case MSR_MCG_CTL:
+      return write_mcg_ctl(v, value);
     case MSR_PERF_CTL:
     case MSR_MISC_FEATURES:
       return true;
     default:
       break;
+  }
+  const bank = bank_register(v, index);
+  if (bank) {
+    if (!bank_accepts(index, value)) return false;
+    store<u64>(bank, value);
+    return true;
   }
   if (index >= MSR_X2APIC && index < MSR_X2APIC + 0x100 && has_irqchip()) {
     return lapic_msr_write(v, index, value);

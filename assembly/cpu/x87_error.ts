@@ -8,14 +8,14 @@ import { CR0_NE, FLAG_IF, MF } from '../abi/x86';
 import { has_interrupt } from '../irqchip/interrupts';
 import { irq_source_line } from '../irqchip/lines';
 import { raise } from '../state/fault';
-import { has_irqchip } from '../state/vcpu';
+import { has_pic } from '../state/vcpu';
 
 const FERR_IRQ: u32 = 13;
 
 /** FLOW_NEXT when nothing waits; else the flow of the report. */
 export function x87_error(v: u32): u32 {
   if ((load<u32>(v + V_FSW) & FSW_ES) == 0) return FLOW_NEXT;
-  if (load<u32>(v + V_CR0) & CR0_NE || !has_irqchip()) return raise(v, MF);
+  if (load<u32>(v + V_CR0) & CR0_NE || !has_pic()) return raise(v, MF);
   return load<u32>(v + V_IGNNE) ? FLOW_NEXT : external_error(v);
 }
 

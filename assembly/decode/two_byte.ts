@@ -192,6 +192,9 @@ function group7(c: u32, v: u32, r: u32): void {
     return undefined_opcode(c, r);
   switch (m) {
     case 0xc1:
+    case 0xd9:
+      // VMCALL, or VMMCALL of the other vendor.
+      store<u32>(r + R_IMM, m == 0xd9 ? 1 : 0);
       return system(c, r, OP_VMCALL);
     case 0xc8:
       return set_op(r, OP_MONITOR);
@@ -205,8 +208,6 @@ function group7(c: u32, v: u32, r: u32): void {
       return set_op(r, OP_XGETBV);
     case 0xd1:
       return system(c, r, OP_XSETBV);
-    case 0xd9:
-      return system(c, r, OP_VMCALL);
     case 0xee:
       return set_op(r, OP_RDPKRU);
     case 0xef:

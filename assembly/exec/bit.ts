@@ -105,7 +105,7 @@ function bit_register(v: u32, r: u32, rm: u32, kind: u32): u32 {
     set_carry(v, ((old >> (n & 7)) & 1) as u32);
     return finish_store(v);
   }
-  if (locks && !split_begin(v, p)) return FLOW_RESTART;
+  if (locks && !split_begin(v, p, bytes)) return FLOW_RESTART;
   const value = read_sized(p, size);
   write_memory(p, size, changed(value, bit, kind));
   const flow = finish_store(v);

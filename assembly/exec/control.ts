@@ -1,6 +1,13 @@
 // System registers and instructions: control and debug registers, descriptor-table registers, LAR and its kin, CLI and STI,
 // HLT, SWAPGS, FSGSBASE, XCR0, hypercalls. What a control-register write does is in cpu/control_registers.ts.
 import {
+  KVM_X86_DISABLE_EXITS_HLT,
+  KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS,
+  STAT_HALTS,
+  VM_DISABLED_EXITS,
+  VM_DISABLED_QUIRKS,
+} from '../abi/calls';
+import {
   FLOW_EXIT,
   FLOW_FAULT,
   FLOW_NEXT,
@@ -100,7 +107,7 @@ import {
   UD,
 } from '../abi/x86';
 import { write_cr0, write_cr3, write_cr4 } from '../cpu/control_registers';
-import { extended_ebx, is_kvm_guest, supported_xcr0 } from '../cpu/cpuid';
+import { extended_ebx, features_ecx, supported_xcr0 } from '../cpu/cpuid';
 import { DR6_BD, DR6_FIXED, DR6_WRITABLE, DR7_FIXED, DR7_GD, DR7_WRITABLE } from '../cpu/debug';
 import { exit_hlt } from '../cpu/exits';
 import { arith_flags, set_arith } from '../cpu/flags';
@@ -112,16 +119,17 @@ import { lapic_read, lapic_write } from '../irqchip/lapic';
 import { load16, load32, load64, store16, store32, store64 } from '../memory/access';
 import { linear } from '../memory/segments';
 import { faulted, raise, raise_code, raise_debug } from '../state/fault';
+import { count, vm_setting } from '../state/settings';
 import { canonical, cpl, has_irqchip, is_64, is_real_mode, is_v86, seg } from '../state/vcpu';
+import { hypercall } from './hypercall';
 import { clflush, invlpg, invpcid, rdpkru, wrpkru } from './translations';
 
 /** LAPIC register of the task priority. */
 const LAPIC_TPR: u32 = 0x80;
 /** What LAR shows of a descriptor's upper half. */
 const LAR_MASK: u64 = 0x00f0ff00;
-// Hypercall results (negative errno of <linux/kvm_para.h>).
-const KVM_EPERM: i64 = -1;
-const KVM_ENOSYS: i64 = -1000;
+/** CPUID.1:ECX. */
+const MONITOR: u32 = 8;
 
 /** CR8: the upper half of the task priority, kept in the LAPIC when it is in the core. */
 function read_cr8(v: u32): u64 {
@@ -344,7 +352,8 @@ function sti(v: u32): u32 {
 
 function hlt(v: u32): u32 {
   if (!privileged(v)) return FLOW_FAULT;
-  if (has_irqchip()) {
+  count(v, STAT_HALTS);
+  if (has_irqchip() || vm_setting(VM_DISABLED_EXITS) & KVM_X86_DISABLE_EXITS_HLT) {
     atomic.store<u32>(v + V_MP_STATE, KVM_MP_STATE_HALTED);
     return FLOW_STOP;
   }
@@ -404,16 +413,11 @@ function xsetbv(v: u32): u32 {
   return FLOW_STOP;
 }
 
-/** MONITOR and MWAIT do nothing, as on KVM: MWAIT may return at once. */
+/** MONITOR and MWAIT do nothing, as on KVM: MWAIT may return at once. Without that quirk they want their CPUID bit. */
 function monitor(v: u32): u32 {
+  const quirks = vm_setting(VM_DISABLED_QUIRKS);
+  if (quirks & KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS && (features_ecx(v) & MONITOR) == 0) return raise(v, UD);
   return cpl(v) == 0 ? FLOW_NEXT : raise(v, UD);
-}
-
-/** VMCALL and VMMCALL: no hypercall beyond the errors is offered. */
-function hypercall(v: u32): u32 {
-  if (!is_kvm_guest(v)) return raise(v, UD);
-  store<u64>(v + V_GPR + RAX * 8, (cpl(v) == 0 ? KVM_ENOSYS : KVM_EPERM) as u64);
-  return FLOW_NEXT;
 }
 
 /** Executes the family OP_MOV_FROM_CR .. OP_VMCALL. */
@@ -495,7 +499,7 @@ export function exec_control(v: u32, r: u32, op: u32, rm: u32): u32 {
     case OP_PAUSE:
       return FLOW_NEXT;
     case OP_VMCALL:
-      return hypercall(v);
+      return hypercall(v, r);
     case OP_CLFLUSH:
       return clflush(v, r);
     case OP_RDPKRU:

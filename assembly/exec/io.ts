@@ -3,7 +3,7 @@
 
 import { FLOW_EXIT, FLOW_EXIT_RESTART, FLOW_FAULT, FLOW_NEXT, FLOW_STOP, R_IMM } from '../abi/insn';
 import { KVM_EXIT_IO_IN, KVM_EXIT_IO_OUT } from '../abi/kvm_run';
-import { VM_HAS_IRQCHIP, VM_HAS_PIT, VM_PAGE } from '../abi/map';
+import { VM_HAS_PIT, VM_PAGE } from '../abi/map';
 import { OP_IN_DX, OP_IN_I, OP_OUT_I } from '../abi/ops';
 import {
   LEAVE_DEBUG,
@@ -31,7 +31,7 @@ import { pic_read, pic_write } from '../irqchip/pic';
 import { pit_read, pit_write } from '../irqchip/pit';
 import { load_system16 } from '../memory/access';
 import { faulted, raise_code } from '../state/fault';
-import { cpl, has_irqchip, is_real_mode, is_v86, seg } from '../state/vcpu';
+import { cpl, has_pic, is_real_mode, is_v86, seg } from '../state/vcpu';
 
 /** Any write takes FERR#'s interrupt back. */
 const X87_ERROR_PORT: u32 = 0xf0;
@@ -78,7 +78,7 @@ function is_pit_port(port: u32): bool {
 
 /** The port belongs to a chip in the core: nobody outside sees the access. */
 export function is_core_port(port: u32): bool {
-  if (is_pic_port(port)) return load<u32>(vm_base + VM_PAGE + VM_HAS_IRQCHIP) != 0;
+  if (is_pic_port(port)) return has_pic();
   return is_pit_port(port) && load<u32>(vm_base + VM_PAGE + VM_HAS_PIT) != 0;
 }
 
@@ -133,7 +133,7 @@ function port_out(v: u32, size: u32, port: u32): u32 {
   if (!io_allowed(v, port, bytes)) return FLOW_FAULT;
   note_port_access(v, port, bytes);
   const value = load<u32>(v + V_GPR + RAX * 8);
-  if (port == X87_ERROR_PORT && has_irqchip()) {
+  if (port == X87_ERROR_PORT && has_pic()) {
     ignore_x87_error(v);
     return FLOW_STOP;
   }

@@ -1,5 +1,6 @@
 // Atomic read-modify-writes: LOCK, XCHG with memory, XADD, CMPXCHG and its wide forms. An aligned operand is one Wasm atomic;
 // one that crosses pages or is misaligned runs with the other vCPUs stopped (split lock).
+import { STAT_BUS_LOCKS, V_BUS_LOCK, VM_BUS_LOCK_EXITS } from '../abi/calls';
 import { AM_NONE, FLOW_NEXT, FLOW_RESTART, R_AM, R_FLAGS, R_IMM, R_REG, RF_LOCK } from '../abi/insn';
 import {
   ALU_ADC,
@@ -21,6 +22,7 @@ import {
   OP_XCHG_M,
 } from '../abi/ops';
 import {
+  LEAVE_BUS_LOCK,
   LF_ADC,
   LF_ADD,
   LF_DEC,
@@ -33,6 +35,7 @@ import {
   V_COMMIT_LEN1,
   V_COMMIT_LEN2,
   V_GPR,
+  V_LEAVE,
   V_LF_CF,
   V_SCRATCH,
 } from '../abi/vcpu_page';
@@ -41,18 +44,31 @@ import { arith_flags, get_cf, lazy, lazy_logic, set_arith, set_carry } from '../
 import { finish_store, read_sized, size_of, write_memory, write_register } from '../cpu/operands';
 import { exclusive_begin, exclusive_end } from '../memory/requests';
 import { raise_code } from '../state/fault';
+import { count, vm_setting } from '../state/settings';
 
 /** The operand is aligned guest memory: one atomic does. */
 export function is_whole(v: u32, p: u32, bytes: u32): bool {
   return (p & (bytes - 1)) == 0 && p != v + V_SCRATCH;
 }
 
+/** Bytes of a cache line: a lock across two of them holds the bus (SDM vol. 3, 9.1.2.3). */
+const LINE: u32 = 64;
+
+/** Counts a bus lock, and ends the block for KVM_EXIT_X86_BUS_LOCK if user space wants to know. */
+function note_bus_lock(v: u32): void {
+  count(v, STAT_BUS_LOCKS);
+  if (vm_setting(VM_BUS_LOCK_EXITS) == 0) return;
+  store<u32>(v + V_BUS_LOCK, 1);
+  store<u32>(v + V_LEAVE, load<u32>(v + V_LEAVE) | LEAVE_BUS_LOCK);
+}
+
 /**
  * Stops the other vCPUs for an operand that no single atomic reaches; false = the instruction starts again. Ends with
  * `exclusive_end`.
  */
-export function split_begin(v: u32, p: u32): bool {
+export function split_begin(v: u32, p: u32, bytes: u32): bool {
   if (!exclusive_begin(v)) return false;
+  if (p == v + V_SCRATCH || (p & (LINE - 1)) + bytes > LINE) note_bus_lock(v);
   if (p == v + V_SCRATCH) {
     // Until now others could change what the scratch buffer was filled from.
     const first = load<u32>(v + V_COMMIT_LEN1);
@@ -143,7 +159,7 @@ function modify(v: u32, r: u32, p: u32, operation: u32, b: u64): u32 {
     }
     flow = finish_store(v);
   } else {
-    if (!split_begin(v, p)) return FLOW_RESTART;
+    if (!split_begin(v, p, 1 << size)) return FLOW_RESTART;
     old = read_sized(p, size);
     write_memory(p, size, computed(operation, old, b, carry));
     flow = finish_store(v);
@@ -197,7 +213,7 @@ function exchange_memory(v: u32, r: u32, p: u32): u32 {
     old = exchange(p, size, value);
     flow = finish_store(v);
   } else {
-    if (!split_begin(v, p)) return FLOW_RESTART;
+    if (!split_begin(v, p, 1 << size)) return FLOW_RESTART;
     old = read_sized(p, size);
     write_memory(p, size, value);
     flow = finish_store(v);
@@ -230,7 +246,7 @@ function exchange_add(v: u32, r: u32, p: u32): u32 {
     flow = finish_store(v);
   } else {
     const locked = (load<u16>(r + R_FLAGS) & RF_LOCK) != 0;
-    if (locked && !split_begin(v, p)) return FLOW_RESTART;
+    if (locked && !split_begin(v, p, 1 << size)) return FLOW_RESTART;
     old = read_sized(p, size);
     write_memory(p, size, old + b);
     flow = finish_store(v);
@@ -256,7 +272,7 @@ function compare_and_exchange(v: u32, r: u32, p: u32): u32 {
     flow = finish_store(v);
   } else {
     const locked = (load<u16>(r + R_FLAGS) & RF_LOCK) != 0;
-    if (locked && !split_begin(v, p)) return FLOW_RESTART;
+    if (locked && !split_begin(v, p, 1 << size)) return FLOW_RESTART;
     old = read_sized(p, size);
     // The destination is written in both cases.
     write_memory(p, size, old == expected ? value : old);
@@ -282,7 +298,7 @@ function compare_and_exchange_8(v: u32, p: u32, r: u32): u32 {
     flow = finish_store(v);
   } else {
     const locked = (load<u16>(r + R_FLAGS) & RF_LOCK) != 0;
-    if (locked && !split_begin(v, p)) return FLOW_RESTART;
+    if (locked && !split_begin(v, p, 8)) return FLOW_RESTART;
     old = load<u64>(p);
     store<u64>(p, old == expected ? value : old);
     flow = finish_store(v);
@@ -306,7 +322,7 @@ function is_aligned_16(v: u32, p: u32): bool {
 function compare_and_exchange_16(v: u32, p: u32, r: u32): u32 {
   if (!is_aligned_16(v, p)) return raise_code(v, GP, 0);
   const locked = (load<u16>(r + R_FLAGS) & RF_LOCK) != 0;
-  if (locked && !split_begin(v, p)) return FLOW_RESTART;
+  if (locked && !split_begin(v, p, 16)) return FLOW_RESTART;
   const low = load<u64>(p);
   const high = load<u64>(p + 8);
   const equal = low == load<u64>(v + V_GPR + RAX * 8) && high == load<u64>(v + V_GPR + RDX * 8);

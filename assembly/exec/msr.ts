@@ -1,8 +1,29 @@
 // RDMSR, WRMSR, the time-stamp and performance counters, CPUID. Which MSRs exist is in cpu/msr_table.ts.
+import {
+  KVM_MSR_EXIT_REASON_FILTER,
+  KVM_MSR_EXIT_REASON_INVAL,
+  KVM_MSR_EXIT_REASON_UNKNOWN,
+  KVM_MSR_FILTER_READ,
+  KVM_MSR_FILTER_WRITE,
+  VM_MSR_EXITS,
+  VM_PLATFORM_INFO_HIDDEN,
+} from '../abi/calls';
 import { XSAVE_LEAST_BYTES } from '../abi/fpu';
-import { FLOW_NEXT, FLOW_STOP } from '../abi/insn';
+import { FLOW_EXIT_RESTART, FLOW_NEXT, FLOW_STOP } from '../abi/insn';
+import { KVM_EXIT_X86_RDMSR, KVM_EXIT_X86_WRMSR, RUN_MSR_DATA, RUN_MSR_ERROR } from '../abi/kvm_run';
 import { OP_CPUID, OP_RDMSR, OP_RDPID, OP_RDPMC, OP_RDRAND, OP_RDTSC, OP_RDTSCP, OP_WRMSR } from '../abi/ops';
-import { V_APIC_BASE, V_CR4, V_GPR, V_MSR_VALUE, V_RANDOM, V_TSC_AUX, V_XCR0 } from '../abi/vcpu_page';
+import {
+  PENDING_MSR,
+  PENDING_NONE,
+  V_APIC_BASE,
+  V_CR4,
+  V_GPR,
+  V_MSR_VALUE,
+  V_PENDING,
+  V_RANDOM,
+  V_TSC_AUX,
+  V_XCR0,
+} from '../abi/vcpu_page';
 import { CR4_OSXSAVE, CR4_PKE, CR4_TSD, FLAG_CF, GP, RAX, RBX, RCX, RDX, UD } from '../abi/x86';
 import {
   amd_edx,
@@ -14,14 +35,17 @@ import {
   entry_edx,
   extended_ecx,
 } from '../cpu/cpuid';
+import { exit_msr, run_page } from '../cpu/exits';
 import { set_arith } from '../cpu/flags';
 import { update_mode } from '../cpu/mode';
-import { read_msr, write_msr } from '../cpu/msr_table';
+import { msr_allowed } from '../cpu/msr_filter';
+import { MSR_PLATFORM_INFO, read_msr, write_msr } from '../cpu/msr_table';
 import { write_rm } from '../cpu/operands';
 import { raise, raise_code } from '../state/fault';
 import { mix64 } from '../state/random';
+import { vm_setting } from '../state/settings';
 import { read_tsc } from '../state/tsc';
-import { cpl } from '../state/vcpu';
+import { cpl, has_irqchip } from '../state/vcpu';
 
 const OSXSAVE: u32 = 1 << 27;
 const OSPKE: u32 = 1 << 4;
@@ -41,17 +65,55 @@ function set_pair(v: u32, value: u64): void {
   set_gpr32(v, RDX, (value >> 32) as u32);
 }
 
+/**
+ * An access that the core refuses: an exit if user space asked for those of this kind (KVM_CAP_X86_USER_SPACE_MSR), else
+ * #GP(0). The instruction starts again with the answer.
+ */
+function refuse_msr(v: u32, exit: u32, reason: u32, data: u64): u32 {
+  if ((vm_setting(VM_MSR_EXITS) & reason) == 0) return raise_code(v, GP, 0);
+  exit_msr(v, exit, reason, gpr32(v, RCX), data);
+  store<u32>(v + V_PENDING, PENDING_MSR);
+  return FLOW_EXIT_RESTART;
+}
+
+/** Takes the answer of user space to an access that exited; true when it refuses too. */
+function answer_refuses(v: u32): bool {
+  store<u32>(v + V_PENDING, PENDING_NONE);
+  return load<u8>(run_page(v) + RUN_MSR_ERROR) != 0;
+}
+
 function rdmsr(v: u32): u32 {
-  if (cpl(v) != 0 || !read_msr(v, gpr32(v, RCX))) return raise_code(v, GP, 0);
+  if (cpl(v) != 0) return raise_code(v, GP, 0);
+  if (load<u32>(v + V_PENDING) == PENDING_MSR) {
+    if (answer_refuses(v)) return raise_code(v, GP, 0);
+    set_pair(v, load<u64>(run_page(v) + RUN_MSR_DATA));
+    return FLOW_NEXT;
+  }
+  const index = gpr32(v, RCX);
+  if (!msr_allowed(index, KVM_MSR_FILTER_READ))
+    return refuse_msr(v, KVM_EXIT_X86_RDMSR, KVM_MSR_EXIT_REASON_FILTER, 0);
+  if (!read_msr(v, index) || (index == MSR_PLATFORM_INFO && vm_setting(VM_PLATFORM_INFO_HIDDEN) != 0))
+    return refuse_msr(v, KVM_EXIT_X86_RDMSR, refusal(v, index), 0);
   set_pair(v, load<u64>(v + V_MSR_VALUE));
   return FLOW_NEXT;
 }
 
 function wrmsr(v: u32): u32 {
+  if (cpl(v) != 0) return raise_code(v, GP, 0);
+  if (load<u32>(v + V_PENDING) == PENDING_MSR) return answer_refuses(v) ? raise_code(v, GP, 0) : FLOW_NEXT;
   const value = (gpr32(v, RAX) as u64) | ((gpr32(v, RDX) as u64) << 32);
-  if (cpl(v) != 0 || !write_msr(v, gpr32(v, RCX), value)) return raise_code(v, GP, 0);
+  const index = gpr32(v, RCX);
+  if (!msr_allowed(index, KVM_MSR_FILTER_WRITE))
+    return refuse_msr(v, KVM_EXIT_X86_WRMSR, KVM_MSR_EXIT_REASON_FILTER, value);
+  if (!write_msr(v, index, value)) return refuse_msr(v, KVM_EXIT_X86_WRMSR, refusal(v, index), value);
   update_mode(v);
   return FLOW_STOP;
+}
+
+/** Why an MSR was refused: there is none of this number, or there is and the value is wrong. */
+function refusal(v: u32, index: u32): u32 {
+  const exists = (index >= 0x800 && index <= 0x8ff && has_irqchip()) || read_msr(v, index);
+  return exists ? KVM_MSR_EXIT_REASON_INVAL : KVM_MSR_EXIT_REASON_UNKNOWN;
 }
 
 /** CR4.TSD keeps the counter from user code. */

@@ -1,15 +1,16 @@
 // Lengths of guest time: TSC ticks to ns, and kvmclock from machine time. The TSC itself is state/tsc.ts.
 import { CLOCK_OFFSET } from '../abi/irqchip';
-import { CLOCK_PAGE, VM_PAGE, VM_TSC_KHZ } from '../abi/map';
+import { CLOCK_PAGE } from '../abi/map';
 import { host_now, vm_base } from '../host';
+import { tsc_khz } from '../state/tsc';
 
 const MS: u64 = 1000000;
 /** Over 300 years: longer lengths are cut, so that sums of times fit 64 bits. */
 const LONGEST_MS: u64 = 10000000000000;
 
-/** TSC ticks to ns, rounded up, so that the TSC has reached a deadline when its timer fires. */
-export function tsc_to_ns(ticks: u64): u64 {
-  const khz = load<u64>(vm_base + VM_PAGE + VM_TSC_KHZ);
+/** TSC ticks of a vCPU to ns, rounded up, so that the TSC has reached a deadline when its timer fires. */
+export function tsc_to_ns(v: u32, ticks: u64): u64 {
+  const khz = tsc_khz(v);
   if (khz == 0 || ticks / khz > LONGEST_MS) return LONGEST_MS * MS;
   return (ticks / khz) * MS + ((ticks % khz) * MS + khz - 1) / khz;
 }

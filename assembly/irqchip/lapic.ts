@@ -1,5 +1,6 @@
 // A local APIC as its own vCPU sees it: registers by MMIO and by x2APIC MSRs, priorities, EOI, IPIs, reset, INIT and SIPI.
 // Only the vCPU's own thread comes here (or another while the vCPU is out); what others send is lapic_bus.ts.
+import { KVM_X86_QUIRK_LINT0_REENABLED, V_EOI_EXIT, VM_DISABLED_QUIRKS } from '../abi/calls';
 import {
   APIC_ARBPRI,
   APIC_BASE_BSP,
@@ -62,6 +63,8 @@ import {
   V_TSC_DEADLINE,
 } from '../abi/vcpu_page';
 import { host_now } from '../host';
+import { vm_setting } from '../state/settings';
+import { has_pic } from '../state/vcpu';
 import { ioapic_listens } from './ioapic_chip';
 import {
   accept,
@@ -142,7 +145,10 @@ function end_of_interrupt(v: u32): void {
   atomic.and<u32>(vector_word(v, APIC_ISR, vector), ~bit);
   lapic_set(v, APIC_PROCPRI, processor_priority(v));
   const level = (atomic.load<u32>(vector_word(v, APIC_TMR, vector)) & bit) != 0;
-  if (level || ioapic_listens(vector)) broadcast_eoi(vector);
+  if (!has_pic()) {
+    // Split irqchip: user space keeps the IOAPIC and hears of the vectors that its routes name.
+    if (ioapic_listens(vector)) store<u32>(v + V_EOI_EXIT, vector + 1);
+  } else if (level || ioapic_listens(vector)) broadcast_eoi(vector);
   look_again(v);
 }
 
@@ -430,7 +436,8 @@ function reset_registers(v: u32): void {
   lapic_set(v, APIC_DFR, 0xffffffff);
   lapic_set(v, APIC_SPIV, 0xff);
   mask_lvt(v);
-  if (is_boot_cpu(v)) lapic_set(v, APIC_LVT0, APIC_DM_EXTINT << 8);
+  const keeps_masked = (vm_setting(VM_DISABLED_QUIRKS) & KVM_X86_QUIRK_LINT0_REENABLED) != 0;
+  if (is_boot_cpu(v) && !keeps_masked) lapic_set(v, APIC_LVT0, APIC_DM_EXTINT << 8);
   if (lapic_is_x2apic(v)) set_x2apic_ldr(v);
   store<u64>(v + V_CR8, 0);
   store<u64>(v + V_TSC_DEADLINE, 0);

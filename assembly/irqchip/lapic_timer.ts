@@ -73,7 +73,7 @@ export function lapic_set_deadline(v: u32, tsc: u64): void {
   }
   const now = host_now();
   const then = read_tsc(v);
-  arm(v, tsc > then ? now + tsc_to_ns(tsc - then) : now == 0 ? 1 : now, 0);
+  arm(v, tsc > then ? now + tsc_to_ns(v, tsc - then) : now == 0 ? 1 : now, 0);
   timer_poll(v, now);
 }
 

@@ -29,7 +29,7 @@ import {
 import { ioapic_read, ioapic_write } from '../irqchip/ioapic';
 import { lapic_read, lapic_write } from '../irqchip/lapic';
 import { faulted, raise_exit } from '../state/fault';
-import { has_irqchip } from '../state/vcpu';
+import { has_irqchip, has_pic } from '../state/vcpu';
 
 const IOAPIC_GPA: u64 = 0xfec00000;
 const APIC_ENABLED: u64 = 0x800;
@@ -45,7 +45,7 @@ export function mmio_read(v: u32, gpa: u64, size: u32): u64 {
   if (faulted(v)) return 0;
   if (has_irqchip()) {
     if (on_lapic(v, gpa)) return lapic_read(v, (gpa as u32) & 0xfff) as u64;
-    if ((gpa & ~0xfff) == IOAPIC_GPA) return ioapic_read((gpa as u32) & 0xfff) as u64;
+    if ((gpa & ~0xfff) == IOAPIC_GPA && has_pic()) return ioapic_read((gpa as u32) & 0xfff) as u64;
   }
   const next = load<u32>(v + V_REPLAY_NEXT);
   if (next < load<u32>(v + V_REPLAY_COUNT)) {
@@ -67,7 +67,7 @@ export function mmio_read(v: u32, gpa: u64, size: u32): u64 {
 export function mmio_write(v: u32, gpa: u64, size: u32, value: u64): void {
   if (has_irqchip()) {
     if (on_lapic(v, gpa)) return lapic_write(v, (gpa as u32) & 0xfff, value as u32);
-    if ((gpa & ~0xfff) == IOAPIC_GPA) return ioapic_write((gpa as u32) & 0xfff, value as u32);
+    if ((gpa & ~0xfff) == IOAPIC_GPA && has_pic()) return ioapic_write((gpa as u32) & 0xfff, value as u32);
   }
   const n = load<u32>(v + V_MMIO_COUNT);
   if (n >= MMIO_QUEUE_MAX) return;

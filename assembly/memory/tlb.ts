@@ -2,6 +2,7 @@
 //
 // A set holds the translations of one PCID, so a change of CR3 is a change of V_TLB and costs no look-up anything. Global
 // pages are filled into each set that uses them; whatever invalidates them goes through all sets.
+import { STAT_TLB_FLUSHES } from '../abi/calls';
 import { V_PKRU } from '../abi/fpu';
 import {
   PAGE_HOLDS_CODE,
@@ -35,6 +36,7 @@ import {
 } from '../abi/map';
 import { V_CR3, V_CR4, V_TLB_HUGE, V_TLB_KEYS, V_TLB_PCIDS, V_TLB_SET, V_TLB_VICTIM } from '../abi/vcpu_page';
 import { CR4_PCIDE } from '../abi/x86';
+import { count } from '../state/settings';
 import { page_flags } from './code_marks';
 
 const EMPTY: u64 = u64.MAX_VALUE;
@@ -81,6 +83,7 @@ function empty_set(set: u32): void {
 
 /** Empties everything, global entries and every PCID too. The set in force stays the same, so V_TLB stays true. */
 export function flush_tlb(v: u32): void {
+  count(v, STAT_TLB_FLUSHES);
   if (load<u32>(v + V_TLB_SET) == 0) store<u32>(v + V_TLB_SET, tlb_set(v, 0));
   memory.fill(v - VCPU_PAGE + VCPU_TLB_NONE, 0xff, TLB_MODE_STRIDE);
   const set = load<u32>(v + V_TLB_SET);

@@ -1,4 +1,16 @@
 // At a block edge: which event comes next, in the order of SDM vol. 3, table 6-2. How it is delivered is cpu/deliver.ts.
+import {
+  STAT_HALT_WAKEUPS,
+  STAT_NMIS,
+  V_EOI_EXIT,
+  V_EXCEPTION,
+  V_EXCEPTION_CODE,
+  V_EXCEPTION_HAS_CODE,
+  V_EXCEPTION_HAS_PAYLOAD,
+  V_EXCEPTION_PAYLOAD,
+  V_PV_UNHALT,
+  V_TRIPLE_FAULT,
+} from '../abi/calls';
 import { FLOW_EXIT, FLOW_NEXT } from '../abi/insn';
 import { LAPIC_EVENT_INIT, LAPIC_EVENT_SIPI } from '../abi/irqchip';
 import {
@@ -13,9 +25,10 @@ import {
   CS,
   SHADOW_MOV_SS,
   V_APIC_BASE,
+  V_CR2,
   V_DB_PENDING,
   V_DEBUG_CONTROL,
-  V_FAULT,
+  V_FAULT_ADDRESS,
   V_INJECTED,
   V_IRQ_QUEUED,
   V_MP_STATE,
@@ -27,18 +40,19 @@ import {
   V_SIPI_VECTOR,
   V_WAKE_AT,
 } from '../abi/vcpu_page';
-import { FLAG_IF, NMI } from '../abi/x86';
+import { DB, FLAG_IF, NMI, PF } from '../abi/x86';
 import { DR6_BS } from '../cpu/debug';
 import { deliver_fault, deliver_interrupt, KIND_EXTERNAL } from '../cpu/deliver';
-import { exit_window, run_page } from '../cpu/exits';
+import { exit_eoi, exit_shutdown, exit_window, run_page } from '../cpu/exits';
 import { update_mode } from '../cpu/mode';
 import { set_segment_real } from '../cpu/segment';
 import { host_now } from '../host';
 import { has_interrupt, take_interrupt } from '../irqchip/interrupts';
 import { lapic_init, lapic_take_events } from '../irqchip/lapic';
 import { timers_next, timers_poll } from '../irqchip/timers';
-import { raise_debug } from '../state/fault';
-import { has_irqchip } from '../state/vcpu';
+import { raise, raise_code, raise_debug } from '../state/fault';
+import { count } from '../state/settings';
+import { has_irqchip, has_pic } from '../state/vcpu';
 import { init_vcpu } from './reset';
 
 const APIC_BSP: u64 = 0x100;
@@ -102,7 +116,46 @@ function take_trap(v: u32): u32 {
   return deliver_fault(v);
 }
 
+/** Exits that user space or the local APIC asked for, whatever the vCPU would do next. */
+function leaves_at_once(v: u32): bool {
+  if (load<u32>(v + V_TRIPLE_FAULT)) {
+    store<u32>(v + V_TRIPLE_FAULT, 0);
+    exit_shutdown(v);
+    return true;
+  }
+  const eoi = load<u32>(v + V_EOI_EXIT);
+  if (eoi == 0) return false;
+  store<u32>(v + V_EOI_EXIT, 0);
+  exit_eoi(v, eoi - 1);
+  return true;
+}
+
+/** KVM_HC_KICK_CPU came since the HLT, or before it. */
+function is_unhalted(v: u32): bool {
+  return atomic.load<u32>(v + V_PV_UNHALT) != 0 && atomic.xchg<u32>(v + V_PV_UNHALT, 0) != 0;
+}
+
+/** Delivers the exception that user space has put in, to the guest even where a debugger takes those of instructions. */
+function take_exception(v: u32): u32 {
+  const vector = load<u32>(v + V_EXCEPTION) - 1;
+  store<u32>(v + V_EXCEPTION, 0);
+  const payload = load<u32>(v + V_EXCEPTION_HAS_PAYLOAD) ? load<u64>(v + V_EXCEPTION_PAYLOAD) : 0;
+  if (vector == DB) raise_debug(v, payload as u32);
+  else if (load<u32>(v + V_EXCEPTION_HAS_CODE)) raise_code(v, vector, load<u32>(v + V_EXCEPTION_CODE));
+  else raise(v, vector);
+  if (vector == PF) {
+    const known = load<u32>(v + V_EXCEPTION_HAS_PAYLOAD) != 0;
+    store<u64>(v + V_FAULT_ADDRESS, known ? payload : load<u64>(v + V_CR2));
+  }
+  const control = load<u32>(v + V_DEBUG_CONTROL);
+  store<u32>(v + V_DEBUG_CONTROL, 0);
+  const flow = deliver_fault(v);
+  store<u32>(v + V_DEBUG_CONTROL, control);
+  return flow;
+}
+
 function take_nmi(v: u32): u32 {
+  count(v, STAT_NMIS);
   atomic.sub<u32>(v + V_NMI_PENDING, 1);
   store<u32>(v + V_NMI_MASKED, 1);
   return deliver_interrupt(v, NMI, KIND_EXTERNAL);
@@ -132,18 +185,25 @@ export function inject_events(v: u32): u32 {
     poll_timers();
     take_startup(v);
   }
+  if (leaves_at_once(v)) return FLOW_EXIT;
   const state = atomic.load<u32>(v + V_MP_STATE);
   if (state == KVM_MP_STATE_HALTED) {
-    if (!has_nmi(v) && load<u32>(v + V_DB_PENDING) == 0 && !(is_open(v) && has_vector(v))) {
+    if (
+      !is_unhalted(v) &&
+      load<u32>(v + V_EXCEPTION) == 0 &&
+      !has_nmi(v) &&
+      load<u32>(v + V_DB_PENDING) == 0 &&
+      !(is_open(v) && has_vector(v))
+    ) {
       store<u64>(v + V_WAKE_AT, timers_next());
       return FLOW_NEXT;
     }
     atomic.store<u32>(v + V_MP_STATE, KVM_MP_STATE_RUNNABLE);
+    count(v, STAT_HALT_WAKEUPS);
   } else if (state != KVM_MP_STATE_RUNNABLE) {
     return FLOW_NEXT;
   }
-  // An exception that the host has put in (KVM_SET_VCPU_EVENTS).
-  if (load<u32>(v + V_FAULT)) return deliver_fault(v);
+  if (load<u32>(v + V_EXCEPTION)) return take_exception(v);
   if (load<u32>(v + V_DB_PENDING)) {
     const flow = take_trap(v);
     if (flow != FLOW_NEXT) return flow;
@@ -151,7 +211,7 @@ export function inject_events(v: u32): u32 {
   if (has_nmi(v)) return take_nmi(v);
   if (!is_open(v)) return FLOW_NEXT;
   if (has_vector(v)) return take_vector(v);
-  if (!in_core && load<u8>(run_page(v) + RUN_REQUEST_INTERRUPT_WINDOW)) {
+  if (!has_pic() && load<u8>(run_page(v) + RUN_REQUEST_INTERRUPT_WINDOW)) {
     exit_window(v);
     return FLOW_EXIT;
   }

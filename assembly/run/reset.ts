@@ -1,5 +1,14 @@
 // A vCPU's registers at power-up and after INIT (SDM vol. 3, table 10-1). Memory, CPUID table and statistics stay.
 import {
+  KVM_MAX_MCE_BANKS,
+  V_BUS_LOCK,
+  V_EOI_EXIT,
+  V_EXCEPTION,
+  V_MCG_CAP,
+  V_PV_UNHALT,
+  V_TRIPLE_FAULT,
+} from '../abi/calls';
+import {
   ATTR_ACCESSED,
   ATTR_CODE,
   ATTR_P,
@@ -113,6 +122,11 @@ function reset_common(v: u32, cr0: u64): void {
   store<u32>(v + V_IRQ_QUEUED, 0);
   store<u32>(v + V_NMI_PENDING, 0);
   store<u32>(v + V_NMI_MASKED, 0);
+  store<u32>(v + V_EXCEPTION, 0);
+  store<u32>(v + V_TRIPLE_FAULT, 0);
+  store<u32>(v + V_EOI_EXIT, 0);
+  store<u32>(v + V_BUS_LOCK, 0);
+  atomic.store<u32>(v + V_PV_UNHALT, 0);
   store<i32>(v + V_DELIVERING, -1);
   store<u32>(v + V_PENDING, PENDING_NONE);
   store<u32>(v + V_REPLAY_COUNT, 0);
@@ -136,6 +150,7 @@ export function reset_vcpu(v: u32): void {
   store<u64>(v + V_PAT, PAT_RESET);
   store<u64>(v + V_MISC_ENABLE, MISC_ENABLE_RESET);
   store<u64>(v + V_XCR0, 1);
+  if (load<u64>(v + V_MCG_CAP) == 0) store<u64>(v + V_MCG_CAP, KVM_MAX_MCE_BANKS);
   reset_float(v);
   store<u64>(v + V_APIC_BASE, 0xfee00800 | (load<u64>(v + V_APIC_BASE) & 0x100));
   reset_common(v, CR0_CD | CR0_NW | CR0_ET);

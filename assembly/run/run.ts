@@ -1,4 +1,5 @@
 // KVM_RUN: requests, pending operations, events, then blocks of instructions until something must leave the core.
+import { STAT_EXIT_REASONS, STAT_REASONS, V_BUS_LOCK } from '../abi/calls';
 import {
   B_COUNT,
   B_HVA,
@@ -15,8 +16,12 @@ import {
 } from '../abi/insn';
 import {
   KVM_MP_STATE_RUNNABLE,
+  KVM_RUN_X86_BUS_LOCK,
   RUN_APIC_BASE,
   RUN_CR8,
+  RUN_EXIT_REASON,
+  RUN_FLAGS,
+  RUN_HYPERCALL_RET,
   RUN_IF_FLAG,
   RUN_IMMEDIATE_EXIT,
   RUN_MMIO_DATA,
@@ -29,8 +34,10 @@ import { OP_INT, OP_INT1, OP_INT3, OP_INTO, OP_JMP_FAR, OP_MOVS, OP_OUTS, OP_SYS
 import {
   FAULT_EXIT,
   LEAVE_MMIO,
+  PENDING_HYPERCALL,
   PENDING_MMIO_READ,
   PENDING_MMIO_WRITE,
+  PENDING_MSR,
   PENDING_NONE,
   PENDING_PIO_IN,
   REPLAY_ENTRY,
@@ -79,15 +86,17 @@ import {
 import { FLAG_IF, FLAG_RF, FLAG_TF } from '../abi/x86';
 import { DR6_BS, debugger_steps, has_breakpoints, match_instruction } from '../cpu/debug';
 import { deliver_fault } from '../cpu/deliver';
-import { exit_ring_full } from '../cpu/exits';
+import { exit_bus_lock, exit_ring_full } from '../cpu/exits';
 import { update_mode } from '../cpu/mode';
 import { drop_changed_blocks, find_block, flush_blocks } from '../decode/block';
 import { exec_block } from '../exec/dispatch';
+import { set_hypercall_result } from '../exec/hypercall';
 import { ring_stops } from '../memory/dirty_ring';
 import { mmio_exit } from '../memory/mmio';
 import { park_for_exclusive, serve_flushes } from '../memory/requests';
 import { flush_tlb } from '../memory/tlb';
 import { clear_fault, raise_debug } from '../state/fault';
+import { count } from '../state/settings';
 import { cs, is_64 } from '../state/vcpu';
 import { inject_events } from './inject';
 
@@ -104,9 +113,16 @@ export function run(v: u32, budget: i32): u32 {
   const result = enter(v);
   atomic.store<u32>(v + V_STATE, VCPU_OUT);
   atomic.notify(v + V_STATE, -1);
-  if (result == RUN_EXIT) store<u64>(v + V_STAT_EXITS, load<u64>(v + V_STAT_EXITS) + 1);
+  if (result == RUN_EXIT) count_exit(v);
   publish(v);
   return result;
+}
+
+/** Counts an exit, and by its reason. */
+function count_exit(v: u32): void {
+  store<u64>(v + V_STAT_EXITS, load<u64>(v + V_STAT_EXITS) + 1);
+  const reason = load<u32>(v - VCPU_PAGE + RUN_EXIT_REASON);
+  if (reason < STAT_REASONS) count(v, STAT_EXIT_REASONS + reason * 8);
 }
 
 /** Registers may have been written from outside: what is derived from them is made anew. */
@@ -122,6 +138,8 @@ function prepare(v: u32): void {
 function publish(v: u32): void {
   const page = v - VCPU_PAGE;
   const open = (load<u32>(v + V_RFLAGS) & FLAG_IF) != 0;
+  store<u16>(page + RUN_FLAGS, (load<u32>(v + V_BUS_LOCK) ? KVM_RUN_X86_BUS_LOCK : 0) as u16);
+  store<u32>(v + V_BUS_LOCK, 0);
   store<u8>(page + RUN_IF_FLAG, open as u8);
   store<u8>(
     page + RUN_READY_FOR_INTERRUPT_INJECTION,
@@ -134,8 +152,9 @@ function publish(v: u32): void {
 /** Completes what the last exit left open; true when an instruction must be finished before anything else happens. */
 function complete(v: u32): bool {
   const pending = load<u32>(v + V_PENDING);
-  if (pending == PENDING_PIO_IN) return true;
+  if (pending == PENDING_PIO_IN || pending == PENDING_MSR) return true;
   store<u32>(v + V_PENDING, PENDING_NONE);
+  if (pending == PENDING_HYPERCALL) set_hypercall_result(v, load<u64>(v - VCPU_PAGE + RUN_HYPERCALL_RET));
   if (pending != PENDING_MMIO_READ) return false;
   const page = v - VCPU_PAGE;
   const n = load<u32>(v + V_REPLAY_COUNT);
@@ -257,6 +276,10 @@ function settle(v: u32, flow: u32): u32 {
   if (why & LEAVE_MMIO || load<u32>(v + V_MMIO_COUNT)) {
     store<u32>(v + V_MMIO_NEXT, 0);
     if (mmio_exit(v)) return FLOW_EXIT;
+  }
+  if (load<u32>(v + V_BUS_LOCK)) {
+    exit_bus_lock(v);
+    return FLOW_EXIT;
   }
   return flow;
 }

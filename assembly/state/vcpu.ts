@@ -1,5 +1,5 @@
 // Questions about a vCPU's mode that every floor above asks. Reads the vCPU page, changes nothing.
-
+import { IRQCHIP_FULL } from '../abi/calls';
 import {
   MAX_VCPUS,
   VCPU_BASE,
@@ -69,6 +69,11 @@ export function has_vcpu(id: u32): bool {
 
 export function has_irqchip(): bool {
   return load<u32>(vm_base + VM_PAGE + VM_HAS_IRQCHIP) != 0;
+}
+
+/** All chips are in the core, not the local APICs alone. */
+export function has_pic(): bool {
+  return load<u32>(vm_base + VM_PAGE + VM_HAS_IRQCHIP) == IRQCHIP_FULL;
 }
 
 export function cpl(v: u32): u32 {
