@@ -20,7 +20,7 @@ import {
   kvm_cpuid2,
 } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
-import { vcpuArea } from './vm_page.ts';
+import { retired, vcpuArea, vcpuPage } from './vm_page.ts';
 
 /** KVM_CPUID_FLAG_SIGNIFCANT_INDEX (the header's spelling): the leaf depends on ECX. */
 export const KVM_CPUID_FLAG_SIGNIFCANT_INDEX = 1;
@@ -157,13 +157,27 @@ function brandEntries(): KvmCpuidEntry2[] {
 /** Leaf 0xd: the state components and their places in an XSAVE image (EBX of sub-leaf 0 follows XCR0, in the core). */
 function xsaveEntries(): KvmCpuidEntry2[] {
   const end = Math.max(...XSAVE_COMPONENTS.map(({ offset, size }) => offset + size));
-  const all = XSAVE_COMPONENTS.reduce((bits, { component }) => bits | (1 << component), XCR0_X87 | XCR0_SSE);
   return [
-    entry(13, { eax: all, ebx: XSAVE_LEAST_BYTES, ecx: end }, 0),
+    entry(13, { eax: supportedXcr0(), ebx: XSAVE_LEAST_BYTES, ecx: end }, 0),
     entry(13, {}, 1),
     ...XSAVE_COMPONENTS.map(({ component, offset, size }) =>
       entry(13, { eax: size, ebx: offset }, component),
     ),
+  ];
+}
+
+/** State components that XCR0 may name. */
+export function supportedXcr0(): number {
+  return XSAVE_COMPONENTS.reduce((bits, { component }) => bits | (1 << component), XCR0_X87 | XCR0_SSE);
+}
+
+/** KVM_GET_EMULATED_CPUID: MOVBE and RDPID, which KVM does in software too. */
+export function emulatedCpuid(): KvmCpuidEntry2[] {
+  const bare = { eax: 0, ebx: 0, ecx: 0, edx: 0, padding: [0, 0, 0] };
+  return [
+    { ...bare, function: 0, index: 0, flags: 0, eax: 7 },
+    { ...bare, function: 1, index: 0, flags: 0, ecx: 1 << 22 },
+    { ...bare, function: 7, index: 0, flags: KVM_CPUID_FLAG_SIGNIFCANT_INDEX, ecx: 1 << 22 },
   ];
 }
 
@@ -213,7 +227,21 @@ export function readCpuid(memory: MachineMemory, id: number): KvmCpuidEntry2[] {
   return decode(kvm_cpuid2, memory.bytes(at, kvm_cpuid2.size + count * kvm_cpuid_entry2.size)).entries;
 }
 
-/** Replaces the table of a vCPU. E2BIG above MAX_CPUID_ENTRIES. */
+/** Linear address bits that a table may announce in leaf 0x80000008; 0 stands for 32 bits. */
+const LINEAR_BITS = [0, 48];
+
+function same(now: readonly KvmCpuidEntry2[], next: readonly Input<KvmCpuidEntry2>[]): boolean {
+  const names = ['function', 'index', 'flags', 'eax', 'ebx', 'ecx', 'edx'] as const;
+  return (
+    now.length === next.length &&
+    now.every((entry, n) => names.every((name) => entry[name] === (next[n]?.[name] ?? 0)))
+  );
+}
+
+/**
+ * Replaces the table of a vCPU. E2BIG above MAX_CPUID_ENTRIES; EINVAL for linear addresses that are not of 48 bits, and
+ * for another table once the vCPU has run.
+ */
 export function writeCpuid(
   memory: MachineMemory,
   id: number,
@@ -224,6 +252,13 @@ export function writeCpuid(
       'E2BIG',
       `a vCPU has room for ${MAX_CPUID_ENTRIES} CPUID entries; ${entries.length} were given.`,
     );
+  }
+  const sizes = entries.find((entry) => entry.function === 0x8000_0008);
+  if (sizes && !LINEAR_BITS.includes(((sizes.eax ?? 0) >> 8) & 0xff)) {
+    throw new KvmError('EINVAL', 'leaf 0x80000008 announces linear addresses that are not of 48 bits.');
+  }
+  if (retired(memory, vcpuPage(memory, id)) !== 0n && !same(readCpuid(memory, id), entries)) {
+    throw new KvmError('EINVAL', 'the vCPU has run: its CPUID table can no longer change.');
   }
   const page = memory.bytes(vcpuArea(memory, id) + VCPU_CPUID, PAGE_SIZE);
   page.fill(0);

@@ -12,6 +12,7 @@ export { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
 export { KVM_IRQ_ROUTING, KVM_IRQCHIP } from './irqchip.ts';
 export { KVM_API_VERSION, Kvm, type KvmOptions } from './kvm.ts';
 export { MachineMemory, roundUp } from './memory.ts';
+export { filterBitmapBytes, KVM_MSR_FILTER, type MsrFilter, type MsrFilterRange } from './msr_filter.ts';
 export {
   type Attachment,
   type AttachmentKind,
@@ -23,9 +24,10 @@ export {
   pins,
   revokePin,
 } from './pins.ts';
-export { KVM_VCPUEVENT, readDebugregs, readEvents, readRegs, readSregs } from './registers.ts';
+export { readDebugregs, readRegs, readSregs } from './registers.ts';
 export { request, requestAll, requestEvents, waitUntilOut } from './requests.ts';
 export { type IoExit, KVM_SYNC_X86, type MmioExit, RunPage } from './run_page.ts';
+export { SIGUSR1 } from './signals.ts';
 export {
   bitmapBytes,
   KVM_MEM_LOG_DIRTY_PAGES,
@@ -34,8 +36,12 @@ export {
   type Slot,
   slotAt,
 } from './slots.ts';
+export { KVM_SREGS2_FLAGS_PDPTRS_VALID } from './sregs2.ts';
+export { KVM_STATS_TYPE, type Stat } from './stats.ts';
 export { type Translation, translate } from './translate.ts';
 export { Vcpu } from './vcpu.ts';
+export { KVM_VCPU_TSC_CTRL } from './vcpu_calls.ts';
+export { KVM_VCPUEVENT, readEvents } from './vcpu_events.ts';
 export { Vm, type VmHandle, type VmOptions } from './vm.ts';
 export {
   hostMilliseconds,
@@ -46,3 +52,4 @@ export {
   vcpuArea,
   vcpuPage,
 } from './vm_page.ts';
+export { BUS_LOCK, MSR_EXIT, QUIRKS, X2APIC_API } from './vm_settings.ts';

@@ -2,7 +2,19 @@
 // themselves are the core's; their pages begin with KVM's state structs, so reading one is a copy.
 
 import {
+  IRQCHIP_FULL,
+  KVM_X2APIC_API_USE_32BIT_IDS,
+  VM_RESERVED_PINS,
+  VM_X2APIC_API,
+} from '../../assembly/abi/calls.ts';
+import {
+  APIC_BASE_X2APIC,
+  APIC_ID,
+  APIC_IRR,
+  APIC_ISR,
+  APIC_LEVEL_TRIG,
   CLOCK_OFFSET,
+  IOAPIC_EOI_VECTORS,
   IRQ_GSIS,
   KVM_IRQ_ROUTING_IRQCHIP,
   KVM_IRQ_ROUTING_MSI,
@@ -10,17 +22,24 @@ import {
   KVM_IRQCHIP_PIC_MASTER,
   KVM_IRQCHIP_PIC_SLAVE,
   PIC_STATE_SIZE,
+  ROUTE_COUNT,
+  ROUTE_SIZE,
+  ROUTES,
+  ROUTES_MAX,
 } from '../../assembly/abi/irqchip.ts';
 import {
   CLOCK_PAGE,
+  ENGINE_DETERMINISTIC,
   IOAPIC_PAGE,
   PIC_PAGE,
   PIT_PAGE,
   VCPU_LAPIC,
+  VM_ENGINE,
   VM_HAS_IRQCHIP,
   VM_HAS_PIT,
   VM_IRQ_LOCK,
 } from '../../assembly/abi/map.ts';
+import { V_APIC_BASE } from '../../assembly/abi/vcpu_page.ts';
 import {
   decode,
   encode,
@@ -42,7 +61,7 @@ import {
 } from './abi/index.ts';
 import type { Core } from './core.ts';
 import type { MachineMemory } from './memory.ts';
-import { machineNanoseconds, vcpuArea, vcpuIds, vcpuPage } from './vm_page.ts';
+import { hostMilliseconds, machineNanoseconds, vcpuArea, vcpuIds, vcpuPage, vmTscKhz } from './vm_page.ts';
 
 /** KVM_IRQCHIP_*: kvm_irqchip.chip_id. */
 export const KVM_IRQCHIP = {
@@ -60,12 +79,22 @@ export function hasIrqchip(memory: MachineMemory): boolean {
   return memory.load(memory.vm + VM_HAS_IRQCHIP) !== 0;
 }
 
+/** All chips are in the core, not the local APICs alone. */
+export function hasPic(memory: MachineMemory): boolean {
+  return memory.load(memory.vm + VM_HAS_IRQCHIP) === IRQCHIP_FULL;
+}
+
 export function hasPit(memory: MachineMemory): boolean {
   return memory.load(memory.vm + VM_HAS_PIT) !== 0;
 }
 
-function needIrqchip(memory: MachineMemory, code: 'ENXIO' | 'EINVAL' | 'ENOENT'): void {
+function needIrqchip(memory: MachineMemory, code: 'ENXIO' | 'EINVAL'): void {
   if (!hasIrqchip(memory)) throw new KvmError(code, 'this VM has no irqchip; call createIrqchip first.');
+}
+
+function needPic(memory: MachineMemory, code: 'ENXIO' | 'ENOENT'): void {
+  if (!hasPic(memory))
+    throw new KvmError(code, 'this VM has no PIC and IOAPIC in the core; call createIrqchip first.');
 }
 
 function needPit(memory: MachineMemory): void {
@@ -101,21 +130,55 @@ export function signalMsi(memory: MachineMemory, core: Core, msi: Input<KvmMsi>)
   return core.msi_send(address, (msi.data ?? 0) >>> 0);
 }
 
-/** KVM_SET_GSI_ROUTING: replaces the table. EINVAL for an entry that leads nowhere, ENXIO without an irqchip. */
+/**
+ * KVM_SET_GSI_ROUTING: replaces the table. EINVAL without an irqchip and for an entry that leads nowhere; the table that
+ * was there stays then.
+ */
 export function setGsiRouting(
   memory: MachineMemory,
   core: Core,
   entries: readonly Input<KvmIrqRoutingEntry>[],
 ): void {
-  needIrqchip(memory, 'ENXIO');
+  needIrqchip(memory, 'EINVAL');
+  const table = memory.bytes(
+    memory.base + IOAPIC_PAGE + ROUTE_COUNT,
+    ROUTES - ROUTE_COUNT + ROUTES_MAX * ROUTE_SIZE,
+  );
+  const old = Uint8Array.from(table);
   core.irq_routing_clear();
   for (const { gsi = 0, type = 0, u } of entries) {
     const msi = type === KVM_IRQ_ROUTING_MSI;
     const low = (msi ? u?.msi?.address_lo : u?.irqchip?.irqchip) ?? 0;
     const high = (msi ? u?.msi?.address_hi : u?.irqchip?.pin) ?? 0;
     if (!core.irq_routing_add(gsi, type, low >>> 0, high >>> 0, (u?.msi?.data ?? 0) >>> 0)) {
+      memory.locked(memory.vm + VM_IRQ_LOCK, () => table.set(old));
       throw new KvmError('EINVAL', `the route of GSI ${gsi} names no chip, pin or message that exists.`);
     }
+  }
+  if (!hasPic(memory)) listenToEois(memory, entries);
+}
+
+/**
+ * KVM_CAP_SPLIT_IRQCHIP: level-triggered messages of the GSIs that belong to the IOAPIC of user space make their EOI
+ * exit. A vector that a local APIC still holds stays listened to.
+ */
+function listenToEois(memory: MachineMemory, entries: readonly Input<KvmIrqRoutingEntry>[]): void {
+  const pins = memory.u32(memory.vm + VM_RESERVED_PINS);
+  const wanted = new Int32Array(8);
+  const want = (vector: number): void => {
+    wanted[vector >> 5] = (wanted[vector >> 5] ?? 0) | (1 << (vector & 31));
+  };
+  for (const { gsi = 0, type, u } of entries) {
+    const data = u?.msi?.data ?? 0;
+    if (gsi < pins && type === KVM_IRQ_ROUTING_MSI && data & APIC_LEVEL_TRIG) want(data & 0xff);
+  }
+  for (let n = 0; n < 8; n++) {
+    const word = memory.base + IOAPIC_PAGE + IOAPIC_EOI_VECTORS + n * 4;
+    const held = vcpuIds(memory).reduce((bits, id) => {
+      const lapic = vcpuArea(memory, id) + VCPU_LAPIC + n * 16;
+      return bits | memory.load(lapic + APIC_ISR) | memory.load(lapic + APIC_IRR);
+    }, 0);
+    memory.store(word, (wanted[n] ?? 0) | (memory.load(word) & held));
   }
 }
 
@@ -133,9 +196,15 @@ function chipState(memory: MachineMemory, chipId: number): Uint8Array {
   }
 }
 
+/** KVM_REINJECT_CONTROL. ENXIO without a PIT. */
+export function reinjectControl(memory: MachineMemory, core: Core, on: boolean): void {
+  needPit(memory);
+  core.pit_set_reinject(on ? 1 : 0);
+}
+
 /** KVM_GET_IRQCHIP. ENXIO without an irqchip, EINVAL for another chip_id than 0 to 2. */
 export function getIrqchip(memory: MachineMemory, chipId: number): KvmIrqchip {
-  needIrqchip(memory, 'ENXIO');
+  needPic(memory, 'ENXIO');
   const data = encode(kvm_irqchip, { chip_id: chipId });
   const state = chipState(memory, chipId);
   memory.locked(memory.vm + VM_IRQ_LOCK, () => data.set(state, 8));
@@ -144,7 +213,7 @@ export function getIrqchip(memory: MachineMemory, chipId: number): KvmIrqchip {
 
 /** KVM_SET_IRQCHIP, with the whole state of one chip in `chip.pic` or `chip.ioapic`. Errors as getIrqchip. */
 export function setIrqchip(memory: MachineMemory, core: Core, irqchip: Input<KvmIrqchip>): void {
-  needIrqchip(memory, 'ENXIO');
+  needPic(memory, 'ENXIO');
   const state = chipState(memory, irqchip.chip_id ?? 0);
   const data = encode(kvm_irqchip, irqchip);
   memory.locked(memory.vm + VM_IRQ_LOCK, () => state.set(data.subarray(8, 8 + state.length)));
@@ -153,7 +222,7 @@ export function setIrqchip(memory: MachineMemory, core: Core, irqchip: Input<Kvm
 
 /** KVM_CREATE_PIT2. ENOENT without an irqchip, EEXIST when there is one, EINVAL for unknown flags. */
 export function createPit2(memory: MachineMemory, core: Core, config: Input<KvmPitConfig>): void {
-  needIrqchip(memory, 'ENOENT');
+  needPic(memory, 'ENOENT');
   if (hasPit(memory)) throw new KvmError('EEXIST', 'this VM has its PIT already.');
   if ((config.flags ?? 0) & ~KVM_PIT_SPEAKER_DUMMY) {
     throw new KvmError('EINVAL', 'kvm_pit_config.flags may only be KVM_PIT_SPEAKER_DUMMY (1).');
@@ -178,32 +247,80 @@ export function setPit2(memory: MachineMemory, core: Core, state: Input<KvmPitSt
   core.pit_loaded();
 }
 
-/** KVM_GET_CLOCK: kvmclock in ns. */
+/** KVM_CLOCK_*: what a clock reading holds beside kvmclock. */
+export const KVM_CLOCK = { TSC_STABLE: 2, REALTIME: 4, HOST_TSC: 8 } as const;
+const CLOCK_FLAGS = KVM_CLOCK.TSC_STABLE | KVM_CLOCK.REALTIME | KVM_CLOCK.HOST_TSC;
+
+/**
+ * KVM_GET_CLOCK: kvmclock in ns, the wall clock and the TSC of the same moment. In the deterministic engine there is no
+ * wall clock, and the flags say so.
+ */
 export function getClock(memory: MachineMemory): KvmClockData {
-  const clock = BigInt.asUintN(
-    64,
-    machineNanoseconds(memory) + memory.u64(memory.base + CLOCK_PAGE + CLOCK_OFFSET),
-  );
-  return { clock, flags: 0, pad0: 0, realtime: 0n, host_tsc: 0n, pad: [0, 0, 0, 0] };
+  const now = machineNanoseconds(memory);
+  const virtual = memory.u32(memory.vm + VM_ENGINE) === ENGINE_DETERMINISTIC;
+  return {
+    clock: BigInt.asUintN(64, now + memory.u64(memory.base + CLOCK_PAGE + CLOCK_OFFSET)),
+    flags: virtual ? CLOCK_FLAGS & ~KVM_CLOCK.REALTIME : CLOCK_FLAGS,
+    pad0: 0,
+    realtime: virtual ? 0n : BigInt(Math.round(hostMilliseconds() * 1e6)),
+    host_tsc: (now * BigInt(vmTscKhz(memory))) / 1_000_000n,
+    pad: [0, 0, 0, 0],
+  };
 }
 
-/** KVM_SET_CLOCK: kvmclock goes on from `clock`. EINVAL for flags. */
+/**
+ * KVM_SET_CLOCK: kvmclock goes on from `clock`; with KVM_CLOCK_REALTIME the time since `realtime` is added. EINVAL for
+ * flags that KVM_GET_CLOCK does not give.
+ */
 export function setClock(memory: MachineMemory, data: Input<KvmClockData>): void {
-  if (data.flags) throw new KvmError('EINVAL', 'kvm_clock_data.flags must be 0 when it is set.');
-  const offset = BigInt(data.clock ?? 0) - machineNanoseconds(memory);
+  const { flags = 0, clock = 0n, realtime = 0n } = data;
+  if (flags & ~CLOCK_FLAGS)
+    throw new KvmError('EINVAL', `kvm_clock_data.flags are 2, 4 and 8; ${flags} was given.`);
+  const wall = BigInt(Math.round(hostMilliseconds() * 1e6));
+  const since = flags & KVM_CLOCK.REALTIME && wall > BigInt(realtime) ? wall - BigInt(realtime) : 0n;
+  const offset = BigInt(clock) + since - machineNanoseconds(memory);
   memory.setU64(memory.base + CLOCK_PAGE + CLOCK_OFFSET, BigInt.asUintN(64, offset));
 }
 
-/** KVM_GET_LAPIC: the register page of a vCPU's local APIC. EINVAL without an irqchip. */
+/** x2APIC mode is on: its 32-bit ids are the vCPUs' ids. */
+function hasWideId(memory: MachineMemory, id: number): boolean {
+  return (memory.u32(vcpuPage(memory, id) + V_APIC_BASE) & APIC_BASE_X2APIC) !== 0;
+}
+
+function usesWideIds(memory: MachineMemory): boolean {
+  return (memory.u32(memory.vm + VM_X2APIC_API) & KVM_X2APIC_API_USE_32BIT_IDS) !== 0;
+}
+
+/**
+ * KVM_GET_LAPIC: the register page of a vCPU's local APIC. The ID register is bits 24 to 31, or in x2APIC mode all 32
+ * bits where KVM_CAP_X2APIC_API has said so. EINVAL without an irqchip.
+ */
 export function getLapic(memory: MachineMemory, core: Core, id: number): KvmLapicState {
   needIrqchip(memory, 'EINVAL');
   core.lapic_save(vcpuPage(memory, id));
-  return decode(kvm_lapic_state, memory.bytes(vcpuArea(memory, id) + VCPU_LAPIC, kvm_lapic_state.size));
+  const page = memory.bytes(vcpuArea(memory, id) + VCPU_LAPIC, kvm_lapic_state.size);
+  const state = decode(kvm_lapic_state, page);
+  if (hasWideId(memory, id) && usesWideIds(memory))
+    new DataView(state.regs.buffer, state.regs.byteOffset).setUint32(APIC_ID, id, true);
+  return state;
 }
 
-/** KVM_SET_LAPIC. EINVAL without an irqchip. */
+/** KVM_SET_LAPIC. EINVAL without an irqchip, and for an ID register of 32 bits that is not the vCPU's id. */
 export function setLapic(memory: MachineMemory, core: Core, id: number, state: Input<KvmLapicState>): void {
   needIrqchip(memory, 'EINVAL');
-  encodeInto(kvm_lapic_state, memory.bytes(vcpuArea(memory, id) + VCPU_LAPIC, kvm_lapic_state.size), state);
+  const at = vcpuArea(memory, id) + VCPU_LAPIC;
+  const page = Uint8Array.from(memory.bytes(at, kvm_lapic_state.size));
+  encodeInto(kvm_lapic_state, page, state);
+  if (hasWideId(memory, id) && usesWideIds(memory)) {
+    const view = new DataView(page.buffer);
+    if (state.regs && view.getUint32(APIC_ID, true) !== id) {
+      throw new KvmError(
+        'EINVAL',
+        `the 32-bit APIC id of vCPU ${id} is its own id; the register says another.`,
+      );
+    }
+    view.setUint32(APIC_ID, id << 24, true);
+  }
+  memory.bytes(at, page.length).set(page);
   core.lapic_loaded(vcpuPage(memory, id));
 }

@@ -1,13 +1,29 @@
 // The system: the ioctls of /dev/kvm as typed calls. It makes VMs and says what they can do.
 
+import { KVM_MAX_MCE_BANKS } from '../../assembly/abi/calls.ts';
+import { ROUTES_MAX } from '../../assembly/abi/irqchip.ts';
 import { MANUAL_INITIALLY_SET, MANUAL_PROTECT_ENABLE, MAX_SLOTS, MAX_VCPUS } from '../../assembly/abi/map.ts';
-import { type CapName, KVM_CAP, type KvmCpuidEntry2, kvm_run } from './abi/index.ts';
-import { supportedCpuid } from './cpuid.ts';
+import {
+  type CapName,
+  type Input,
+  KVM_CAP,
+  type KvmCpuidEntry2,
+  type KvmDeviceAttr,
+  KvmError,
+  type KvmMsrEntry,
+  kvm_run,
+  kvm_xsave,
+} from './abi/index.ts';
+import { emulatedCpuid, supportedCpuid, supportedXcr0 } from './cpuid.ts';
 import { DIRTY_RING_MAX } from './dirty_ring.ts';
+import { KVM_CLOCK } from './irqchip.ts';
+import { MCE_CAP_SUPPORTED } from './machine_check.ts';
 import { roundUp } from './memory.ts';
-import { MSR_INDEX_LIST } from './msrs.ts';
+import { MSR_FEATURES, MSR_INDEX_LIST, readFeatureMsrs } from './msrs.ts';
 import { KVM_SYNC_X86 } from './run_page.ts';
+import { DEBUG_KNOWN } from './vcpu.ts';
 import { Vm, type VmOptions } from './vm.ts';
+import { BUS_LOCK, EXITS_TO_DISABLE, HYPERCALLS_THAT_EXIT, QUIRKS, X2APIC_API } from './vm_settings.ts';
 
 /** KVM_API_VERSION. */
 export const KVM_API_VERSION = 12;
@@ -23,25 +39,30 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   NR_VCPUS: MAX_VCPUS,
   NR_MEMSLOTS: MAX_SLOTS,
   PIT: 1,
+  NOP_IO_DELAY: 1,
   MP_STATE: 1,
   SYNC_MMU: 1,
   DESTROY_MEMORY_REGION_WORKS: 1,
   USER_NMI: 1,
   SET_GUEST_DEBUG: 1,
   REINJECT_CONTROL: 1,
-  IRQ_ROUTING: 1,
+  IRQ_ROUTING: ROUTES_MAX,
   JOIN_MEMORY_REGIONS_WORKS: 1,
+  MCE: KVM_MAX_MCE_BANKS,
   PIT2: 1,
   SET_BOOT_CPU_ID: 1,
   PIT_STATE2: 1,
   SET_IDENTITY_MAP_ADDR: 1,
-  ADJUST_CLOCK: 1,
+  ADJUST_CLOCK: KVM_CLOCK.TSC_STABLE | KVM_CLOCK.REALTIME | KVM_CLOCK.HOST_TSC,
   INTERNAL_ERROR_DATA: 1,
   VCPU_EVENTS: 1,
   INTR_SHADOW: 1,
   DEBUGREGS: 1,
+  X86_ROBUST_SINGLESTEP: 1,
+  ENABLE_CAP: 1,
   XSAVE: 1,
   XCRS: 1,
+  TSC_CONTROL: 1,
   GET_TSC_KHZ: 1,
   VM_TSC_CONTROL: 1,
   MAX_VCPUS,
@@ -49,14 +70,42 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   SYNC_REGS: KVM_SYNC_X86.REGS | KVM_SYNC_X86.SREGS | KVM_SYNC_X86.EVENTS,
   SIGNAL_MSI: 1,
   READONLY_MEM: 1,
+  DEVICE_CTRL: 1,
+  EXT_EMUL_CPUID: 1,
+  IOAPIC_POLARITY_IGNORED: 1,
   ENABLE_CAP_VM: 1,
   CHECK_EXTENSION_VM: 1,
+  DISABLE_QUIRKS: 1,
+  SPLIT_IRQCHIP: 1,
+  VCPU_ATTRIBUTES: 1,
   MAX_VCPU_ID: MAX_VCPUS,
+  X2APIC_API: X2APIC_API.USE_32BIT_IDS | X2APIC_API.DISABLE_BROADCAST_QUIRK,
   IMMEDIATE_EXIT: 1,
+  X86_DISABLE_EXITS: EXITS_TO_DISABLE,
+  GET_MSR_FEATURES: 1,
+  MSR_PLATFORM_INFO: 1,
+  EXCEPTION_PAYLOAD: 1,
+  HALT_POLL: 1,
+  X86_USER_SPACE_MSR: 1,
+  X86_MSR_FILTER: 1,
+  ENFORCE_PV_FEATURE_CPUID: 1,
+  X86_BUS_LOCK_EXIT: BUS_LOCK.OFF | BUS_LOCK.EXIT,
+  SET_GUEST_DEBUG2: DEBUG_KNOWN,
+  SREGS2: 1,
+  EXIT_HYPERCALL: HYPERCALLS_THAT_EXIT,
+  BINARY_STATS_FD: 1,
+  EXIT_ON_EMULATION_FAILURE: 1,
+  XSAVE2: kvm_xsave.size,
+  SYS_ATTRIBUTES: 1,
+  DISABLE_QUIRKS2: QUIRKS,
+  X86_TRIPLE_FAULT_EVENT: 1,
   MANUAL_DIRTY_LOG_PROTECT2: MANUAL_PROTECT_ENABLE | MANUAL_INITIALLY_SET,
   DIRTY_LOG_RING: DIRTY_RING_MAX,
   DIRTY_LOG_RING_ACQ_REL: DIRTY_RING_MAX,
 };
+
+/** KVM_X86_XCOMP_GUEST_SUPP: the system attribute that KVM_GET_DEVICE_ATTR reads. */
+const KVM_X86_XCOMP_GUEST_SUPP = 0n;
 
 /** Where the core comes from. */
 export interface KvmOptions {
@@ -106,6 +155,42 @@ export class Kvm {
   /** KVM_GET_MSR_INDEX_LIST. */
   getMsrIndexList(): number[] {
     return [...MSR_INDEX_LIST];
+  }
+
+  /** KVM_GET_EMULATED_CPUID: features that the core does whatever the host can, as KVM lists them. */
+  getEmulatedCpuid(): KvmCpuidEntry2[] {
+    return emulatedCpuid();
+  }
+
+  /** KVM_GET_MSR_FEATURE_INDEX_LIST: MSRs that describe the processor, for getMsrs. */
+  getMsrFeatureIndexList(): number[] {
+    return [...MSR_FEATURES.keys()];
+  }
+
+  /** KVM_GET_MSRS of the system: values of feature MSRs, ending before the first index that is none. */
+  getMsrs(indices: readonly number[]): KvmMsrEntry[] {
+    return readFeatureMsrs(indices);
+  }
+
+  /** KVM_X86_GET_MCE_CAP_SUPPORTED: the bits that setupMce of a vCPU takes, beside the number of banks. */
+  getMceCapSupported(): bigint {
+    return MCE_CAP_SUPPORTED;
+  }
+
+  /** KVM_HAS_DEVICE_ATTR of the system: group 0 has KVM_X86_XCOMP_GUEST_SUPP (0). ENXIO for others. */
+  hasDeviceAttr({ group = 0, attr = 0n }: Input<KvmDeviceAttr>): void {
+    if (group !== 0 || BigInt(attr) !== KVM_X86_XCOMP_GUEST_SUPP) {
+      throw new KvmError(
+        'ENXIO',
+        `the system has attribute 0 of group 0 (state components), not ${attr} of ${group}.`,
+      );
+    }
+  }
+
+  /** KVM_GET_DEVICE_ATTR of the system: the XSAVE state components that a guest may use. ENXIO. */
+  getDeviceAttr(which: Input<KvmDeviceAttr>): bigint {
+    this.hasDeviceAttr(which);
+    return BigInt(supportedXcr0());
   }
 
   /** KVM_GET_VCPU_MMAP_SIZE: bytes that the mmap of a vCPU shows: kvm_run, the port data page, the coalesced ring. */

@@ -4,6 +4,7 @@
 import { V_MSR_VALUE } from '../../assembly/abi/vcpu_page.ts';
 import {
   MSR_APIC_BASE,
+  MSR_BIOS_SIGN_ID,
   MSR_CSTAR,
   MSR_EFER,
   MSR_FS_BASE,
@@ -26,6 +27,9 @@ import type { Input, KvmMsrEntry } from './abi/index.ts';
 import type { Core } from './core.ts';
 import type { MachineMemory } from './memory.ts';
 
+/** IA32_ARCH_CAPABILITIES. */
+const MSR_ARCH_CAPABILITIES = 0x10a;
+
 /** IA32_MTRR_PHYSBASE0 to PHYSMASK7, and the fixed ranges (SDM vol. 3, 12.11.2). */
 const MTRRS = [
   ...Array.from({ length: 16 }, (_, n) => 0x200 + n),
@@ -47,6 +51,20 @@ export const MSR_INDEX_LIST: readonly number[] = [
   ],
   ...[MSR_TSC_AUX, MSR_TSC_DEADLINE, MSR_MTRR_DEF_TYPE, ...MTRRS],
 ];
+
+/** MSRs that describe the processor (KVM_GET_MSR_FEATURE_INDEX_LIST) and their values: microcode, no vulnerabilities known. */
+export const MSR_FEATURES: ReadonlyMap<number, bigint> = new Map([
+  [MSR_BIOS_SIGN_ID, 0n],
+  [MSR_ARCH_CAPABILITIES, 0n],
+]);
+
+/** KVM_GET_MSRS of the system: values of feature MSRs in order, ending before the first that is none. */
+export function readFeatureMsrs(indices: readonly number[]): KvmMsrEntry[] {
+  const end = indices.findIndex((index) => !MSR_FEATURES.has(index));
+  return indices
+    .slice(0, end < 0 ? indices.length : end)
+    .map((index) => ({ index, reserved: 0, data: MSR_FEATURES.get(index) ?? 0n }));
+}
 
 /** KVM_GET_MSRS: entries in order, ending before the first that does not exist. */
 export function readMsrs(

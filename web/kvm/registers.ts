@@ -41,16 +41,12 @@ import {
   V_IRQ_QUEUED,
   V_MMIO_COUNT,
   V_MMIO_NEXT,
-  V_NMI_MASKED,
-  V_NMI_PENDING,
   V_PDPTR,
   V_PENDING,
   V_REPLAY_COUNT,
   V_REPLAY_NEXT,
   V_RIP,
   V_SEGS,
-  V_SHADOW,
-  V_SIPI_VECTOR,
 } from '../../assembly/abi/vcpu_page.ts';
 import { CR0_PE, CR0_PG, CR4_PAE, EFER_LMA, EFER_LME, FLAG_VM } from '../../assembly/abi/x86.ts';
 import {
@@ -61,7 +57,6 @@ import {
   type KvmRegs,
   type KvmSegment,
   type KvmSregs,
-  type KvmVcpuEvents,
 } from './abi/index.ts';
 import { readRflags, writeRflags } from './flags.ts';
 import { readPhysical } from './guest_memory.ts';
@@ -293,60 +288,4 @@ export function writeDebugregs(memory: MachineMemory, v: number, given: Input<Kv
   });
   memory.setU64(v + V_DR + 6 * 8, wide(next.dr6));
   memory.setU64(v + V_DR + 7 * 8, wide(next.dr7));
-}
-
-/** KVM_VCPUEVENT_VALID_*: which groups of kvm_vcpu_events a set takes over. */
-export const KVM_VCPUEVENT = { NMI_PENDING: 1, SIPI_VECTOR: 2, SHADOW: 4 } as const;
-
-/** KVM_GET_VCPU_EVENTS: what waits to be delivered. Exceptions are always delivered before KVM_RUN returns. */
-export function readEvents(memory: MachineMemory, v: number): KvmVcpuEvents {
-  const queued = memory.load(v + V_IRQ_QUEUED);
-  const sipi = memory.load(v + V_SIPI_VECTOR);
-  return {
-    exception: { injected: 0, nr: 0, has_error_code: 0, pending: 0, error_code: 0 },
-    interrupt: {
-      injected: queued ? 1 : 0,
-      nr: queued ? queued - 1 : 0,
-      soft: 0,
-      shadow: memory.u32(v + V_SHADOW) & 3,
-    },
-    nmi: {
-      injected: 0,
-      pending: memory.load(v + V_NMI_PENDING) ? 1 : 0,
-      masked: memory.load(v + V_NMI_MASKED) ? 1 : 0,
-      pad: 0,
-    },
-    sipi_vector: sipi === 0xffff_ffff ? 0 : sipi,
-    flags: KVM_VCPUEVENT.NMI_PENDING | KVM_VCPUEVENT.SHADOW,
-    smi: { smm: 0, pending: 0, smm_inside_nmi: 0, latched_init: 0 },
-    triple_fault: { pending: 0 },
-    reserved: new Uint8Array(26),
-    exception_has_payload: 0,
-    exception_payload: 0n,
-  };
-}
-
-/** KVM_SET_VCPU_EVENTS; only the groups that `flags` names, and what is always valid. EINVAL for what we cannot hold. */
-export function writeEvents(memory: MachineMemory, v: number, given: Input<KvmVcpuEvents>): void {
-  const flags = given.flags ?? 0;
-  const known = KVM_VCPUEVENT.NMI_PENDING | KVM_VCPUEVENT.SIPI_VECTOR | KVM_VCPUEVENT.SHADOW;
-  if (flags & ~known) {
-    throw new KvmError(
-      'EINVAL',
-      'vcpu_events.flags may name NMI_PENDING (1), SIPI_VECTOR (2) and SHADOW (4) here.',
-    );
-  }
-  if (given.exception?.injected || given.exception?.pending) {
-    throw new KvmError('EINVAL', 'this VM delivers exceptions inside KVM_RUN and cannot keep a pending one.');
-  }
-  const { interrupt, nmi } = given;
-  if (interrupt) {
-    memory.store(v + V_IRQ_QUEUED, interrupt.injected ? ((interrupt.nr ?? 0) & 0xff) + 1 : 0);
-    if (flags & KVM_VCPUEVENT.SHADOW) memory.setU32(v + V_SHADOW, (interrupt.shadow ?? 0) & 3);
-  }
-  if (nmi) {
-    if (flags & KVM_VCPUEVENT.NMI_PENDING) memory.store(v + V_NMI_PENDING, nmi.pending ? 1 : 0);
-    memory.store(v + V_NMI_MASKED, nmi.masked ? 1 : 0);
-  }
-  if (flags & KVM_VCPUEVENT.SIPI_VECTOR) memory.store(v + V_SIPI_VECTOR, given.sipi_vector ?? 0);
 }

@@ -6,6 +6,7 @@ import {
   RUN_DIRTY_REGS,
   RUN_EXIT_REASON,
   RUN_FLAGS,
+  RUN_HYPERCALL_RET,
   RUN_IF_FLAG,
   RUN_IMMEDIATE_EXIT,
   RUN_IO_COUNT,
@@ -17,6 +18,8 @@ import {
   RUN_MMIO_IS_WRITE,
   RUN_MMIO_LEN,
   RUN_MMIO_PHYS_ADDR,
+  RUN_MSR_DATA,
+  RUN_MSR_ERROR,
   RUN_READY_FOR_INTERRUPT_INJECTION,
   RUN_REQUEST_INTERRUPT_WINDOW,
   RUN_SYNC_REGS,
@@ -125,6 +128,21 @@ export class RunPage {
       gpa: this.#memory.u64(at + RUN_MMIO_PHYS_ADDR),
       data: this.#memory.bytes(at + RUN_MMIO_DATA, length),
     };
+  }
+
+  /** Answers KVM_EXIT_X86_RDMSR with the MSR's value; a write needs no answer. */
+  answerMsr(data: bigint): void {
+    this.#memory.setU64(this.offset + RUN_MSR_DATA, BigInt.asUintN(64, data));
+  }
+
+  /** Answers KVM_EXIT_X86_RDMSR or _WRMSR with an error: the guest gets #GP(0). */
+  refuseMsr(): void {
+    this.#memory.setU8(this.offset + RUN_MSR_ERROR, 1);
+  }
+
+  /** Answers KVM_EXIT_HYPERCALL: what the guest finds in RAX. */
+  answerHypercall(ret: bigint): void {
+    this.#memory.setU64(this.offset + RUN_HYPERCALL_RET, BigInt.asUintN(64, ret));
   }
 
   /** Non-zero makes the next KVM_RUN return at once with EINTR; it stays set until its owner clears it. */

@@ -1,15 +1,19 @@
 // One virtual CPU: the ioctls of a vCPU fd as typed calls over its page. A view; its state lies in the VM's memory.
 
+import { LAPIC_EVENT_SIPI, LAPIC_EVENTS } from '../../assembly/abi/irqchip.ts';
 import {
   KVM_GUESTDBG_BLOCKIRQ,
   KVM_GUESTDBG_ENABLE,
+  KVM_GUESTDBG_INJECT_BP,
+  KVM_GUESTDBG_INJECT_DB,
   KVM_GUESTDBG_SINGLESTEP,
   KVM_GUESTDBG_USE_HW_BP,
   KVM_GUESTDBG_USE_SW_BP,
+  KVM_MP_STATE_INIT_RECEIVED,
   KVM_MP_STATE_RUNNABLE,
   KVM_MP_STATE_SIPI_RECEIVED,
 } from '../../assembly/abi/kvm_run.ts';
-import { VCPU_RUN } from '../../assembly/abi/map.ts';
+import { VCPU_LAPIC, VCPU_RUN } from '../../assembly/abi/map.ts';
 import {
   REQ_EXIT,
   REQ_PAUSE,
@@ -27,9 +31,11 @@ import {
   V_WAKE_AT,
   VCPU_IN,
 } from '../../assembly/abi/vcpu_page.ts';
+import { BP, DB } from '../../assembly/abi/x86.ts';
 import {
   type Input,
   KVM_EXIT,
+  type KvmCpuidEntry,
   type KvmCpuidEntry2,
   type KvmDebugregs,
   KvmError,
@@ -48,26 +54,23 @@ import type { Core } from './core.ts';
 import { readCpuid, writeCpuid } from './cpuid.ts';
 import { DirtyRing, dirtyRingEntries } from './dirty_ring.ts';
 import { readFpu, readXcrs, readXsave, writeFpu, writeXcrs, writeXsave } from './fpu.ts';
-import { getLapic, hasIrqchip, setLapic } from './irqchip.ts';
+import { getLapic, hasIrqchip, hasPic, setLapic } from './irqchip.ts';
 import type { MachineMemory } from './memory.ts';
 import { readMsrs, writeMsrs } from './msrs.ts';
-import {
-  readDebugregs,
-  readEvents,
-  readRegs,
-  readSregs,
-  writeDebugregs,
-  writeEvents,
-  writeRegs,
-  writeSregs,
-} from './registers.ts';
+import { readDebugregs, readRegs, readSregs, writeDebugregs, writeRegs, writeSregs } from './registers.ts';
 import { request, requestEvents, waitUntilOut } from './requests.ts';
 import { KVM_SYNC_X86, RunPage } from './run_page.ts';
+import { countSignalExit } from './stats.ts';
 import { translate } from './translate.ts';
-import { machineNanoseconds, retired, vcpuArea, vcpuPage } from './vm_page.ts';
+import { VcpuCalls } from './vcpu_calls.ts';
+import { injectDebugException, readEvents, writeEvents } from './vcpu_events.ts';
+import { machineNanoseconds, retired, vcpuArea } from './vm_page.ts';
 
-const DEBUG_KNOWN =
+/** KVM_GUESTDBG_* that KVM_SET_GUEST_DEBUG takes (KVM_CAP_SET_GUEST_DEBUG2). */
+export const DEBUG_KNOWN =
   KVM_GUESTDBG_ENABLE |
+  KVM_GUESTDBG_INJECT_DB |
+  KVM_GUESTDBG_INJECT_BP |
   KVM_GUESTDBG_SINGLESTEP |
   KVM_GUESTDBG_USE_SW_BP |
   KVM_GUESTDBG_USE_HW_BP |
@@ -84,142 +87,139 @@ const HALT_MS = 1000;
  * A vCPU. Setters and getters are for a vCPU that stands: while it runs on another thread they show, or change, a
  * moving thing. `interrupt`, `nmi`, `kick`, `pause` and `resume` may come from any thread at any time.
  */
-export class Vcpu {
-  readonly id: number;
+export class Vcpu extends VcpuCalls {
   /** The page shared with whoever runs it: struct kvm_run. */
   readonly kvmRun: RunPage;
-  /** Offset of its page of live state in the VM's memory (V_* of the memory map). */
-  readonly page: number;
-  readonly #memory: MachineMemory;
-  readonly #core: () => Core;
 
   /** Made by Vm. `core` gives this thread's instance. */
   constructor(memory: MachineMemory, id: number, core: () => Core) {
-    this.#memory = memory;
-    this.id = id;
-    this.page = vcpuPage(memory, id);
+    super(memory, id, core);
     this.kvmRun = new RunPage(memory, vcpuArea(memory, id) + VCPU_RUN);
-    this.#core = core;
   }
 
   /** KVM_GET_REGS. */
   getRegs(): KvmRegs {
-    return readRegs(this.#memory, this.page);
+    return readRegs(this.memory, this.page);
   }
 
   /** KVM_SET_REGS; registers not named keep their values. */
   setRegs(regs: Input<KvmRegs>): void {
-    writeRegs(this.#memory, this.page, regs);
+    writeRegs(this.memory, this.page, regs);
     this.#stateChanged();
   }
 
   /** KVM_GET_SREGS. */
   getSregs(): KvmSregs {
-    return readSregs(this.#memory, this.page);
+    return readSregs(this.memory, this.page);
   }
 
   /** KVM_SET_SREGS; fields not named keep their values. EINVAL for a state no processor can be in. */
   setSregs(sregs: Input<KvmSregs>): void {
-    writeSregs(this.#memory, this.page, sregs);
+    writeSregs(this.memory, this.page, sregs);
     this.#stateChanged();
   }
 
   /** Registers were set from outside: the core's decode mode, TLB and the like follow. */
   #stateChanged(): void {
-    this.#core().state_changed(this.page);
+    this.core().state_changed(this.page);
   }
 
   /** KVM_GET_FPU. */
   getFpu(): KvmFpu {
-    return readFpu(this.#memory, this.page);
+    return readFpu(this.memory, this.page);
   }
 
   /** KVM_SET_FPU; fields not named keep their values. EINVAL for an MXCSR that no processor takes. */
   setFpu(fpu: Input<KvmFpu>): void {
-    writeFpu(this.#memory, this.page, fpu);
+    writeFpu(this.memory, this.page, fpu);
   }
 
   /** KVM_GET_XSAVE: an XSAVE image in the standard form. */
   getXsave(): KvmXsave {
-    return readXsave(this.#memory, this.page);
+    return readXsave(this.memory, this.page);
   }
 
   /** KVM_SET_XSAVE. EINVAL for components or MXCSR bits that do not exist. */
   setXsave(xsave: Input<KvmXsave>): void {
-    writeXsave(this.#memory, this.page, xsave);
+    writeXsave(this.memory, this.page, xsave);
     this.#stateChanged();
   }
 
   /** KVM_GET_XCRS. */
   getXcrs(): KvmXcrs {
-    return readXcrs(this.#memory, this.page);
+    return readXcrs(this.memory, this.page);
   }
 
   /** KVM_SET_XCRS. EINVAL for a value that XSETBV refuses. */
   setXcrs(xcrs: Input<KvmXcrs>): void {
-    writeXcrs(this.#memory, this.page, xcrs);
+    writeXcrs(this.memory, this.page, xcrs);
     this.#stateChanged();
   }
 
   /** KVM_GET_DEBUGREGS. */
   getDebugregs(): KvmDebugregs {
-    return readDebugregs(this.#memory, this.page);
+    return readDebugregs(this.memory, this.page);
   }
 
   /** KVM_SET_DEBUGREGS. EINVAL for bits that must be 0. */
   setDebugregs(debugregs: Input<KvmDebugregs>): void {
-    writeDebugregs(this.#memory, this.page, debugregs);
+    writeDebugregs(this.memory, this.page, debugregs);
     this.#stateChanged();
   }
 
   /** KVM_GET_VCPU_EVENTS. */
   getVcpuEvents(): KvmVcpuEvents {
-    return readEvents(this.#memory, this.page);
+    return readEvents(this.memory, this.page);
   }
 
   /** KVM_SET_VCPU_EVENTS. EINVAL for groups or exceptions that this VM cannot hold. */
   setVcpuEvents(events: Input<KvmVcpuEvents>): void {
-    writeEvents(this.#memory, this.page, events);
-    requestEvents(this.#memory, this.id);
+    writeEvents(this.memory, this.page, events);
+    requestEvents(this.memory, this.id);
   }
 
   /** KVM_GET_MSRS: the values of `indices` in order, ending before the first that does not exist. */
   getMsrs(indices: readonly number[]): KvmMsrEntry[] {
-    return readMsrs(this.#memory, this.#core(), this.page, indices);
+    return readMsrs(this.memory, this.core(), this.page, indices);
   }
 
   /** KVM_SET_MSRS: sets in order, stops at the first that is refused, returns how many were set. */
   setMsrs(entries: readonly Input<KvmMsrEntry>[]): number {
-    const done = writeMsrs(this.#core(), this.page, entries);
+    const done = writeMsrs(this.core(), this.page, entries);
     this.#stateChanged();
     return done;
   }
 
   /** KVM_GET_CPUID2. */
   getCpuid2(): KvmCpuidEntry2[] {
-    return readCpuid(this.#memory, this.id);
+    return readCpuid(this.memory, this.id);
+  }
+
+  /** KVM_SET_CPUID: entries without sub-leaves. E2BIG, EINVAL as KVM_SET_CPUID2. */
+  setCpuid(entries: readonly Input<KvmCpuidEntry>[]): void {
+    this.setCpuid2(entries.map(({ padding: _, ...entry }) => ({ ...entry, index: 0, flags: 0 })));
   }
 
   /** KVM_SET_CPUID2: what the guest's CPUID answers. E2BIG when they are too many. */
   setCpuid2(entries: readonly Input<KvmCpuidEntry2>[]): void {
-    writeCpuid(this.#memory, this.id, entries);
+    writeCpuid(this.memory, this.id, entries);
     this.#stateChanged();
   }
 
   /** KVM_GET_LAPIC. EINVAL without an irqchip. */
   getLapic(): KvmLapicState {
-    return getLapic(this.#memory, this.#core(), this.id);
+    return getLapic(this.memory, this.core(), this.id);
   }
 
   /** KVM_SET_LAPIC. EINVAL without an irqchip. */
   setLapic(state: Input<KvmLapicState>): void {
-    setLapic(this.#memory, this.#core(), this.id, state);
-    requestEvents(this.#memory, this.id);
+    setLapic(this.memory, this.core(), this.id, state);
+    requestEvents(this.memory, this.id);
   }
 
   /** KVM_GET_MP_STATE: KVM_MP_STATE_*. */
   getMpState(): number {
-    return this.#memory.load(this.page + V_MP_STATE);
+    return this.memory.load(this.page + V_MP_STATE);
   }
 
   /** KVM_SET_MP_STATE. EINVAL for anything but RUNNABLE without an irqchip, and for states of other architectures. */
@@ -233,17 +233,21 @@ export class Vcpu {
         `mp_state ${state} does not exist on x86; states are 0 to ${KVM_MP_STATE_SIPI_RECEIVED}.`,
       );
     }
-    this.#memory.store(this.page + V_MP_STATE, state);
-    requestEvents(this.#memory, this.id);
+    if (state === KVM_MP_STATE_SIPI_RECEIVED) {
+      // As KVM does: the vCPU waits for a SIPI, and one has come.
+      this.memory.store(this.page + V_MP_STATE, KVM_MP_STATE_INIT_RECEIVED);
+      this.memory.or(vcpuArea(this.memory, this.id) + VCPU_LAPIC + LAPIC_EVENTS, LAPIC_EVENT_SIPI);
+    } else this.memory.store(this.page + V_MP_STATE, state);
+    requestEvents(this.memory, this.id);
   }
 
   get #hasIrqchip(): boolean {
-    return hasIrqchip(this.#memory);
+    return hasIrqchip(this.memory);
   }
 
   /** KVM_TRANSLATE: `valid` 0 when the guest maps nothing at this address. Sets no bit in the guest's tables. */
   translate(gva: bigint): KvmTranslation {
-    const found = translate(this.#memory, this.page, gva);
+    const found = translate(this.memory, this.page, gva);
     return {
       linear_address: BigInt.asUintN(64, gva),
       physical_address: found?.gpa ?? 0n,
@@ -259,28 +263,31 @@ export class Vcpu {
     if (!(Number.isInteger(vector) && vector >= 0 && vector < 256)) {
       throw new KvmError('EINVAL', `${vector} is no interrupt vector; vectors are 0 to 255.`);
     }
-    if (this.#hasIrqchip) {
+    if (hasPic(this.memory)) {
       throw new KvmError('ENXIO', "this VM's interrupts come from its irqchip; use irqLine instead.");
     }
-    const words = this.#memory.words;
+    const words = this.memory.words;
     if (Atomics.compareExchange(words, (this.page + V_IRQ_QUEUED) >>> 2, 0, vector + 1) !== 0) {
       throw new KvmError('EEXIST', 'an interrupt is queued already; wait until the guest has taken it.');
     }
-    requestEvents(this.#memory, this.id);
+    requestEvents(this.memory, this.id);
   }
 
   /** KVM_NMI. */
   nmi(): void {
-    this.#memory.store(this.page + V_NMI_PENDING, 1);
-    requestEvents(this.#memory, this.id);
+    this.memory.store(this.page + V_NMI_PENDING, 1);
+    requestEvents(this.memory, this.id);
   }
 
   /**
    * KVM_SET_GUEST_DEBUG: KVM_GUESTDBG_* in `control`, DR0 to DR7 of the debugger in `arch.debugreg`; control 0 ends it.
-   * EINVAL for flags that this VM does not have (INJECT_DB, INJECT_BP).
+   * INJECT_DB and INJECT_BP raise an exception in the guest on the next entry: EBUSY when one waits. EINVAL for flags
+   * that do not exist.
    */
   setGuestDebug(debug: Input<KvmGuestDebug>): void {
     const control = debug.control ?? 0;
+    if (control & KVM_GUESTDBG_INJECT_DB) injectDebugException(this.memory, this.page, DB);
+    else if (control & KVM_GUESTDBG_INJECT_BP) injectDebugException(this.memory, this.page, BP);
     if (control & ~DEBUG_KNOWN) {
       throw new KvmError(
         'EINVAL',
@@ -288,28 +295,28 @@ export class Vcpu {
       );
     }
     const on = (control & KVM_GUESTDBG_ENABLE) !== 0;
-    this.#memory.setU32(this.page + V_DEBUG_CONTROL, on ? control : 0);
+    this.memory.setU32(this.page + V_DEBUG_CONTROL, on ? control : 0);
     for (let n = 0; n < 8; n++) {
       const value = debug.arch?.debugreg?.[n];
       if (value !== undefined)
-        this.#memory.setU64(this.page + V_DEBUG_DR + n * 8, BigInt.asUintN(64, BigInt(value)));
+        this.memory.setU64(this.page + V_DEBUG_DR + n * 8, BigInt.asUintN(64, BigInt(value)));
     }
     this.#stateChanged();
   }
 
   /** The pages it has written, in a VM with dirty rings (KVM_CAP_DIRTY_LOG_RING); undefined in others. */
   get dirtyRing(): DirtyRing | undefined {
-    return dirtyRingEntries(this.#memory) === 0 ? undefined : new DirtyRing(this.#memory, this.id);
+    return dirtyRingEntries(this.memory) === 0 ? undefined : new DirtyRing(this.memory, this.id);
   }
 
   /** Instructions retired so far. */
   get instructions(): bigint {
-    return retired(this.#memory, this.page);
+    return retired(this.memory, this.page);
   }
 
   /** True while some thread executes this vCPU's guest code. */
   get running(): boolean {
-    return this.#memory.load(this.page + V_STATE) === VCPU_IN;
+    return this.memory.load(this.page + V_STATE) === VCPU_IN;
   }
 
   /**
@@ -318,7 +325,7 @@ export class Vcpu {
    */
   enter(budget: number = this.#hasIrqchip ? TIMER_BUDGET : ENTRY_BUDGET): number {
     this.#takeSyncRegs();
-    const why = this.#core().run(this.page, budget);
+    const why = this.core().run(this.page, budget);
     if (why === RUN_EXIT || this.kvmRun.validRegs !== 0n) this.#giveSyncRegs();
     return why;
   }
@@ -356,7 +363,7 @@ export class Vcpu {
    */
   run(): number {
     for (;;) {
-      const wake = this.#memory.load(this.page + V_WAKE);
+      const wake = this.memory.load(this.page + V_WAKE);
       const why = this.enter();
       if (why === RUN_EXIT) return this.kvmRun.exitReason;
       if (why === RUN_BUDGET) continue;
@@ -364,45 +371,41 @@ export class Vcpu {
         this.#sleep(wake);
         continue;
       }
-      this.#memory.and(this.page + V_REQUESTS, ~REQ_EXIT);
+      this.memory.and(this.page + V_REQUESTS, ~REQ_EXIT);
       this.kvmRun.exitReason = KVM_EXIT.INTR;
+      countSignalExit(this.memory, this.id);
       throw new KvmError('EINTR', 'KVM_RUN was interrupted before the guest exited; call it again to go on.');
     }
   }
 
   /** Sleeps until the wake word changes from `wake`, or until the next timer is due. */
   #sleep(wake: number): void {
-    const at = this.#memory.u64(this.page + V_WAKE_AT);
-    const left = at === 0n ? HALT_MS : Number(at - machineNanoseconds(this.#memory)) / 1e6;
-    if (left > 0) this.#memory.wait(this.page + V_WAKE, wake, Math.min(left, HALT_MS));
-  }
-
-  /** Makes a running `run` return EINTR soon, and the next one if it does not run: a signal, in KVM's words. */
-  kick(): void {
-    request(this.#memory, this.id, REQ_EXIT);
+    const at = this.memory.u64(this.page + V_WAKE_AT);
+    const left = at === 0n ? HALT_MS : Number(at - machineNanoseconds(this.memory)) / 1e6;
+    if (left > 0) this.memory.wait(this.page + V_WAKE, wake, Math.min(left, HALT_MS));
   }
 
   /** Stops the vCPU at its next block edge and keeps it out of the guest until `resume`; returns when it stands. */
   pause(): void {
     this.requestPause();
-    waitUntilOut(this.#memory, this.id);
+    waitUntilOut(this.memory, this.id);
   }
 
   /** Asks for a pause without waiting for it. */
   requestPause(): void {
-    request(this.#memory, this.id, REQ_PAUSE);
+    request(this.memory, this.id, REQ_PAUSE);
   }
 
   /** Lets a paused vCPU enter the guest again; somebody must call `run`. */
   resume(): void {
-    this.#memory.and(this.page + V_REQUESTS, ~REQ_PAUSE);
-    this.#memory.notify(this.page + V_REQUESTS);
-    this.#memory.add(this.page + V_WAKE, 1);
-    this.#memory.notify(this.page + V_WAKE);
+    this.memory.and(this.page + V_REQUESTS, ~REQ_PAUSE);
+    this.memory.notify(this.page + V_REQUESTS);
+    this.memory.add(this.page + V_WAKE, 1);
+    this.memory.notify(this.page + V_WAKE);
   }
 
   /** True from `requestPause` to `resume`. */
   get paused(): boolean {
-    return (this.#memory.load(this.page + V_REQUESTS) & REQ_PAUSE) !== 0;
+    return (this.memory.load(this.page + V_REQUESTS) & REQ_PAUSE) !== 0;
   }
 }

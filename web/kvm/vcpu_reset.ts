@@ -1,5 +1,6 @@
 // A new vCPU's area: what the core needs to bring it to its state at power-up, which is the core's business.
 
+import { V_TSC_KHZ } from '../../assembly/abi/calls.ts';
 import { KVM_MP_STATE_RUNNABLE, KVM_MP_STATE_UNINITIALIZED } from '../../assembly/abi/kvm_run.ts';
 import { VCPU_STRIDE } from '../../assembly/abi/map.ts';
 import {
@@ -12,7 +13,7 @@ import {
 } from '../../assembly/abi/vcpu_page.ts';
 import type { Core } from './core.ts';
 import type { MachineMemory } from './memory.ts';
-import { vcpuArea, vcpuPage } from './vm_page.ts';
+import { vcpuArea, vcpuPage, vmTscKhz } from './vm_page.ts';
 
 /** IA32_APIC_BASE.BSP. */
 const APIC_BASE_BSP = 0x100n;
@@ -30,5 +31,6 @@ export function powerUp(memory: MachineMemory, core: Core, id: number, boot: boo
   memory.setU64(v + V_APIC_BASE, boot ? APIC_BASE_BSP : 0n);
   memory.setU32(v + V_SIPI_VECTOR, 0xffff_ffff);
   memory.store(v + V_MP_STATE, waits ? KVM_MP_STATE_UNINITIALIZED : KVM_MP_STATE_RUNNABLE);
+  memory.setU64(v + V_TSC_KHZ, BigInt(vmTscKhz(memory)));
   core.create_vcpu(v);
 }

@@ -1,6 +1,7 @@
 // One virtual machine: the ioctls of a VM fd as typed calls over its one memory. A view; whoever holds the memory and
 // the core's module has the whole machine (Vm.attach).
 
+import { VM_MAX_VCPU_ID } from '../../assembly/abi/calls.ts';
 import {
   MAX_VCPUS,
   PAGE_SIZE,
@@ -12,7 +13,6 @@ import {
 import {
   type Input,
   type KvmClockData,
-  type KvmEnableCap,
   KvmError,
   type KvmIrqchip,
   type KvmIrqRoutingEntry,
@@ -34,7 +34,6 @@ import {
   peekDirtyLog,
 } from './dirty_log.ts';
 import { resetDirtyRings } from './dirty_ring.ts';
-import { enableCap } from './enable_cap.ts';
 import { Eventfd, type EventfdOptions } from './eventfd.ts';
 import { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
 import { getNrMmuPages, setIdentityMapAddr, setNrMmuPages, setTssAddr } from './host_mmu.ts';
@@ -46,6 +45,7 @@ import {
   getPit2,
   hasIrqchip,
   irqLine,
+  reinjectControl,
   setClock,
   setGsiRouting,
   setIrqchip,
@@ -58,6 +58,7 @@ import { type PinInfo, pins, withoutPins } from './pins.ts';
 import { type Slot, setMemoryRegion, setUserMemoryRegion, slot, slots } from './slots.ts';
 import { Vcpu } from './vcpu.ts';
 import { powerUp } from './vcpu_reset.ts';
+import { VmCalls } from './vm_calls.ts';
 import {
   endMachine,
   findMachine,
@@ -66,6 +67,7 @@ import {
   layMemory,
   startTime,
   stopTime,
+  tscKhz,
   vcpuIds,
 } from './vm_page.ts';
 
@@ -90,7 +92,7 @@ export interface VmOptions {
 const DEFAULT_LIMIT = 2 ** 31;
 
 /** A virtual machine. */
-export class Vm {
+export class Vm extends VmCalls {
   /** The machine: every state of it lies here. */
   readonly memory: MachineMemory;
   /** The core that it was made with. */
@@ -98,6 +100,7 @@ export class Vm {
   #instance: Core | undefined;
 
   private constructor(memory: MachineMemory, module: WebAssembly.Module) {
+    super();
     this.memory = memory;
     this.module = module;
   }
@@ -183,11 +186,6 @@ export class Vm {
     return slots(this.memory);
   }
 
-  /** KVM_ENABLE_CAP; enable_cap.ts has the table of what can be switched on. EINVAL. */
-  enableCap(cap: Input<KvmEnableCap>): void {
-    enableCap(this.memory, cap);
-  }
-
   /** KVM_GET_DIRTY_LOG: the pages of a slot written since the last call, a bit a page; clears them. EINVAL, ENOENT, ENXIO. */
   getDirtyLog(slotId: number): Uint8Array {
     return getDirtyLog(this.memory, slotId);
@@ -254,6 +252,13 @@ export class Vm {
       throw new KvmError(
         'EINVAL',
         `vCPU ${id} is beyond this VM's ${this.maxVcpus}; raise maxVcpus of createVm.`,
+      );
+    }
+    const limit = this.memory.u32(this.memory.vm + VM_MAX_VCPU_ID);
+    if (limit !== 0 && id >= limit) {
+      throw new KvmError(
+        'EINVAL',
+        `vCPU ids are below ${limit}, as enableCap MAX_VCPU_ID said; ${id} is not.`,
       );
     }
     if (this.vcpuIds().includes(id))
@@ -354,9 +359,9 @@ export class Vm {
     setPit2(this.memory, this.core, state);
   }
 
-  /** KVM_REINJECT_CONTROL: whether PIT ticks that the guest was too slow for come later (the default) or are lost. */
+  /** KVM_REINJECT_CONTROL (ENXIO without a PIT): whether PIT ticks that the guest was too slow for come later (the default) or are lost. */
   reinjectControl(on: boolean): void {
-    this.core.pit_set_reinject(on ? 1 : 0);
+    reinjectControl(this.memory, this.core, on);
   }
 
   /** An eventfd in this VM's memory, which its irqfds and ioeventfds can use; see eventfd.ts. ENFILE beyond 256. */
@@ -379,15 +384,9 @@ export class Vm {
     return Number(this.memory.u64(this.memory.vm + VM_TSC_KHZ));
   }
 
-  /** KVM_SET_TSC_KHZ, for all vCPUs (a guest sees one TSC). EINVAL for 0; EBUSY once a vCPU exists. */
+  /** KVM_SET_TSC_KHZ: the frequency of vCPUs made from now on; 0 means 1 GHz. EINVAL for what is no 32-bit number. */
   setTscKhz(khz: number): void {
-    if (!(Number.isSafeInteger(khz) && khz > 0)) {
-      throw new KvmError('EINVAL', `${khz} kHz is no frequency; give a positive whole number.`);
-    }
-    if (this.vcpuIds().length > 0) {
-      throw new KvmError('EBUSY', 'vCPUs exist already; set the TSC frequency before the first createVcpu.');
-    }
-    this.memory.setU64(this.memory.vm + VM_TSC_KHZ, BigInt(khz));
+    this.memory.setU64(this.memory.vm + VM_TSC_KHZ, tscKhz(khz));
   }
 
   /** KVM_GET_CLOCK: kvmclock in ns. */

@@ -251,3 +251,16 @@ export function vcpuIds(memory: MachineMemory): number[] {
 export function retired(memory: MachineMemory, page: number): bigint {
   return memory.u64(page + V_ICOUNT_END) - BigInt(memory.u32(page + V_BUDGET) | 0);
 }
+
+/** A frequency for KVM_SET_TSC_KHZ; 0 means the host's, which is TSC_KHZ. EINVAL for what is no 32-bit number. */
+export function tscKhz(khz: number): bigint {
+  if (!(Number.isInteger(khz) && khz >= 0 && khz <= 0xffff_ffff)) {
+    throw new KvmError('EINVAL', `${khz} kHz is no frequency; give a whole number of 32 bits.`);
+  }
+  return khz === 0 ? TSC_KHZ : BigInt(khz);
+}
+
+/** Frequency of the VM's time-stamp counter in kHz. */
+export function vmTscKhz(memory: MachineMemory): number {
+  return Number(memory.u64(memory.vm + VM_TSC_KHZ));
+}

@@ -109,7 +109,7 @@ describe('events', () => {
       nmi: { pending: 1 },
       interrupt: { shadow: 1, injected: 0 },
     });
-    refuses('EINVAL', () => vcpu.setVcpuEvents({ exception: { injected: 1, nr: 13 } }));
+    refuses('EINVAL', () => vcpu.setVcpuEvents({ exception: { injected: 1, nr: 2 } }));
   });
 
   test('mp_state other than runnable needs an irqchip', () => {

@@ -13,11 +13,9 @@ const OPAQUE = {
   __u64: 8,
   kvm_memory_alias: 32,
   kvm_memory_region: 24,
-  kvm_msr_filter: 392,
   kvm_nested_state: 128,
   kvm_pmu_event_filter: 32,
   kvm_reg_list: 8,
-  kvm_vapic_addr: 8,
 } as const;
 
 /** An ioctl argument: a struct of the table, or one known by its size only. */

@@ -75,6 +75,18 @@ export const kvm_xcrs = record('kvm_xcrs', {
 export const kvm_msr_entry = record('kvm_msr_entry', { index: u32, reserved: u32, data: u64 });
 export const kvm_msrs = record('kvm_msrs', { nmsrs: u32, pad: u32, entries: flexible(kvm_msr_entry) });
 export const kvm_msr_list = record('kvm_msr_list', { nmsrs: u32, indices: flexible(u32) });
+export const kvm_msr_filter_range = record('kvm_msr_filter_range', {
+  flags: u32,
+  nmsrs: u32,
+  base: u32,
+  bitmap: pointer,
+});
+/** KVM_MSR_FILTER_MAX_RANGES: ranges of one filter. */
+export const KVM_MSR_FILTER_MAX_RANGES = 16;
+export const kvm_msr_filter = record('kvm_msr_filter', {
+  flags: u32,
+  ranges: array(kvm_msr_filter_range, KVM_MSR_FILTER_MAX_RANGES),
+});
 /** The entries of KVM_SET_CPUID, before sub-leaves. */
 export const kvm_cpuid_entry = record('kvm_cpuid_entry', {
   ...{ function: u32, eax: u32, ebx: u32, ecx: u32, edx: u32, padding: u32 },
@@ -198,6 +210,7 @@ export const kvm_signal_mask = record('kvm_signal_mask', { len: u32, sigset: fle
 export const kvm_tpr_access_ctl = record('kvm_tpr_access_ctl', {
   ...{ enabled: u32, flags: u32, reserved: array(u32, 8) },
 });
+export const kvm_vapic_addr = record('kvm_vapic_addr', { vapic_addr: u64 });
 export const kvm_x86_mce = record('kvm_x86_mce', {
   ...{ status: u64, addr: u64, misc: u64, mcg_status: u64, bank: u8, pad1: bytes(7), pad2: array(u64, 3) },
 });
@@ -320,7 +333,7 @@ export const kvm_stats_desc = record('kvm_stats_desc', {
 /** Every struct by its name in the header. */
 export const STRUCTS = {
   ...{ kvm_regs, kvm_segment, kvm_dtable, kvm_sregs, kvm_sregs2, kvm_fpu, kvm_debugregs, kvm_xsave, kvm_xcr },
-  ...{ kvm_xcrs, kvm_msr_entry, kvm_msrs, kvm_msr_list },
+  ...{ kvm_xcrs, kvm_msr_entry, kvm_msrs, kvm_msr_list, kvm_msr_filter_range, kvm_msr_filter },
   ...{ kvm_cpuid_entry, kvm_cpuid, kvm_cpuid_entry2, kvm_cpuid2 },
   ...{ kvm_run, kvm_sync_regs, kvm_debug_exit_arch },
   ...{ kvm_memory_region, kvm_memory_alias },
@@ -331,7 +344,7 @@ export const STRUCTS = {
   ...{ kvm_mp_state, kvm_vcpu_events, kvm_irqfd, kvm_ioeventfd, kvm_irq_routing_entry, kvm_irq_routing },
   ...{ kvm_msi, kvm_pit_config, kvm_pit_channel_state, kvm_pit_state, kvm_pit_state2, kvm_clock_data },
   ...{ kvm_reinject_control },
-  ...{ kvm_signal_mask, kvm_tpr_access_ctl, kvm_x86_mce },
+  ...{ kvm_signal_mask, kvm_tpr_access_ctl, kvm_vapic_addr, kvm_x86_mce },
   ...{ kvm_enable_cap, kvm_create_device, kvm_device_attr, kvm_one_reg, kvm_stats_header, kvm_stats_desc },
 } as const satisfies Readonly<Record<string, Struct<never> | Struct<unknown>>>;
 
@@ -342,14 +355,21 @@ export type KvmRegs = ValueOf<typeof kvm_regs>;
 export type KvmSegment = ValueOf<typeof kvm_segment>;
 export type KvmDtable = ValueOf<typeof kvm_dtable>;
 export type KvmSregs = ValueOf<typeof kvm_sregs>;
+export type KvmSregs2 = ValueOf<typeof kvm_sregs2>;
 export type KvmFpu = ValueOf<typeof kvm_fpu>;
 export type KvmXsave = ValueOf<typeof kvm_xsave>;
 export type KvmXcrs = ValueOf<typeof kvm_xcrs>;
 export type KvmDebugregs = ValueOf<typeof kvm_debugregs>;
 export type KvmMsrEntry = ValueOf<typeof kvm_msr_entry>;
+export type KvmCpuidEntry = ValueOf<typeof kvm_cpuid_entry>;
 export type KvmCpuidEntry2 = ValueOf<typeof kvm_cpuid_entry2>;
 export type KvmVcpuEvents = ValueOf<typeof kvm_vcpu_events>;
 export type KvmTranslation = ValueOf<typeof kvm_translation>;
+export type KvmTprAccessCtl = ValueOf<typeof kvm_tpr_access_ctl>;
+export type KvmX86Mce = ValueOf<typeof kvm_x86_mce>;
+export type KvmCreateDevice = ValueOf<typeof kvm_create_device>;
+export type KvmDeviceAttr = ValueOf<typeof kvm_device_attr>;
+export type KvmPitState = ValueOf<typeof kvm_pit_state>;
 export type KvmGuestDebug = ValueOf<typeof kvm_guest_debug>;
 export type KvmLapicState = ValueOf<typeof kvm_lapic_state>;
 export type KvmIrqchip = ValueOf<typeof kvm_irqchip>;

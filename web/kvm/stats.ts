@@ -1,0 +1,126 @@
+// KVM_GET_STATS_FD: the counters of a VM or vCPU as one self-describing file: header, id, descriptors, data. Reading it
+// stops nobody.
+
+import {
+  STAT_BUS_LOCKS,
+  STAT_EXIT_REASONS,
+  STAT_HALT_WAKEUPS,
+  STAT_HALTS,
+  STAT_HYPERCALLS,
+  STAT_NMIS,
+  STAT_REASONS,
+  STAT_TLB_FLUSHES,
+} from '../../assembly/abi/calls.ts';
+import { VCPU_MSRS } from '../../assembly/abi/map.ts';
+import {
+  V_STAT_BLOCKS,
+  V_STAT_EXITS,
+  V_STAT_FAULTS,
+  V_STAT_INTERRUPTS,
+  V_STAT_TLB_MISSES,
+} from '../../assembly/abi/vcpu_page.ts';
+import { encode, KVM_EXIT, kvm_stats_desc, kvm_stats_header } from './abi/index.ts';
+import type { MachineMemory } from './memory.ts';
+import { slots } from './slots.ts';
+import { retired, vcpuArea, vcpuIds, vcpuPage } from './vm_page.ts';
+
+/** KVM_STATS_TYPE_*: how a value moves. */
+export const KVM_STATS_TYPE = { CUMULATIVE: 0, INSTANT: 1, PEAK: 2, LINEAR_HIST: 3, LOG_HIST: 4 } as const;
+/** KVM_STATS_NAME_SIZE: bytes of each name, and of the id. */
+const NAME_SIZE = 48;
+
+/** One counter: its name (KVM's where KVM has it), how it moves, and its values, all of them u64. */
+export interface Stat {
+  readonly name: string;
+  readonly type: number;
+  readonly values: readonly bigint[];
+}
+
+const one = (name: string, value: bigint | number, type: number = KVM_STATS_TYPE.CUMULATIVE): Stat => ({
+  name,
+  type,
+  values: [BigInt(value)],
+});
+
+/** Counts a KVM_RUN that ended with EINTR; the core counts the other exits. */
+export function countSignalExit(memory: MachineMemory, id: number): void {
+  const at = vcpuArea(memory, id) + VCPU_MSRS + STAT_EXIT_REASONS + KVM_EXIT.INTR * 8;
+  memory.setU64(at, memory.u64(at) + 1n);
+}
+
+/** The counters of a vCPU. */
+export function vcpuStats(memory: MachineMemory, id: number): Stat[] {
+  const v = vcpuPage(memory, id);
+  const counters = vcpuArea(memory, id) + VCPU_MSRS;
+  const exits = Array.from({ length: STAT_REASONS }, (_, n) =>
+    memory.u64(counters + STAT_EXIT_REASONS + n * 8),
+  );
+  const of = (reason: number): bigint => exits[reason] ?? 0n;
+  return [
+    one('exits', memory.u64(v + V_STAT_EXITS)),
+    one('io_exits', of(KVM_EXIT.IO)),
+    one('mmio_exits', of(KVM_EXIT.MMIO)),
+    one('signal_exits', of(KVM_EXIT.INTR)),
+    one('irq_window_exits', of(KVM_EXIT.IRQ_WINDOW_OPEN)),
+    one('halt_exits', memory.u64(counters + STAT_HALTS)),
+    one('halt_wakeup', memory.u64(counters + STAT_HALT_WAKEUPS)),
+    one('hypercalls', memory.u64(counters + STAT_HYPERCALLS)),
+    one('irq_injections', memory.u64(v + V_STAT_INTERRUPTS) - memory.u64(counters + STAT_NMIS)),
+    one('nmi_injections', memory.u64(counters + STAT_NMIS)),
+    one('tlb_flush', memory.u64(counters + STAT_TLB_FLUSHES)),
+    one('bus_locks', memory.u64(counters + STAT_BUS_LOCKS)),
+    one('instructions', retired(memory, v)),
+    one('exceptions', memory.u64(v + V_STAT_FAULTS)),
+    one('tlb_misses', memory.u64(v + V_STAT_TLB_MISSES)),
+    one('blocks_decoded', memory.u64(v + V_STAT_BLOCKS)),
+    { name: 'exits_by_reason', type: KVM_STATS_TYPE.CUMULATIVE, values: exits },
+  ];
+}
+
+/** The counters of a VM: what it has, and sums over its vCPUs. */
+export function vmStats(memory: MachineMemory): Stat[] {
+  const all = vcpuIds(memory).map((id) => vcpuStats(memory, id));
+  const sum = (name: string): bigint =>
+    all.reduce((total, stats) => total + (stats.find((stat) => stat.name === name)?.values[0] ?? 0n), 0n);
+  return [
+    one('vcpus', all.length, KVM_STATS_TYPE.INSTANT),
+    one('memory_slots', slots(memory).length, KVM_STATS_TYPE.INSTANT),
+    one('exits', sum('exits')),
+    one('instructions', sum('instructions')),
+    one('tlb_flush', sum('tlb_flush')),
+  ];
+}
+
+/** The file that a stats fd reads: `id` says whose counters these are. */
+export function statsFile(id: string, stats: readonly Stat[]): Uint8Array {
+  const descriptor = kvm_stats_desc.size + NAME_SIZE;
+  const id_offset = kvm_stats_header.size;
+  const desc_offset = id_offset + NAME_SIZE;
+  const data_offset = desc_offset + stats.length * descriptor;
+  const total = stats.reduce((size, { values }) => size + values.length * 8, data_offset);
+  const file = new Uint8Array(total);
+  const view = new DataView(file.buffer);
+  const header = {
+    flags: 0,
+    name_size: NAME_SIZE,
+    num_desc: stats.length,
+    id_offset,
+    desc_offset,
+    data_offset,
+  };
+  const text = (value: string): Uint8Array => new TextEncoder().encode(value).subarray(0, NAME_SIZE - 1);
+  file.set(encode(kvm_stats_header, header));
+  file.set(text(id), id_offset);
+  let at = data_offset;
+  stats.forEach(({ name, type, values }, n) => {
+    const place = desc_offset + n * descriptor;
+    const desc = { flags: type, exponent: 0, size: values.length, offset: at - data_offset, bucket_size: 0 };
+    file.set(encode(kvm_stats_desc, { ...desc, name: [] }), place);
+    file.set(text(name), place + kvm_stats_desc.size);
+    for (const value of values) {
+      view.setBigUint64(at, BigInt.asUintN(64, value), true);
+      at += 8;
+    }
+  });
+  return file;
+}
