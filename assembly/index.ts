@@ -5,6 +5,7 @@ export { host_written } from './memory/slots';
 export { create_vcpu, state_changed } from './run/calls';
 export { reset_vcpu } from './run/reset';
 export { run } from './run/run';
+export { wipe } from './state/wipe';
 
 /** Version of the core's exported interface. */
 export function version(): i32 {

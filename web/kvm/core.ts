@@ -17,6 +17,8 @@ export interface Core {
   read_msr(v: number, index: number): number;
   /** Whether the MSR exists and took the value. */
   write_msr(v: number, index: number, value: bigint): number;
+  /** Zeroes the pages in use between two offsets that are multiples of 4096. */
+  wipe(from: number, to: number): void;
   // The irqchip; each function takes its lock.
   irqchip_create(): void;
   irqchip_reset(): void;

@@ -16,6 +16,7 @@ import {
 } from './abi/index.ts';
 import { emulatedCpuid, supportedCpuid, supportedXcr0 } from './cpuid.ts';
 import { DIRTY_RING_MAX } from './dirty_ring.ts';
+import { IdleMemories } from './idle_memories.ts';
 import { KVM_CLOCK } from './irqchip.ts';
 import { MCE_CAP_SUPPORTED } from './machine_check.ts';
 import { roundUp } from './memory.ts';
@@ -116,6 +117,7 @@ export interface KvmOptions {
 /** The door to virtual machines, as /dev/kvm is. */
 export class Kvm {
   readonly #module: WebAssembly.Module;
+  readonly #idle = new IdleMemories();
 
   private constructor(module: WebAssembly.Module) {
     this.#module = module;
@@ -144,7 +146,7 @@ export class Kvm {
 
   /** KVM_CREATE_VM. EINVAL for an impossible number of vCPUs, ENOMEM when the host refuses the memory. */
   createVm(options: VmOptions = {}): Vm {
-    return Vm.create(this.#module, options);
+    return Vm.create(this.#module, options, this.#idle);
   }
 
   /** KVM_GET_SUPPORTED_CPUID. */

@@ -5,7 +5,9 @@ import { VM_MAX_VCPU_ID } from '../../assembly/abi/calls.ts';
 import {
   MAX_VCPUS,
   PAGE_SIZE,
+  VM_ALIVE,
   VM_BOOT_CPU,
+  VM_LIFE,
   VM_MAX_VCPUS,
   VM_TSC_KHZ,
   VM_VCPUS,
@@ -37,6 +39,7 @@ import { resetDirtyRings } from './dirty_ring.ts';
 import { Eventfd, type EventfdOptions } from './eventfd.ts';
 import { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
 import { getNrMmuPages, setIdentityMapAddr, setNrMmuPages, setTssAddr } from './host_mmu.ts';
+import type { IdleMemories } from './idle_memories.ts';
 import {
   createIrqchip,
   createPit2,
@@ -98,18 +101,26 @@ export class Vm extends VmCalls {
   /** The core that it was made with. */
   readonly module: WebAssembly.Module;
   #instance: Core | undefined;
+  #leave: (() => void) | undefined;
+  /** Which of the VMs that have lived at this place it is. */
+  readonly #life: number;
 
   private constructor(memory: MachineMemory, module: WebAssembly.Module) {
     super();
     this.memory = memory;
     this.module = module;
+    this.#life = memory.load(memory.vm + VM_LIFE);
   }
 
   /** KVM_CREATE_VM; use Kvm.createVm. ENOMEM when the host refuses the memory. */
-  static create(module: WebAssembly.Module, options: VmOptions = {}): Vm {
+  static create(module: WebAssembly.Module, options: VmOptions = {}, idle?: IdleMemories): Vm {
     const { maxVcpus = 1, memoryLimit = DEFAULT_LIMIT } = options;
-    const wasm = options.memory ?? layMemory(maxVcpus, memoryLimit).wasm;
-    return new Vm(layMachine(wasm, maxVcpus), module);
+    if (options.memory) return new Vm(layMachine(options.memory, maxVcpus), module);
+    const own = idle?.take(maxVcpus, memoryLimit) ?? layMemory(maxVcpus, memoryLimit);
+    const vm = new Vm(layMachine(own.wasm, maxVcpus), module);
+    // Whoever has a memory of its own leaves it to the next VM.
+    vm.#leave = () => idle?.give(vm.memory, memoryLimit, vm.core);
+    return vm;
   }
 
   /** The same VM from another worker. EINVAL when the memory holds no VM. */
@@ -119,14 +130,19 @@ export class Vm extends VmCalls {
 
   /**
    * The last close of a VM fd: its vCPUs stand and its place in the memory is free for another VM. EBUSY while a vCPU
-   * runs on some thread, and, with their names, while modules or address spaces hold it. Guest RAM belongs to who
+   * runs on some thread, and, with their names, while modules or address spaces hold it; ENODEV when it was destroyed before. Guest RAM belongs to who
    * allocated it.
    */
   destroy(): void {
+    const { memory } = this;
+    if (memory.load(memory.vm + VM_ALIVE) === 0 || memory.load(memory.vm + VM_LIFE) !== this.#life)
+      throw new KvmError('ENODEV', 'this VM was destroyed already; make another.');
     const running = this.vcpuIds().find((id) => this.vcpu(id).running);
     if (running !== undefined)
       throw new KvmError('EBUSY', `vCPU ${running} runs; pause it before the VM is destroyed.`);
     withoutPins(this.memory, () => endMachine(this.memory));
+    this.#leave?.();
+    this.#leave = undefined;
   }
 
   /** Who holds this VM besides its vCPUs, and what they have attached: modules and address spaces (web/xinterface). */

@@ -10,6 +10,8 @@ import {
   SLOT_BITMAP_HOME,
   SLOT_BITMAP_ROOM,
   SLOT_ENTRY_SIZE,
+  SLOT_RAM_HOME,
+  SLOT_RAM_ROOM,
   VCPU_BASE,
   VCPU_PAGE,
   VCPU_STRIDE,
@@ -95,13 +97,23 @@ export function layMemory(vcpus: number, limit: number, reserved = 0): MachineMe
   checkVcpus(vcpus);
   const size = roundUp(Math.max(emptySize(vcpus), reserved), WASM_PAGE);
   const memory = MachineMemory.create(size, limit);
+  lay(memory, vcpus, size);
+  return memory;
+}
+
+/** Lays a wiped memory anew, as layMemory does a fresh one. */
+export function relayMemory(memory: MachineMemory, vcpus: number): void {
+  checkVcpus(vcpus);
+  lay(memory, vcpus, emptySize(vcpus));
+}
+
+function lay(memory: MachineMemory, vcpus: number, heap: number): void {
   memory.setU32(memory.vm + VM_MAX_VCPUS, vcpus);
-  memory.setU32(memory.vm + VM_HEAP_TOP, size);
-  memory.setU32(memory.vm + VM_HEAP_END, size);
+  memory.setU32(memory.vm + VM_HEAP_TOP, heap);
+  memory.setU32(memory.vm + VM_HEAP_END, memory.size);
   // Last, so that whoever sees the magic sees the rest.
   memory.setU32(memory.vm + VM_VERSION, VM_LAYOUT_VERSION);
   memory.store(memory.vm + VM_MAGIC, VM_MAGIC_VALUE);
-  return memory;
 }
 
 /** The bases of the places for VMs in this memory, taken or not, the first one first. */
@@ -154,7 +166,7 @@ export function layMachine(wasm: WebAssembly.Memory, vcpus: number): MachineMemo
   });
 }
 
-/** What stays in a VM page when another VM moves in: what the memory is, its chain, its heap, and room for bitmaps. */
+/** What stays in a VM page when another VM moves in: what the memory is, its chain, its heap, and room for slots. */
 const LASTING = [
   VM_MAGIC,
   VM_VERSION,
@@ -168,6 +180,8 @@ const LASTING = [
   ...Array.from({ length: MAX_SLOTS }, (_, id) => VM_SLOTS + id * SLOT_ENTRY_SIZE).flatMap((entry) => [
     entry + SLOT_BITMAP_HOME,
     entry + SLOT_BITMAP_ROOM,
+    entry + SLOT_RAM_HOME,
+    entry + SLOT_RAM_ROOM,
   ]),
 ];
 
