@@ -4,7 +4,7 @@
 import { PAGE_SIZE, VM_LIFE, VM_PAGE } from '../../assembly/abi/map.ts';
 import type { Core } from './core.ts';
 import type { MachineMemory } from './memory.ts';
-import { emptySize, relayMemory } from './vm_page.ts';
+import { emptySize, livingVms, relayMemory } from './vm_page.ts';
 
 /** Memories kept at most, and the largest that is: a big one is better given back. */
 const KEPT = 4;
@@ -21,6 +21,8 @@ export class IdleMemories {
 
   /** A wiped memory with room for `vcpus` vCPU areas that may grow to `limit` bytes, if one is idle. */
   take(vcpus: number, limit: number): MachineMemory | undefined {
+    // Somebody may have made a VM in it meanwhile.
+    this.#idle = this.#idle.filter(({ memory }) => livingVms(memory.wasm).length === 0);
     const found = this.#idle.findIndex(
       (each) => each.limit === limit && each.memory.size >= emptySize(vcpus),
     );
@@ -36,6 +38,7 @@ export class IdleMemories {
     const life = memory.load(VM_PAGE + VM_LIFE);
     core.wipe(VM_PAGE, memory.size - (memory.size % PAGE_SIZE));
     memory.store(VM_PAGE + VM_LIFE, life);
+    relayMemory(memory, 1);
     this.#idle.push({ memory, limit });
   }
 }
