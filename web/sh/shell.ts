@@ -7,7 +7,7 @@ import { encodeText, fromBytes, toBytes } from './bytes.ts';
 import { becomeScript, runCommand } from './run/command.ts';
 import { Description, Descriptors, type Stream } from './run/descriptors.ts';
 import { type Commands, Interpreter } from './run/interpreter.ts';
-import { Pace, Processes, SIGINT } from './run/process.ts';
+import { Pace, Processes, SIGINT, signalNumber } from './run/process.ts';
 import { type Kernel, State } from './run/state.ts';
 import { bytesStream } from './utilities/call.ts';
 import { UTILITIES } from './utilities/registry.ts';
@@ -31,6 +31,8 @@ export interface RunOptions {
   /** $0 and $1, $2, ... */
   name?: string;
   args?: readonly string[];
+  /** Letters of `set`, as in `sh -eu`. */
+  letters?: string;
 }
 
 const NOTHING: Stream = {
@@ -96,6 +98,11 @@ export class Shell {
     return await this.#run(options, () => runInput(this.interpreter));
   }
 
+  /** Sends a signal, by its name without SIG, to all that runs here: the script's traps see it. */
+  kill(name: string): void {
+    this.interpreter.kernel.processes.signalAll(signalNumber(name) ?? SIGINT);
+  }
+
   async #run(options: RunOptions, work: () => Promise<number>): Promise<number> {
     const { interpreter } = this;
     const { state, kernel, process } = interpreter;
@@ -108,7 +115,10 @@ export class Shell {
     if (options.signal?.aborted) abort();
     options.signal?.addEventListener('abort', abort, { once: true });
     try {
-      state.status = await interpreter.statusOf(work);
+      state.status = await interpreter.statusOf(async () => {
+        if (options.letters) await interpreter.runText(`set -${encodeText(options.letters)}`);
+        return await work();
+      });
       if (process.killedBy === 0) state.status = await interpreter.statusOf(() => interpreter.leave());
       return state.status;
     } finally {

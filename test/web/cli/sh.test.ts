@@ -1,0 +1,57 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { describe, expect, test } from 'vitest';
+import { file, MAIN } from './vitrine.ts';
+
+function sh(args: string[], input = '') {
+  const done = spawnSync(process.execPath, [MAIN, 'sh', ...args], {
+    input,
+    encoding: 'latin1',
+    timeout: 30_000,
+  });
+  return { status: done.status, stdout: done.stdout, stderr: done.stderr };
+}
+
+describe('vitrine sh', () => {
+  test('runs a script of the host with arguments and hands its status on', () => {
+    const script = file('script.sh', 'echo "$1 $#"; cat /host/script.sh | head -c 4; exit 3');
+    expect(sh([script, 'a', '-b'])).toEqual({ status: 3, stdout: 'a 2\necho', stderr: '' });
+  });
+
+  test('runs a text with -c, and takes the letters of set', () => {
+    expect(sh(['-c', 'echo $0 $1', 'name', 'one']).stdout).toBe('name one\n');
+    expect(sh(['-ec', 'false; echo no'])).toEqual({ status: 1, stdout: '', stderr: '' });
+  });
+
+  test('runs the commands on standard input, which read from it too', () => {
+    expect(sh([], 'read x\nhello\necho "<$x>"; cat\nrest\n').stdout).toBe('<hello>\nrest\n');
+  });
+
+  test('writes bytes as they are', () => {
+    expect(sh(['-c', "printf '\\377\\000'"]).stdout).toBe('\xff\0');
+  });
+
+  test('says in one sentence what it cannot open', () => {
+    expect(sh(['/nothere'])).toEqual({
+      status: 127,
+      stdout: '',
+      stderr: 'vitrine sh: cannot open /nothere (ENOENT).\n',
+    });
+  });
+
+  test('ends when its reader leaves', () => {
+    const done = spawnSync('sh', ['-c', `"${process.execPath}" ${MAIN} sh -c yes | head -n 1`], {
+      encoding: 'utf8',
+      timeout: 30_000,
+    });
+    expect([done.status, done.stdout]).toEqual([0, 'y\n']);
+  });
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('ends a tight loop by %s', async (signal, status) => {
+    const child = spawn(process.execPath, [MAIN, 'sh', '-c', 'echo on; while :; do :; done']);
+    child.stdout.once('data', () => child.kill(signal));
+    expect(await new Promise((resolve) => child.on('exit', resolve))).toBe(status);
+  });
+});
