@@ -60,8 +60,8 @@ describe.skipIf(!canCompile || !isUsable('/dev/kvm'))('on the KVM of this host',
     spawnSync(compileNative(name), args, { encoding: 'utf8', timeout: 20_000 }).stdout;
   const isComplete = (): boolean => run('vmm') === expected('vmm');
 
-  test('dirty prints the same', () => {
-    expect(run('dirty')).toBe(expected('dirty'));
+  test.each(['dirty', 'errors'])('%s prints the same', (name) => {
+    expect(run(name)).toBe(expected(name));
   });
 
   test.skipIf(!canCompileWasm)('vmm prints the same through real, protected and long mode', () => {

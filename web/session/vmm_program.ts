@@ -58,6 +58,8 @@ function systemCalls(process: VmmProcess) {
     munmap: (address: number, length: number) => process.munmap(address >>> 0, length >>> 0),
     eventfd: (initial: number, flags: number) => process.eventfd(initial, flags),
     read: (fd: number, data: number, length: number) => process.read(fd, data >>> 0, length >>> 0),
+    pread: (fd: number, data: number, length: number, position: number) =>
+      process.pread(fd, data >>> 0, length >>> 0, position >>> 0),
     write: (fd: number, data: number, length: number) => process.write(fd, data >>> 0, length >>> 0),
     poll: (fds: number, count: number, milliseconds: number) =>
       process.poll(fds >>> 0, count >>> 0, milliseconds),

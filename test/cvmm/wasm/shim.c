@@ -25,6 +25,7 @@ IMPORT(mmap) int32_t vitrine_mmap(size_t length, int32_t flags, int32_t fd, uint
 IMPORT(munmap) int32_t vitrine_munmap(void *address, size_t length);
 IMPORT(eventfd) int32_t vitrine_eventfd(uint32_t initial, int32_t flags);
 IMPORT(read) int32_t vitrine_read(int32_t fd, void *data, size_t length);
+IMPORT(pread) int32_t vitrine_pread(int32_t fd, void *data, size_t length, uint32_t position);
 IMPORT(write) int32_t vitrine_write(int32_t fd, const void *data, size_t length);
 IMPORT(poll) int32_t vitrine_poll(struct pollfd *fds, uint32_t count, int32_t milliseconds);
 
@@ -141,6 +142,15 @@ ssize_t read(int fd, void *data, size_t length)
 		return answer(vitrine_read(fd, data, length));
 	errno = __wasi_fd_read((__wasi_fd_t)fd, &vector, 1, &done);
 	return errno ? -1 : (ssize_t)done;
+}
+
+ssize_t pread(int fd, void *data, size_t length, off_t position)
+{
+	if (position < 0 || position > UINT32_MAX) {
+		errno = EINVAL;
+		return -1;
+	}
+	return answer(vitrine_pread(fd, data, length, (uint32_t)position));
 }
 
 ssize_t write(int fd, const void *data, size_t length)

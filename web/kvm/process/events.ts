@@ -1,10 +1,11 @@
-// eventfd(2), read(2), write(2) and poll(2) of a process's eventfds. What rings them is KVM's or another thread's business.
+// eventfd(2), read(2), write(2) and poll(2) of a process's eventfds, and reads of its counters. What rings an eventfd is
+// KVM's or another thread's business.
 
 import { isKvmError, KvmError } from '../abi/index.ts';
 import { Eventfd } from '../eventfd.ts';
 import type { AddressSpace } from './address_space.ts';
 import type { OpenFile } from './fd_table.ts';
-import { EventFile } from './files.ts';
+import { EventFile, StatsFile } from './files.ts';
 
 /** Flags of eventfd(2) on x86. */
 const EFD_SEMAPHORE = 0x1;
@@ -40,8 +41,27 @@ function counter(space: AddressSpace, pointer: number, length: number): DataView
   return new DataView(bytes.buffer, bytes.byteOffset, 8);
 }
 
-/** read(2): 8 bytes, once the counter is not 0. EAGAIN from one that does not block. */
-export function readEvents(file: OpenFile, space: AddressSpace, pointer: number, length: number): number {
+/** pread(2) of counters: how many bytes there were. ESPIPE: nothing else of a process has positions. */
+export function readStats(
+  file: OpenFile,
+  space: AddressSpace,
+  pointer: number,
+  length: number,
+  position: number,
+): number {
+  if (!(file instanceof StatsFile)) throw new KvmError('ESPIPE', 'this kind of file has no positions.');
+  const part = file.bytes().subarray(position, position + length);
+  space.bytes(pointer, part.length).set(part);
+  return part.length;
+}
+
+/** read(2): 8 bytes of an eventfd, once its counter is not 0; counters from where the last read ended. EAGAIN. */
+export function readFile(file: OpenFile, space: AddressSpace, pointer: number, length: number): number {
+  if (file instanceof StatsFile) {
+    const done = readStats(file, space, pointer, length, file.position);
+    file.position += done;
+    return done;
+  }
   const { eventfd, isNonblocking } = eventFile(file);
   const view = counter(space, pointer, length);
   for (;;) {

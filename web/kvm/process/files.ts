@@ -1,4 +1,4 @@
-// The open files of a VMM process by kind: the system, a VM, a vCPU, an eventfd. What an ioctl of each does stands in
+// The open files of a VMM process by kind: the system, a VM, a vCPU, counters, an eventfd. What an ioctl of each does stands in
 // *_requests.ts.
 
 import type { Eventfd } from '../eventfd.ts';
@@ -54,6 +54,25 @@ export class VcpuFile extends OpenFile {
 
   protected override closed(): void {
     this.vm.release();
+  }
+}
+
+/** What KVM_GET_STATS_FD opens: the counters of a VM or vCPU, which it holds. */
+export class StatsFile extends OpenFile {
+  /** The file as it reads now. */
+  readonly bytes: () => Uint8Array;
+  /** Where the next read(2) goes on. */
+  position = 0;
+  readonly #of: OpenFile;
+
+  constructor(of: OpenFile, bytes: () => Uint8Array) {
+    super();
+    this.#of = of.hold();
+    this.bytes = bytes;
+  }
+
+  protected override closed(): void {
+    this.#of.release();
   }
 }
 

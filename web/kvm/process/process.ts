@@ -1,19 +1,20 @@
 // A VMM process: Linux's open, ioctl, mmap, eventfd and close over the typed API, in one address space. It runs no program.
 
 import { PAGE_SIZE, VCPU_DIRTY_RING, VCPU_RUN } from '../../../assembly/abi/map.ts';
-import { ERRNO, isKvmError, KvmError } from '../abi/index.ts';
+import { ERRNO, isKvmError, KvmError, kvm_dirty_gfn } from '../abi/index.ts';
+import { dirtyRingEntries, KVM_DIRTY_LOG_PAGE_OFFSET } from '../dirty_ring.ts';
 import type { Kvm } from '../kvm.ts';
 import { roundUp } from '../memory.ts';
 import { emptySize, heapAllocate, layMemory, vcpuArea } from '../vm_page.ts';
 import { AddressSpace } from './address_space.ts';
 import { Argument, type IoctlValue } from './argument.ts';
-import { createEventFile, pollEvents, readEvents, writeEvents } from './events.ts';
+import { createEventFile, pollEvents, readFile, readStats, writeEvents } from './events.ts';
 import { FdTable, type OpenFile } from './fd_table.ts';
 import { SystemFile, VcpuFile, VmFile } from './files.ts';
 import { type Call, Dispatcher } from './request.ts';
 import { SYSTEM_REQUESTS } from './system_requests.ts';
 import { VCPU_REQUESTS } from './vcpu_requests.ts';
-import { VM_REQUESTS } from './vm_requests.ts';
+import { VM_COMPAT, VM_REQUESTS } from './vm_requests.ts';
 
 /** PROT_* and MAP_* of <sys/mman.h> on x86, as far as mmap looks at them. */
 export const MAP_SHARED = 0x01;
@@ -21,8 +22,6 @@ export const MAP_PRIVATE = 0x02;
 export const MAP_FIXED = 0x10;
 export const MAP_ANONYMOUS = 0x20;
 
-/** KVM_DIRTY_LOG_PAGE_OFFSET: where mmap of a vCPU fd shows its dirty ring, in pages. */
-const DIRTY_LOG_PAGE_OFFSET = 64;
 const DEFAULT_VCPUS = 4;
 const DEFAULT_LIMIT = 2 ** 31;
 
@@ -44,7 +43,7 @@ interface Mapping {
 
 // What an unknown request answers is KVM's: EINVAL from /dev/kvm and vCPUs, ENOTTY from VMs.
 const SYSTEM = new Dispatcher(SYSTEM_REQUESTS, 'EINVAL');
-const VM = new Dispatcher(VM_REQUESTS, 'ENOTTY');
+const VM = new Dispatcher(VM_REQUESTS, 'ENOTTY', VM_COMPAT);
 const VCPU = new Dispatcher(VCPU_REQUESTS, 'EINVAL');
 
 /**
@@ -119,9 +118,14 @@ export class VmmProcess {
     return this.#answer(() => this.#fds.open(createEventFile(initial, flags)));
   }
 
-  /** read(2) of an eventfd; it blocks this thread unless EFD_NONBLOCK. EBADF, EINVAL, EAGAIN, EFAULT. */
+  /** read(2) of counters, or of an eventfd: that blocks this thread unless EFD_NONBLOCK. EBADF, EINVAL, EAGAIN, EFAULT. */
   read(fd: number, pointer: number, length: number): number {
-    return this.#answer(() => readEvents(this.#fds.get(fd), this.#space, pointer, length));
+    return this.#answer(() => readFile(this.#fds.get(fd), this.#space, pointer, length));
+  }
+
+  /** pread(2) of counters (KVM_GET_STATS_FD). EBADF, ESPIPE, EFAULT. */
+  pread(fd: number, pointer: number, length: number, position: number): number {
+    return this.#answer(() => readStats(this.#fds.get(fd), this.#space, pointer, length, position));
   }
 
   /** write(2) of an eventfd. EBADF, EINVAL, EAGAIN, EFAULT. */
@@ -204,11 +208,13 @@ export class VmmProcess {
   }
 
   #mapVcpu(file: VcpuFile, length: number, offset: number): number {
-    const ring = DIRTY_LOG_PAGE_OFFSET * PAGE_SIZE;
+    const ring = KVM_DIRTY_LOG_PAGE_OFFSET * PAGE_SIZE;
     const isRing = offset >= ring;
     const area = vcpuArea(file.vm.vm.memory, file.vcpu.id) + (isRing ? VCPU_DIRTY_RING : VCPU_RUN);
     const start = isRing ? offset - ring : offset;
-    const size = isRing ? 0 : this.#kvm.getVcpuMmapSize();
+    const size = isRing
+      ? dirtyRingEntries(file.vm.vm.memory) * kvm_dirty_gfn.size
+      : this.#kvm.getVcpuMmapSize();
     if (offset % PAGE_SIZE !== 0 || start + length > size) {
       throw new KvmError(
         'EINVAL',

@@ -1,8 +1,16 @@
 // How a request of ioctl is carried out: rows of a table by fd class, and the helpers they are written with. No row is here.
 
-import { type ErrnoName, type Input, type IoctlName, KVM, KvmError, type Struct } from '../abi/index.ts';
+import {
+  type ErrnoName,
+  type Input,
+  type IoctlName,
+  KVM,
+  KvmError,
+  type Struct,
+  viewOf,
+} from '../abi/index.ts';
 import type { AddressSpace } from './address_space.ts';
-import type { Argument } from './argument.ts';
+import { type Argument, pointerOf } from './argument.ts';
 import type { OpenFile } from './fd_table.ts';
 
 /** One ioctl under way. */
@@ -59,6 +67,11 @@ export function bare<F extends OpenFile>(act: (file: F, call: Call<F>) => unknow
   };
 }
 
+/** A device attribute's value: a u64 at `addr`. EFAULT when the process may not touch it. */
+export function attributeAt(space: AddressSpace, addr: bigint): DataView {
+  return viewOf(space.bytes(pointerOf(addr), 8));
+}
+
 /** A request that this machine has no use for: KVM's errno where it lacks the same, and why. */
 export function refused<F extends OpenFile>(code: ErrnoName, why: string): Handler<F> {
   return () => {
@@ -71,9 +84,10 @@ export class Dispatcher<F extends OpenFile> {
   readonly #rows: ReadonlyMap<number, Handler<F>>;
   readonly #unknown: ErrnoName;
 
-  constructor(requests: Requests<F>, unknown: ErrnoName) {
+  /** `compat`: numbers of requests whose struct is another one in a 32-bit process. */
+  constructor(requests: Requests<F>, unknown: ErrnoName, compat: readonly [number, Handler<F>][] = []) {
     const rows = Object.entries(requests) as [IoctlName, Handler<F>][];
-    this.#rows = new Map(rows.map(([name, handler]) => [KVM[name], handler]));
+    this.#rows = new Map([...rows.map(([name, handler]) => [KVM[name], handler] as const), ...compat]);
     this.#unknown = unknown;
   }
 

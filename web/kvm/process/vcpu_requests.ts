@@ -5,27 +5,31 @@ import {
   kvm_cpuid,
   kvm_cpuid2,
   kvm_debugregs,
+  kvm_device_attr,
+  kvm_enable_cap,
   kvm_fpu,
   kvm_guest_debug,
   kvm_interrupt,
   kvm_lapic_state,
   kvm_mp_state,
-  kvm_msrs,
   kvm_regs,
   kvm_signal_mask,
   kvm_sregs,
+  kvm_sregs2,
+  kvm_tpr_access_ctl,
   kvm_translation,
+  kvm_vapic_addr,
   kvm_vcpu_events,
+  kvm_x86_mce,
   kvm_xcrs,
   kvm_xsave,
+  viewOf,
 } from '../abi/index.ts';
-import type { Argument } from './argument.ts';
-import type { VcpuFile } from './files.ts';
-import { bare, changes, gives, type Requests, takes } from './request.ts';
+import { StatsFile, type VcpuFile } from './files.ts';
+import { getMsrs, readMsrs } from './msr_requests.ts';
+import { attributeAt, bare, changes, gives, type Requests, refused, takes } from './request.ts';
 import { forgetCode } from './stale_code.ts';
 
-/** MAX_IO_MSRS: most entries of one KVM_GET_MSRS or KVM_SET_MSRS. */
-const IO_MSRS_MAX = 256;
 /** KVM_MAX_CPUID_ENTRIES. */
 const CPUID_ENTRIES_MAX = 256;
 /** Bytes of the kernel's sigset_t on x86. */
@@ -35,18 +39,6 @@ const SIGSET_BYTES = 8;
 function countOf(count: number, most: number): number {
   if (count > most) throw new KvmError('E2BIG', `${count} entries were given; ${most} is the most.`);
   return count;
-}
-
-function readMsrs(argument: Argument) {
-  return argument.read(kvm_msrs, countOf(argument.read(kvm_msrs).nmsrs, IO_MSRS_MAX - 1)).entries;
-}
-
-/** The table of KVM_SET_CPUID as KVM_SET_CPUID2 wants it: entries without sub-leaves. */
-function readOldCpuid(argument: Argument) {
-  const count = countOf(argument.read(kvm_cpuid).nent, CPUID_ENTRIES_MAX);
-  return argument
-    .read(kvm_cpuid, count)
-    .entries.map(({ function: leaf, eax, ebx, ecx, edx }) => ({ function: leaf, eax, ebx, ecx, edx }));
 }
 
 export const VCPU_REQUESTS: Requests<VcpuFile> = {
@@ -59,10 +51,13 @@ export const VCPU_REQUESTS: Requests<VcpuFile> = {
   KVM_SET_REGS: takes(kvm_regs, ({ vcpu }, regs) => vcpu.setRegs(regs)),
   KVM_GET_SREGS: gives(kvm_sregs, ({ vcpu }) => vcpu.getSregs()),
   KVM_SET_SREGS: takes(kvm_sregs, ({ vcpu }, sregs) => vcpu.setSregs(sregs)),
+  KVM_GET_SREGS2: gives(kvm_sregs2, ({ vcpu }) => vcpu.getSregs2()),
+  KVM_SET_SREGS2: takes(kvm_sregs2, ({ vcpu }, sregs) => vcpu.setSregs2(sregs)),
   KVM_GET_FPU: gives(kvm_fpu, ({ vcpu }) => vcpu.getFpu()),
   KVM_SET_FPU: takes(kvm_fpu, ({ vcpu }, fpu) => vcpu.setFpu(fpu)),
   KVM_GET_XSAVE: gives(kvm_xsave, ({ vcpu }) => vcpu.getXsave()),
   KVM_SET_XSAVE: takes(kvm_xsave, ({ vcpu }, xsave) => vcpu.setXsave(xsave)),
+  KVM_GET_XSAVE2: gives(kvm_xsave, ({ vcpu }) => vcpu.getXsave2()),
   KVM_GET_XCRS: gives(kvm_xcrs, ({ vcpu }) => vcpu.getXcrs()),
   KVM_SET_XCRS: takes(kvm_xcrs, ({ vcpu }, xcrs) => vcpu.setXcrs(xcrs)),
   KVM_GET_DEBUGREGS: gives(kvm_debugregs, ({ vcpu }) => vcpu.getDebugregs()),
@@ -74,14 +69,13 @@ export const VCPU_REQUESTS: Requests<VcpuFile> = {
   KVM_GET_LAPIC: gives(kvm_lapic_state, ({ vcpu }) => vcpu.getLapic()),
   KVM_SET_LAPIC: takes(kvm_lapic_state, ({ vcpu }, state) => vcpu.setLapic(state)),
 
-  KVM_GET_MSRS: ({ file, argument }) => {
-    const entries = file.vcpu.getMsrs(readMsrs(argument).map(({ index }) => index));
-    argument.write(kvm_msrs, { nmsrs: argument.read(kvm_msrs).nmsrs, entries });
-    return entries.length;
-  },
+  KVM_GET_MSRS: ({ file, argument }) => getMsrs(argument, (indices) => file.vcpu.getMsrs(indices)),
   KVM_SET_MSRS: ({ file, argument }) => file.vcpu.setMsrs(readMsrs(argument)),
 
-  KVM_SET_CPUID: ({ file, argument }) => file.vcpu.setCpuid2(readOldCpuid(argument)),
+  KVM_SET_CPUID: ({ file, argument }) => {
+    const count = countOf(argument.read(kvm_cpuid).nent, CPUID_ENTRIES_MAX);
+    file.vcpu.setCpuid(argument.read(kvm_cpuid, count).entries);
+  },
   KVM_SET_CPUID2: ({ file, argument }) => {
     const count = countOf(argument.read(kvm_cpuid2).nent, CPUID_ENTRIES_MAX);
     file.vcpu.setCpuid2(argument.read(kvm_cpuid2, count).entries);
@@ -99,13 +93,39 @@ export const VCPU_REQUESTS: Requests<VcpuFile> = {
   KVM_INTERRUPT: takes(kvm_interrupt, ({ vcpu }, { irq }) => vcpu.interrupt(irq)),
   KVM_NMI: ({ file }) => file.vcpu.nmi(),
   KVM_SET_GUEST_DEBUG: takes(kvm_guest_debug, ({ vcpu }, debug) => vcpu.setGuestDebug(debug)),
-  // A process here has no signals: the mask is checked and has no effect.
-  KVM_SET_SIGNAL_MASK: ({ argument }) => {
-    if (argument.isNull) return;
+  KVM_SET_SIGNAL_MASK: ({ file, argument }) => {
+    if (argument.isNull) return file.vcpu.setSignalMask(undefined);
     const { len } = argument.read(kvm_signal_mask);
     if (len !== SIGSET_BYTES) {
       throw new KvmError('EINVAL', `a signal mask has ${SIGSET_BYTES} bytes; len says ${len}.`);
     }
-    argument.bytes(kvm_signal_mask.size + SIGSET_BYTES);
+    return file.vcpu.setSignalMask(argument.bytes(len, kvm_signal_mask.size).slice());
   },
+
+  KVM_ENABLE_CAP: takes(kvm_enable_cap, ({ vcpu }, cap) => vcpu.enableCap(cap)),
+  KVM_GET_STATS_FD: bare((file, { open }) => open(new StatsFile(file, () => file.vcpu.getStats()))),
+  KVM_GET_TSC_KHZ: ({ file }) => file.vcpu.getTscKhz(),
+  KVM_SET_TSC_KHZ: ({ file, argument }) => file.vcpu.setTscKhz(argument.value),
+  KVM_HAS_DEVICE_ATTR: takes(kvm_device_attr, ({ vcpu }, which) => vcpu.hasDeviceAttr(which)),
+  KVM_GET_DEVICE_ATTR: takes(kvm_device_attr, ({ vcpu }, which, { space }) =>
+    attributeAt(space, which.addr).setBigUint64(0, vcpu.getDeviceAttr(which), true),
+  ),
+  KVM_SET_DEVICE_ATTR: takes(kvm_device_attr, ({ vcpu }, which, { space }) =>
+    vcpu.setDeviceAttr(which, attributeAt(space, which.addr).getBigUint64(0, true)),
+  ),
+  KVM_X86_SETUP_MCE: ({ file, argument }) =>
+    file.vcpu.setupMce(viewOf(argument.bytes(8)).getBigUint64(0, true)),
+  KVM_X86_SET_MCE: takes(kvm_x86_mce, ({ vcpu }, mce) => vcpu.setMce(mce)),
+  KVM_TPR_ACCESS_REPORTING: takes(kvm_tpr_access_ctl, ({ vcpu }, control) =>
+    vcpu.tprAccessReporting(control),
+  ),
+  KVM_SET_VAPIC_ADDR: takes(kvm_vapic_addr, ({ vcpu }, { vapic_addr }) => vcpu.setVapicAddr(vapic_addr)),
+  KVM_KVMCLOCK_CTRL: ({ file }) => file.vcpu.kvmclockCtrl(),
+
+  KVM_GET_ONE_REG: refused('EINVAL', 'x86 names no register by number.'),
+  KVM_SET_ONE_REG: refused('EINVAL', 'x86 names no register by number.'),
+  KVM_GET_REG_LIST: refused('EINVAL', 'x86 names no register by number.'),
+  KVM_SMI: refused('EINVAL', 'there is no system management mode.'),
+  KVM_GET_NESTED_STATE: refused('EINVAL', 'there is neither VMX nor SVM, so no nested guest.'),
+  KVM_SET_NESTED_STATE: refused('EINVAL', 'there is neither VMX nor SVM, so no nested guest.'),
 };

@@ -4,22 +4,27 @@ import {
   KvmError,
   kvm_clear_dirty_log,
   kvm_clock_data,
+  kvm_create_device,
   kvm_dirty_log,
   kvm_enable_cap,
   kvm_irq_level,
   kvm_irq_routing,
   kvm_irqchip,
+  kvm_memory_alias,
+  kvm_memory_region,
   kvm_msi,
   kvm_pit_config,
   kvm_pit_state,
   kvm_pit_state2,
   kvm_reinject_control,
   kvm_userspace_memory_region,
+  viewOf,
 } from '../abi/index.ts';
 import { bitmapBytes } from '../slots.ts';
 import { pointerOf } from './argument.ts';
-import { VcpuFile, type VmFile } from './files.ts';
-import { changes, gives, type Requests, refused, takes } from './request.ts';
+import { StatsFile, VcpuFile, type VmFile } from './files.ts';
+import { readMsrFilter, SET_MSR_FILTER_COMPAT } from './msr_requests.ts';
+import { bare, changes, gives, type Handler, type Requests, refused, takes } from './request.ts';
 import { checkExtension } from './system_requests.ts';
 
 /** KVM_MAX_IRQ_ROUTES of x86. */
@@ -36,6 +41,8 @@ export const VM_REQUESTS: Requests<VmFile> = {
       vcpu.release();
     }
   },
+  KVM_GET_STATS_FD: bare((file, { open }) => open(new StatsFile(file, () => file.vm.getStats()))),
+  KVM_CREATE_DEVICE: takes(kvm_create_device, ({ vm }, device) => vm.createDevice(device)),
   KVM_SET_BOOT_CPU_ID: ({ file, argument }) => file.vm.setBootCpuId(argument.value),
 
   KVM_SET_USER_MEMORY_REGION: takes(kvm_userspace_memory_region, ({ vm }, region, { space }) => {
@@ -59,14 +66,24 @@ export const VM_REQUESTS: Requests<VmFile> = {
   }),
   KVM_CLEAR_DIRTY_LOG: takes(
     kvm_clear_dirty_log,
-    ({ vm }, { slot, first_page, num_pages, dirty_bitmap }, { space }) =>
-      vm.clearDirtyLog({
-        slot,
-        first_page,
-        num_pages,
-        dirty_bitmap: space.bytes(pointerOf(dirty_bitmap), Math.ceil(num_pages / 64) * 8),
-      }),
+    ({ vm }, { slot, first_page, num_pages, dirty_bitmap }, { space }) => {
+      const bytes = Math.ceil(num_pages / 64) * 8;
+      // A slot without a log is told before a bad pointer.
+      const bitmap = vm.slot(slot)?.bitmap
+        ? space.bytes(pointerOf(dirty_bitmap), bytes)
+        : new Uint8Array(bytes);
+      vm.clearDirtyLog({ slot, first_page, num_pages, dirty_bitmap: bitmap });
+    },
   ),
+
+  KVM_RESET_DIRTY_RINGS: bare(({ vm }) => vm.resetDirtyRings()),
+  KVM_SET_MEMORY_REGION: takes(kvm_memory_region, ({ vm }, region) => vm.setMemoryRegion(region)),
+  KVM_SET_MEMORY_ALIAS: takes(kvm_memory_alias, ({ vm }, alias) => vm.setMemoryAlias(alias)),
+  KVM_SET_NR_MMU_PAGES: ({ file, argument }) => file.vm.setNrMmuPages(argument.value),
+  KVM_GET_NR_MMU_PAGES: ({ file }) => file.vm.getNrMmuPages(),
+  KVM_SET_TSS_ADDR: ({ file, argument }) => file.vm.setTssAddr(argument.value),
+  KVM_SET_IDENTITY_MAP_ADDR: ({ file, argument }) =>
+    file.vm.setIdentityMapAddr(viewOf(argument.bytes(8)).getBigUint64(0, true)),
 
   KVM_ENABLE_CAP: takes(kvm_enable_cap, ({ vm }, cap) => vm.enableCap(cap)),
 
@@ -90,10 +107,10 @@ export const VM_REQUESTS: Requests<VmFile> = {
     file.vm.setGsiRouting(argument.read(kvm_irq_routing, nr).entries);
   },
 
-  KVM_CREATE_PIT: ({ file }) => file.vm.createPit2(),
+  KVM_CREATE_PIT: ({ file }) => file.vm.createPit(),
   KVM_CREATE_PIT2: takes(kvm_pit_config, ({ vm }, { flags }) => vm.createPit2({ flags })),
-  KVM_GET_PIT: gives(kvm_pit_state, ({ vm }) => ({ channels: vm.getPit2().channels })),
-  KVM_SET_PIT: takes(kvm_pit_state, ({ vm }, { channels }) => vm.setPit2({ channels })),
+  KVM_GET_PIT: gives(kvm_pit_state, ({ vm }) => vm.getPit()),
+  KVM_SET_PIT: takes(kvm_pit_state, ({ vm }, state) => vm.setPit(state)),
   KVM_GET_PIT2: gives(kvm_pit_state2, ({ vm }) => vm.getPit2()),
   KVM_SET_PIT2: takes(kvm_pit_state2, ({ vm }, { channels, flags }) => vm.setPit2({ channels, flags })),
   KVM_REINJECT_CONTROL: takes(kvm_reinject_control, ({ vm }, { pit_reinject }) =>
@@ -105,6 +122,23 @@ export const VM_REQUESTS: Requests<VmFile> = {
   KVM_GET_TSC_KHZ: ({ file }) => file.vm.getTscKhz(),
   KVM_SET_TSC_KHZ: ({ file, argument }) => file.vm.setTscKhz(argument.value),
 
-  KVM_SET_MEMORY_REGION: refused('ENOTTY', 'KVM_SET_MEMORY_REGION is gone; use KVM_SET_USER_MEMORY_REGION.'),
-  KVM_SET_MEMORY_ALIAS: refused('ENOTTY', 'aliases are gone; lay a second slot over the same memory.'),
+  KVM_X86_SET_MSR_FILTER: ({ file, argument, space }) =>
+    file.vm.setMsrFilter(readMsrFilter(argument, space, false)),
+  KVM_IRQ_LINE_STATUS: refused('ENOTTY', 'a line does not say whether its interrupt went anywhere.'),
+  KVM_IRQFD: refused('ENOTTY', 'this VM has no irqfds.'),
+  KVM_IOEVENTFD: refused('ENOTTY', 'this VM has no ioeventfds.'),
+  KVM_REGISTER_COALESCED_MMIO: refused('ENOTTY', 'this VM has no coalesced zones.'),
+  KVM_UNREGISTER_COALESCED_MMIO: refused('ENOTTY', 'this VM has no coalesced zones.'),
+  KVM_SET_PMU_EVENT_FILTER: refused(
+    'ENOTTY',
+    'there is no performance monitoring unit, so no event to filter.',
+  ),
 };
+
+/** Requests of a 32-bit process that have numbers of their own. */
+export const VM_COMPAT: readonly [number, Handler<VmFile>][] = [
+  [
+    SET_MSR_FILTER_COMPAT,
+    ({ file, argument, space }) => file.vm.setMsrFilter(readMsrFilter(argument, space, true)),
+  ],
+];
