@@ -9,6 +9,9 @@ import { hostInput, hostOutput } from './host_streams.ts';
 /** Statuses of a shell that cannot begin, as dash has them. */
 const STATUS = { usage: 2, notFound: 127 } as const;
 
+/** The width of a terminal that does not say it. */
+const DEFAULT_COLUMNS = 80;
+
 /** The command line in words. */
 interface ShellRequest {
   /** Letters of `set`. */
@@ -55,7 +58,7 @@ async function runInteractive(shell: Shell): Promise<number> {
     output: (bytes) => {
       stdout.write(bytes);
     },
-    columns: stdout.columns,
+    columns: stdout.columns || DEFAULT_COLUMNS,
   });
   const restore = (): void => {
     stdin.setRawMode(false);
@@ -65,7 +68,7 @@ async function runInteractive(shell: Shell): Promise<number> {
   stdin.setRawMode(true);
   stdin.on('data', (data: Buffer) => interactive.input(new Uint8Array(data)));
   stdin.on('end', () => process.exit(0));
-  stdout.on('resize', () => interactive.resize(stdout.columns));
+  stdout.on('resize', () => interactive.resize(stdout.columns || DEFAULT_COLUMNS));
   return await interactive.run();
 }
 

@@ -67,21 +67,24 @@ export class Killed {
 }
 
 /** How long work may go on before the event loop has its turn, in ms. */
-const SLICE_MS = 6;
+const SLICE_MS = 4;
 
 /** Lets the event loop have its turn: a shell at work never holds its thread for long. */
 export class Pace {
   #last = performance.now();
+  #pause: Promise<void> | undefined;
 
-  /** Undefined while there is time left; else what to wait for. */
+  /** Undefined while there is time left; else what to wait for. All who run beside each other share one pause. */
   breathe(): Promise<void> | undefined {
-    if (performance.now() - this.#last < SLICE_MS) return undefined;
-    return new Promise((resolve) => {
+    if (this.#pause || performance.now() - this.#last < SLICE_MS) return this.#pause;
+    this.#pause = new Promise((resolve) => {
       setTimeout(() => {
         this.#last = performance.now();
+        this.#pause = undefined;
         resolve();
       }, 0);
     });
+    return this.#pause;
   }
 }
 

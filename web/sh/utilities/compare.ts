@@ -1,9 +1,9 @@
 // Utilities that compare and sum up: cmp diff sha256sum.
 
-import { decodeText } from '../bytes.ts';
+import { decodeText, toBytes } from '../bytes.ts';
 import { type Call, splitLines, type Utility, UtilityError } from './call.ts';
 import { readOptions, readSize } from './options.ts';
-import { sha256 } from './sha256.ts';
+import { Sha256 } from './sha256.ts';
 
 async function cmp(call: Call): Promise<number> {
   const options = readOptions(call.args, 'lsbn:i:', { silent: 's', quiet: 's', verbose: 'l', bytes: 'n' }, 2);
@@ -203,8 +203,11 @@ async function diff(call: Call): Promise<number> {
 
 async function sha256sum(call: Call): Promise<number> {
   const options = readOptions(call.args, 'cbt', { check: 'c' });
-  const digest = async (name: string): Promise<string> =>
-    [...sha256(await call.bytes(name))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  const digest = async (name: string): Promise<string> => {
+    const sum = new Sha256();
+    for await (const chunk of call.chunks(name)) sum.add(toBytes(chunk));
+    return sum.digest();
+  };
   await call.eachFile(options.operands, async (name) => {
     if (!options.has('c')) {
       await call.out(`${await digest(name)}  ${name}\n`);

@@ -1,4 +1,6 @@
-// SHA-256 (FIPS 180-4) of bytes that are all there. The host's own digest is asynchronous and missing on insecure pages.
+// SHA-256 (FIPS 180-4), piece by piece. The host's own digest wants all bytes at once and is missing on insecure pages.
+
+import { concatBytes } from '../bytes.ts';
 
 /** The first 32 bits of the fractional part of `root(prime)`, for the first primes. */
 function constants(count: number, root: (value: number) => number): Uint32Array {
@@ -36,21 +38,34 @@ function addBlock(state: Uint32Array, words: Uint32Array): void {
     state[index] = (state[index] as number) + word;
 }
 
-/** The 32 bytes of the digest. */
-export function sha256(bytes: Uint8Array): Uint8Array {
-  const length = Math.ceil((bytes.length + 9) / 64) * 64;
-  const padded = new Uint8Array(length);
-  padded.set(bytes);
-  padded[bytes.length] = 0x80;
-  const view = new DataView(padded.buffer);
-  view.setBigUint64(length - 8, BigInt(bytes.length) * 8n);
-  const state = START.slice();
-  const words = new Uint32Array(64);
-  for (let at = 0; at < length; at += 64) {
-    for (let index = 0; index < 16; index++) words[index] = view.getUint32(at + index * 4);
-    addBlock(state, words);
+/** A digest of bytes that come in pieces. */
+export class Sha256 {
+  readonly #state = START.slice();
+  readonly #words = new Uint32Array(64);
+  #rest: Uint8Array = new Uint8Array(0);
+  #length = 0;
+
+  add(bytes: Uint8Array): void {
+    this.#length += bytes.length;
+    this.#addBlocks(concatBytes([this.#rest, bytes]));
   }
-  const digest = new DataView(new ArrayBuffer(32));
-  for (const [index, word] of state.entries()) digest.setUint32(index * 4, word);
-  return new Uint8Array(digest.buffer);
+
+  #addBlocks(bytes: Uint8Array): void {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    let at = 0;
+    for (; at + 64 <= bytes.length; at += 64) {
+      for (let index = 0; index < 16; index++) this.#words[index] = view.getUint32(at + index * 4);
+      addBlock(this.#state, this.#words);
+    }
+    this.#rest = bytes.slice(at);
+  }
+
+  /** The digest in hexadecimal digits. Nothing may be added after it. */
+  digest(): string {
+    const padding = new Uint8Array(((this.#rest.length + 9 + 63) & ~63) - this.#rest.length);
+    padding[0] = 0x80;
+    new DataView(padding.buffer).setBigUint64(padding.length - 8, BigInt(this.#length) * 8n);
+    this.#addBlocks(concatBytes([this.#rest, padding]));
+    return [...this.#state].map((word) => word.toString(16).padStart(8, '0')).join('');
+  }
 }
