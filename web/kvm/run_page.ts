@@ -23,6 +23,7 @@ import {
   RUN_READY_FOR_INTERRUPT_INJECTION,
   RUN_REQUEST_INTERRUPT_WINDOW,
   RUN_SYNC_REGS,
+  RUN_UNION,
   RUN_VALID_REGS,
 } from '../../assembly/abi/kvm_run.ts';
 import { PAGE_SIZE } from '../../assembly/abi/map.ts';
@@ -42,6 +43,9 @@ import {
   readArm,
 } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
+
+/** Bytes of the anonymous union of struct kvm_run. */
+const UNION_BYTES = 256;
 
 /** KVM_SYNC_X86_*: which registers KVM_RUN exchanges through the run page. */
 export const KVM_SYNC_X86 = { REGS: 1, SREGS: 2, EVENTS: 4 } as const;
@@ -92,6 +96,11 @@ export class RunPage {
   /** The last exit, described. */
   get exit(): Exit {
     return exitOf(this.exitReason);
+  }
+
+  /** The bytes of the exit union, shared. */
+  get union(): Uint8Array {
+    return this.#memory.bytes(this.offset + RUN_UNION, UNION_BYTES);
   }
 
   /** One arm of the exit union, read whatever the exit reason is. */

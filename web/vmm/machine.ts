@@ -28,10 +28,13 @@ export interface MachineSpec {
     | readonly { gpa: number; size: number; readonly?: boolean | undefined; logDirty?: boolean | undefined }[]
     | undefined;
   readonly exitPort?: number | undefined;
-  readonly program:
-    | { kind: 'flat'; image: Uint8Array; at: number; mode: EntryMode }
-    | { kind: 'kernel'; kernel: Uint8Array; initrd?: Uint8Array | undefined; append?: string | undefined };
+  readonly program: Program;
 }
+
+/** What runs: a flat image, or a kernel with its protocol found by looking at the bytes. */
+export type Program =
+  | { kind: 'flat'; image: Uint8Array; at: number; mode: EntryMode }
+  | { kind: 'kernel'; kernel: Uint8Array; initrd?: Uint8Array | undefined; append?: string | undefined };
 
 /** A deterministic machine starts at this wall-clock time: 2026-01-01 00:00 UTC. */
 const FIXED_TIME = 1_767_225_600_000_000_000n;
@@ -128,11 +131,7 @@ export class Machine {
     }
     const cpuid = kvm.getSupportedCpuid();
     for (let id = 0; id < spec.cpus; id++) vm.createVcpu(id).setCpuid2(cpuidOf(cpuid, id, spec.cpus));
-    const entry = load(vm, spec);
-    const boot = vm.vcpu(0);
-    const { sregs, regs } = entry;
-    boot.setSregs(sregs as Parameters<Vcpu['setSregs']>[0]);
-    boot.setRegs(regs as Parameters<Vcpu['setRegs']>[0]);
+    bootProgram(vm, spec);
     const machine = Machine.withBoard(vm, ram, spec.exitPort);
     for (const id of vm.vcpuIds()) machine.vcpu(id).requestPause();
     if (spec.engine === 'deterministic') {
@@ -229,7 +228,18 @@ function checkSpec(spec: MachineSpec): void {
   }
 }
 
-function load(vm: Vm, spec: MachineSpec): EntryState {
+/** A program and the RAM from address 0 on (in bytes) that it goes into. */
+type Boot = Pick<MachineSpec, 'memory' | 'cpus' | 'program'>;
+
+/** Loads a program and sets vCPU 0 to its entry. LoadError. */
+export function bootProgram(vm: Vm, boot: Boot): void {
+  const { sregs, regs } = load(vm, boot);
+  const vcpu = vm.vcpu(0);
+  vcpu.setSregs(sregs as Parameters<Vcpu['setSregs']>[0]);
+  vcpu.setRegs(regs as Parameters<Vcpu['setRegs']>[0]);
+}
+
+function load(vm: Vm, spec: Boot): EntryState {
   const memory = { size: spec.memory, write: (gpa: number, bytes: Uint8Array) => vm.write(gpa, bytes) };
   const { program } = spec;
   if (program.kind === 'flat') return loadFlat(memory, program.image, program.at, program.mode);

@@ -18,7 +18,7 @@ export interface RunnerEvents {
   /** After each turn of the deterministic engine on the event loop. */
   afterTurn?(): void;
   /** A vCPU's worker has died, or the engine has stopped by an error: one sentence. */
-  onDeath?(sentence: string): void;
+  onDeath?(sentence: string, id?: number): void;
 }
 
 export class Runner {
@@ -96,9 +96,9 @@ export class Runner {
   /** Runs `count` instructions of a vCPU that then stands; fewer when it parks or halts. */
   async step(id: number, count = 1): Promise<void> {
     this.#mayRun();
-    await this.pauseAll();
     const { machine } = this;
     const { words } = machine;
+    await (words.allStop ? this.pauseAll() : this.pause(id));
     await this.hold([id], () => {
       const own = machine.vcpuWords(id);
       words.parked = undefined;
@@ -140,6 +140,7 @@ export class Runner {
     machine.settle();
     this.#events.onDeath?.(
       `The worker of vCPU ${id} died (${why}); the machine stands, its memory can still be read.`,
+      id,
     );
   }
 

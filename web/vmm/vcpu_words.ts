@@ -69,12 +69,13 @@ export class VcpuWords {
   /** Keeps the vCPU out of the guest until `release`; its thread stands when `busy` is false. Holds are counted. */
   hold(): void {
     this.#memory.add(this.#page + HOLD, 1);
-    this.vcpu.kick();
+    // Without a thread nobody is inside the core.
+    if (this.attached) this.vcpu.kick();
   }
 
   release(): void {
     this.#memory.add(this.#page + HOLD, -1);
-    this.#wake();
+    if (this.attached) this.#wake();
   }
 
   /** Counts changes that a standing or halted thread must look at. */
@@ -127,6 +128,11 @@ export class VcpuWords {
 
   get eventOffset(): number {
     return this.#page + EVENT;
+  }
+
+  /** The vCPU has come out of a snapshot: no thread and no hold came with it. */
+  moved(): void {
+    for (const word of [BUSY, HOLD, THREAD]) this.#memory.store(this.#page + word, 0);
   }
 
   /** What the last event was. */

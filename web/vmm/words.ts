@@ -91,6 +91,12 @@ export class MachineWords {
     return true;
   }
 
+  /** As before the first run: for a machine that is reset. */
+  restart(): void {
+    for (const word of [STATE, ENDING, STATUS, PARKED]) this.#memory.store(this.#at + word, 0);
+    this.changed();
+  }
+
   get ending(): { reason: EndingName; status: number } | undefined {
     const reason = nameOf(ENDING_REASON, this.#memory.load(this.#at + ENDING)) as EndingName;
     return reason === 'none' ? undefined : { reason, status: this.#memory.load(this.#at + STATUS) };

@@ -1,0 +1,240 @@
+// cpu/: the vCPUs of a VM, a directory each. What reads or writes registers stops the vCPU for that moment.
+
+import { VCPU_RUN } from '../../assembly/abi/map.ts';
+import {
+  V_STAT_BLOCKS,
+  V_STAT_EXITS,
+  V_STAT_FAULTS,
+  V_STAT_INTERRUPTS,
+  V_STAT_TLB_MISSES,
+} from '../../assembly/abi/vcpu_page.ts';
+import { FLAG_RF } from '../../assembly/abi/x86.ts';
+import {
+  boolean,
+  bytesFile,
+  type DirNode,
+  decimal,
+  directory,
+  type FileNode,
+  hex,
+  parseInteger,
+  type Row,
+  readiness,
+  streamFile,
+  valueFile,
+} from '../fs/index.ts';
+import { exitOf, KVM_EXIT, KvmError, retired, type Vcpu, vcpuArea } from '../kvm/index.ts';
+import { exitCounts } from '../vmm/index.ts';
+import { answerExit } from './answer.ts';
+import { debuggerCommand, debuggerText, standsAtBreakpoint } from './debugger.ts';
+import { lastEvent, lastExit } from './exit_text.ts';
+import { indexOf } from './memory_dir.ts';
+import { memoryFile } from './memory_file.ts';
+import { parseRegister, REGISTERS } from './registers.ts';
+import { structRows } from './vcpu_structs.ts';
+import type { VmEntry } from './vm_entry.ts';
+import { onWord } from './words.ts';
+
+const encoder = new TextEncoder();
+const EFER_LMA = 0x400n;
+
+/** Where the vCPU stands, as breakpoints see it (SDM vol. 3, 18.2.4: linear addresses). */
+function linearRip(vcpu: Vcpu): bigint {
+  const { rip } = vcpu.getRegs();
+  const { cs, efer } = vcpu.getSregs();
+  return efer & EFER_LMA && cs.l ? rip : BigInt.asUintN(32, rip + cs.base);
+}
+
+/** paused = 0. A vCPU that stopped at a breakpoint passes it: RF holds it back for one instruction, as on a processor. */
+function goOn(entry: VmEntry, id: number): void {
+  const vcpu = entry.machine.vcpu(id);
+  if (!vcpu.paused) return;
+  const stopped = entry.machine.vcpuWords(id).cause === 'exit' && vcpu.kvmRun.exitReason === KVM_EXIT.DEBUG;
+  if (stopped && standsAtBreakpoint(entry.vm.memory, vcpu, linearRip(vcpu)))
+    vcpu.setRegs({ rflags: vcpu.getRegs().rflags | BigInt(FLAG_RF) });
+  entry.runner.resume(id);
+}
+
+/** The event file: a read takes the next event, waiting for it. */
+function eventFile(entry: VmEntry, id: number): FileNode {
+  return streamFile({
+    mode: 0o444,
+    open: () => {
+      const { machine } = entry;
+      const own = machine.vcpuWords(id);
+      return {
+        take() {
+          if (!entry.has(id)) return new Uint8Array(0);
+          return own.takeEvent()
+            ? encoder.encode(`${lastEvent(machine, id, entry.deathOf(id))}\n`)
+            : undefined;
+        },
+        poll: () => readiness(!entry.has(id) || own.hasEvent),
+        onReady: entry.orGone(onWord(entry.vm.memory, own.eventOffset)),
+      };
+    },
+  });
+}
+
+function registerDir(entry: VmEntry, id: number): DirNode {
+  return directory(
+    REGISTERS.map(({ name, bits, get, set }): Row => {
+      const make = () =>
+        valueFile({
+          format: (value: bigint) => `0x${value.toString(16)}`,
+          parse: (text) => parseRegister(text, bits),
+          get: () => entry.standing(id, get),
+          set: (value) => entry.standing(id, (vcpu) => set(vcpu, value)),
+        });
+      return [name, make];
+    }),
+  );
+}
+
+function msrDir(entry: VmEntry, id: number): DirNode {
+  const file = (index: number): FileNode =>
+    valueFile({
+      ...hex(),
+      get: () =>
+        entry.standing(id, (vcpu) => {
+          const [found] = vcpu.getMsrs([index]);
+          if (!found) throw new KvmError('EINVAL', `MSR 0x${index.toString(16)} does not exist`);
+          return found.data;
+        }),
+      set: (data) =>
+        entry.standing(id, (vcpu) => {
+          if (vcpu.setMsrs([{ index, data }]) === 0)
+            throw new KvmError('EINVAL', `MSR 0x${index.toString(16)} does not exist or refuses this value`);
+        }),
+    });
+  const rows = entry.host.kvm
+    .getMsrIndexList()
+    .map((index): Row => [`0x${index.toString(16)}`, () => file(index)]);
+  return directory(rows, {
+    find: (name) => (/^0x[0-9a-f]{1,8}$/i.test(name) ? file(Number(name)) : undefined),
+  });
+}
+
+function translateDir(entry: VmEntry, id: number): DirNode {
+  return directory([], {
+    find: (name) => {
+      if (!/^0x[0-9a-f]{1,16}$/i.test(name)) return undefined;
+      return valueFile({
+        get: () =>
+          entry.standing(id, (vcpu) => {
+            const found = vcpu.translate(parseInteger(name));
+            if (!found.valid) return 'unmapped';
+            const gpa = `0x${found.physical_address.toString(16)}`;
+            return `gpa=${gpa} writeable=${found.writeable} usermode=${found.usermode}`;
+          }),
+      });
+    },
+  });
+}
+
+function statsText(entry: VmEntry, id: number): string {
+  const { memory } = entry.vm;
+  const { page } = entry.machine.vcpu(id);
+  const counts: [string, bigint | number][] = [
+    ['instructions', retired(memory, page)],
+    ['exits', memory.u64(page + V_STAT_EXITS)],
+    ['interrupts', memory.u64(page + V_STAT_INTERRUPTS)],
+    ['faults', memory.u64(page + V_STAT_FAULTS)],
+    ['tlb_misses', memory.u64(page + V_STAT_TLB_MISSES)],
+    ['blocks_decoded', memory.u64(page + V_STAT_BLOCKS)],
+    ...[...exitCounts(memory, id)].map(([reason, count]): [string, number] => [
+      exitOf(reason).name.toLowerCase(),
+      count,
+    ]),
+  ];
+  return counts.map(([name, count]) => `${name}=${count}`).join('\n');
+}
+
+function vcpuRows(entry: VmEntry, id: number): Row[] {
+  const { vm } = entry;
+  const vcpu = () => entry.machine.vcpu(id);
+  const held = <T>(body: (vcpu: Vcpu) => T) => entry.standing(id, body);
+  const structs = structRows(entry.host.kvm.getMsrIndexList()).flatMap((row): Row[] => [
+    [
+      row.name,
+      () =>
+        bytesFile({
+          mode: 0o644,
+          ...(row.size === undefined ? {} : { size: row.size }),
+          get: () => held(row.get),
+          set: (bytes) => held((one) => row.set(one, bytes)),
+        }),
+    ],
+    [
+      `${row.name}.txt`,
+      () =>
+        valueFile({
+          get: () => held(row.text),
+          set: (text) => held((one) => row.setText(one, text)),
+        }),
+    ],
+  ]);
+  return [
+    [
+      'paused',
+      valueFile({
+        ...boolean,
+        get: () => vcpu().paused,
+        set: (on) => (on ? entry.runner.pause(id) : goOn(entry, id)),
+      }),
+    ],
+    ['event', eventFile(entry, id)],
+    ['exit', valueFile({ get: () => held(() => lastExit(vcpu())) })],
+    [
+      'answer',
+      valueFile({
+        set: (text) => {
+          if (!vcpu().paused) throw new KvmError('EBUSY', `vCPU ${id} runs: it waits for no answer`);
+          answerExit(vcpu(), text);
+        },
+      }),
+    ],
+    ['step', valueFile({ ...decimal(1, 1_000_000), set: (count) => entry.runner.step(id, count) })],
+    [
+      'debugger',
+      valueFile({
+        get: () => debuggerText(vm.memory, vcpu()),
+        set: (text) => held((one) => debuggerCommand(vm.memory, one, text)),
+      }),
+    ],
+    ['irq', valueFile({ ...decimal(0, 255), set: (vector) => vcpu().interrupt(vector) })],
+    ['nmi', valueFile({ set: () => vcpu().nmi() })],
+    ['reg', () => registerDir(entry, id)],
+    ...structs,
+    ['msr', () => msrDir(entry, id)],
+    ['translate', () => translateDir(entry, id)],
+    [
+      'run',
+      memoryFile(0o644, () => ({
+        size: entry.host.kvm.getVcpuMmapSize(),
+        bytes: (offset, length) => vm.memory.bytes(vcpuArea(vm.memory, id) + VCPU_RUN + offset, length),
+      })),
+    ],
+    ['run.txt', valueFile({ get: () => held(() => lastExit(vcpu())) })],
+    ['stats', valueFile({ get: () => statsText(entry, id) })],
+  ];
+}
+
+/** cpu/: mkdir is KVM_CREATE_VCPU, paused; rmdir takes a paused vCPU away. */
+export function cpuDir(entry: VmEntry): DirNode {
+  return directory(
+    () => entry.vm.vcpuIds().map((id) => [String(id), () => directory(vcpuRows(entry, id))] as const),
+    {
+      mkdir: (name) => entry.createVcpu(indexOf(name, entry.vm.maxVcpus, 'vCPU of this VM')),
+      rmdir(name) {
+        const id = indexOf(name, entry.vm.maxVcpus, 'vCPU of this VM');
+        if (!entry.has(id)) throw new KvmError('ENOENT', `there is no vCPU ${id}`);
+        return entry.removeVcpu(id);
+      },
+      watch: (listener) =>
+        entry.news.on(({ dir, kind, name }) => {
+          if (dir === 'cpu') listener({ kind, name });
+        }),
+    },
+  );
+}

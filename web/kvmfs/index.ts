@@ -1,0 +1,3 @@
+// The door of web/kvmfs: /kvm as a file tree.
+export { KvmTree } from './kvm_tree.ts';
+export type { OwnMachine, VmEntry, VmHost } from './vm_entry.ts';

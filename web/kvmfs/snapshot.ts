@@ -1,0 +1,184 @@
+// snapshot: a VM as one file: a read is the whole image, a write of a whole image brings it back.
+//
+//   0  magic "VITRINE\0" | 8 format u32 | 12 header bytes u32 | 16 memory layout u32 | 20 vCPU areas u32
+//   24 bytes of the memory u64 | 32 bytes of the image u64 | 40 pages u32 | 44 zero to 64
+//   64 the number of each page (u32), up to a multiple of 8, then the pages, 4096 bytes each
+//
+// Pages that hold only zeros are left out, and so is what is derived from the rest: TLBs, decoded code, code marks.
+
+import {
+  PAGE_FLAGS,
+  PAGE_SIZE,
+  VCPU_BASE,
+  VCPU_BLOCKS_END,
+  VCPU_STRIDE,
+  VCPU_TLB,
+  VM_LAYOUT_VERSION,
+  VM_MAX_VCPUS,
+} from '../../assembly/abi/map.ts';
+import {
+  V_BLOCKS_TOP,
+  V_CODE_QUEUE_COUNT,
+  V_CURRENT_RECORD,
+  V_REQUESTS,
+  V_STATE,
+} from '../../assembly/abi/vcpu_page.ts';
+import { type FileNode, type OpenNode, S_IFREG } from '../fs/index.ts';
+import { KvmError, type MachineMemory, vcpuPage } from '../kvm/index.ts';
+import { Machine } from '../vmm/index.ts';
+import type { VmEntry } from './vm_entry.ts';
+
+const MAGIC = 'VITRINE\0';
+const FORMAT = 1;
+const HEADER = 64;
+const WORDS = PAGE_SIZE / 8;
+
+/** Whether the page at `offset` holds only what can be made anew. */
+function isDerived(offset: number, vcpus: number): boolean {
+  if (offset >= PAGE_FLAGS && offset < VCPU_BASE) return true;
+  const area = offset - VCPU_BASE;
+  if (area < 0 || area >= vcpus * VCPU_STRIDE) return false;
+  const inside = area % VCPU_STRIDE;
+  return inside >= VCPU_TLB && inside < VCPU_BLOCKS_END;
+}
+
+function imageOf(memory: MachineMemory): Uint8Array {
+  const bytes = memory.size;
+  const vcpus = memory.u32(memory.vm + VM_MAX_VCPUS);
+  const words = new BigUint64Array(memory.wasm.buffer, 0, bytes / 8);
+  const pages: number[] = [];
+  for (let page = 0; page < bytes / PAGE_SIZE; page++) {
+    if (isDerived(page * PAGE_SIZE, vcpus)) continue;
+    for (let n = page * WORDS; n < (page + 1) * WORDS; n++) {
+      if (words[n] === 0n) continue;
+      pages.push(page);
+      break;
+    }
+  }
+  const data = HEADER + Math.ceil(pages.length / 2) * 8;
+  const image = new Uint8Array(data + pages.length * PAGE_SIZE);
+  const view = new DataView(image.buffer);
+  image.set(new TextEncoder().encode(MAGIC));
+  view.setUint32(8, FORMAT, true);
+  view.setUint32(12, HEADER, true);
+  view.setUint32(16, VM_LAYOUT_VERSION, true);
+  view.setUint32(20, vcpus, true);
+  view.setBigUint64(24, BigInt(bytes), true);
+  view.setBigUint64(32, BigInt(image.length), true);
+  view.setUint32(40, pages.length, true);
+  pages.forEach((page, n) => {
+    view.setUint32(HEADER + n * 4, page, true);
+    image.set(memory.bytes(page * PAGE_SIZE, PAGE_SIZE), data + n * PAGE_SIZE);
+  });
+  return image;
+}
+
+interface Header {
+  readonly memoryBytes: number;
+  readonly imageBytes: number;
+  readonly pages: number;
+}
+
+function headerOf(image: Uint8Array): Header {
+  const view = new DataView(image.buffer, image.byteOffset, image.length);
+  if (new TextDecoder().decode(image.slice(0, 8)) !== MAGIC)
+    throw new KvmError('EINVAL', 'these bytes are no snapshot: it begins with VITRINE');
+  if (view.getUint32(8, true) !== FORMAT || view.getUint32(16, true) !== VM_LAYOUT_VERSION)
+    throw new KvmError('EINVAL', 'this snapshot was made by another version; use that version to read it');
+  const header = {
+    memoryBytes: Number(view.getBigUint64(24, true)),
+    imageBytes: Number(view.getBigUint64(32, true)),
+    pages: view.getUint32(40, true),
+  };
+  const data = HEADER + Math.ceil(header.pages / 2) * 8;
+  if (header.imageBytes !== data + header.pages * PAGE_SIZE || header.pages > header.memoryBytes / PAGE_SIZE)
+    throw new KvmError('EINVAL', 'the header of this snapshot does not fit together: the file is damaged');
+  return header;
+}
+
+/** Only a VM that has its memory for itself can be copied as a whole. */
+function needOwnMemory(entry: VmEntry): void {
+  if (entry.vm.memory.base !== 0)
+    throw new KvmError(
+      'EOPNOTSUPP',
+      'this VM shares its memory with others, so it has no snapshot of its own',
+    );
+}
+
+function load(memory: MachineMemory, image: Uint8Array): void {
+  const { memoryBytes, pages } = headerOf(image);
+  if (memory.size < memoryBytes) memory.grow(memoryBytes - memory.size);
+  memory.bytes(0, memory.size).fill(0);
+  const view = new DataView(image.buffer, image.byteOffset, image.length);
+  const data = HEADER + Math.ceil(pages / 2) * 8;
+  for (let n = 0; n < pages; n++) {
+    const offset = view.getUint32(HEADER + n * 4, true) * PAGE_SIZE;
+    memory.bytes(offset, PAGE_SIZE).set(image.subarray(data + n * PAGE_SIZE, data + (n + 1) * PAGE_SIZE));
+  }
+}
+
+/** Brings the VM to the state in `image`; its vCPUs are paused. EBUSY while one runs or somebody holds the VM. */
+async function restore(entry: VmEntry, image: Uint8Array): Promise<void> {
+  needOwnMemory(entry);
+  const holders = entry.vm.pins().map(({ kind, name }) => `${kind} ${name}`);
+  if (holders.length > 0) throw new KvmError('EBUSY', `the VM is held by ${holders.join(', ')}`);
+  await entry.rebuild((vm) => {
+    const { memory } = vm;
+    load(memory, image);
+    for (const id of vm.vcpuIds()) {
+      const v = vcpuPage(memory, id);
+      // Decoded code, TLBs and threads did not travel.
+      for (const word of [V_BLOCKS_TOP, V_CURRENT_RECORD, V_CODE_QUEUE_COUNT, V_REQUESTS, V_STATE])
+        memory.store(v + word, 0);
+    }
+    const machine = Machine.of(vm);
+    for (const id of vm.vcpuIds()) {
+      machine.vcpuWords(id).moved();
+      machine.vcpu(id).requestPause();
+    }
+    machine.settle();
+    return machine;
+  });
+  entry.adopted();
+}
+
+function open(entry: VmEntry): OpenNode {
+  let snapshot: Promise<Uint8Array> | undefined;
+  let image = new Uint8Array(0);
+  let filled = 0;
+  return {
+    async read(offset, length) {
+      needOwnMemory(entry);
+      snapshot ??= entry.runner.hold(entry.vm.vcpuIds(), () => imageOf(entry.vm.memory));
+      return (await snapshot).slice(offset, offset + length);
+    },
+    async write(offset, bytes) {
+      if (offset !== filled)
+        throw new KvmError('ESPIPE', 'write a snapshot from its beginning to its end, in order');
+      if (filled + bytes.length > image.length) {
+        const room = new Uint8Array(Math.max(filled + bytes.length, image.length * 2));
+        room.set(image);
+        image = room;
+      }
+      image.set(bytes, filled);
+      const before = filled;
+      filled += bytes.length;
+      if (filled < HEADER) return bytes.length;
+      const { imageBytes } = headerOf(image.subarray(0, filled));
+      if (filled > imageBytes)
+        throw new KvmError('EINVAL', 'there are bytes behind the end of this snapshot');
+      if (filled === imageBytes && before < imageBytes) await restore(entry, image.subarray(0, filled));
+      return bytes.length;
+    },
+    close: () => {},
+  };
+}
+
+/** The file. */
+export function snapshotFile(entry: VmEntry): FileNode {
+  return {
+    kind: 'file',
+    attributes: () => ({ mode: S_IFREG | 0o644, size: 0, ino: 0n, mtime: 0 }),
+    open: () => open(entry),
+  };
+}

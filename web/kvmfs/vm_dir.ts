@@ -1,0 +1,165 @@
+// The directory of one VM: rows over its entry. What a file does stands in the file of its directory.
+
+import {
+  boolean,
+  bytesFile,
+  commandFile,
+  type DirNode,
+  decimal,
+  directory,
+  parseInteger,
+  type Row,
+  readiness,
+  size,
+  streamFile,
+  textFile,
+  valueFile,
+  word,
+} from '../fs/index.ts';
+import { type CapName, decode, encode, KVM_CAP, KvmError, kvm_clock_data } from '../kvm/index.ts';
+import { bootDir } from './boot_dir.ts';
+import { consoleFile } from './console_file.ts';
+import { cpuDir } from './cpu_dir.ts';
+import { devDir } from './dev_dir.ts';
+import { lastEvent } from './exit_text.ts';
+import { VM_README } from './help.ts';
+import { irqchipDir } from './irqchip_dir.ts';
+import { aliasDir, memoryDir } from './memory_dir.ts';
+import { resetVm } from './reset.ts';
+import { snapshotFile } from './snapshot.ts';
+import { structFromText, structText } from './struct_text.ts';
+import { traceFile, tracePipe } from './trace_file.ts';
+import type { VmEntry } from './vm_entry.ts';
+import { onAny, onWord } from './words.ts';
+
+const encoder = new TextEncoder();
+
+function stateText(entry: VmEntry): string {
+  const { state, ending } = entry.machine.words;
+  return ending === undefined ? state : `${state} ${ending.reason} status=${ending.status}`;
+}
+
+/** The next event of any vCPU: `cpu 1 hlt`. */
+function eventFile(entry: VmEntry) {
+  return streamFile({
+    mode: 0o444,
+    open: () => {
+      const { machine, vm } = entry;
+      const all = () => vm.vcpuIds().map((id) => ({ id, own: machine.vcpuWords(id) }));
+      return {
+        take() {
+          if (!entry.isAlive) return new Uint8Array(0);
+          const found = all().find(({ own }) => own.takeEvent());
+          if (!found) return undefined;
+          return encoder.encode(`cpu ${found.id} ${lastEvent(machine, found.id, entry.deathOf(found.id))}\n`);
+        },
+        poll: () => readiness(!entry.isAlive || all().some(({ own }) => own.hasEvent)),
+        onReady: entry.orGone((listener) =>
+          onAny(...all().map(({ own }) => onWord(vm.memory, own.eventOffset)))(listener),
+        ),
+      };
+    },
+  });
+}
+
+function pinsText(entry: VmEntry): string {
+  return entry.vm
+    .pins()
+    .map(({ kind, name, references, mapped, vmaps, sgs, ioevents, irqfds, copies, revoked }) => {
+      const counts = `vmaps=${vmaps} sgs=${sgs} ioevents=${ioevents} irqfds=${irqfds} copies=${copies}`;
+      return `${kind} ${name} references=${references} mapped=${mapped} ${counts}${revoked ? ' revoked' : ''}`;
+    })
+    .join('\n');
+}
+
+function capOf(name: string): number {
+  const found = KVM_CAP[name.replace(/^KVM_CAP_/, '') as CapName] as number | undefined;
+  return found ?? Number(parseInteger(name));
+}
+
+function rowsOf(entry: VmEntry, boot: DirNode): Row[] {
+  const clock = () => encode(kvm_clock_data, entry.vm.getClock());
+  const irqchip = (): Row[] => (entry.vm.hasIrqchip ? [['irqchip', () => irqchipDir(entry)]] : []);
+  const setClock = (bytes: Uint8Array) => entry.vm.setClock({ clock: decode(kvm_clock_data, bytes).clock });
+  return [
+    ['README', textFile(VM_README)],
+    [
+      'ctl',
+      commandFile({
+        keys: {
+          engine: word('parallel', 'deterministic'),
+          seed: decimal(),
+          limit: size,
+          vcpus: decimal(1, 32),
+        },
+        get: () => {
+          const { engine, seed, limit, vcpus } = entry.settings;
+          return { engine, ...(seed === undefined ? {} : { seed }), limit: BigInt(limit), vcpus };
+        },
+        set: ({ limit, ...rest }) =>
+          entry.configure({ ...rest, ...(limit === undefined ? {} : { limit: Number(limit) }) }),
+      }),
+    ],
+    ['state', valueFile({ get: () => stateText(entry) })],
+    [
+      'paused',
+      valueFile({
+        ...boolean,
+        get: () => entry.machine.words.state !== 'running',
+        set: (on) => (on ? entry.runner.pauseAll() : entry.runner.run()),
+      }),
+    ],
+    ['event', eventFile(entry)],
+    ['memory', memoryDir(entry)],
+    ['alias', aliasDir(entry)],
+    ['cpu', cpuDir(entry)],
+    ...irqchip(),
+    ['dev', devDir(entry)],
+    ['console', consoleFile(entry)],
+    ['boot', boot],
+    ['reset', valueFile({ set: () => resetVm(entry) })],
+    ['clock', bytesFile({ mode: 0o644, size: kvm_clock_data.size, get: clock, set: setClock })],
+    [
+      'clock.txt',
+      valueFile({
+        get: () => structText(kvm_clock_data, clock()),
+        set: (text) => setClock(structFromText(kvm_clock_data, clock(), text)),
+      }),
+    ],
+    [
+      'tsc_khz',
+      valueFile({
+        ...decimal(),
+        get: () => entry.vm.getTscKhz(),
+        set: (khz) => entry.vm.setTscKhz(khz),
+      }),
+    ],
+    [
+      'enable_cap',
+      commandFile({
+        keys: { cap: { format: String, parse: capOf }, args: { format: String, parse: (text) => text } },
+        set: ({ cap = 0, args = '' }) =>
+          entry.vm.enableCap({ cap, args: args === '' ? [] : args.split(',').map(parseInteger) }),
+      }),
+    ],
+    ['trace', traceFile(entry)],
+    ['trace_pipe', tracePipe(entry)],
+    ['snapshot', snapshotFile(entry)],
+    ['pins', valueFile({ get: () => pinsText(entry) })],
+  ];
+}
+
+/** The directory of `entry`. */
+export async function vmDir(entry: VmEntry): Promise<DirNode> {
+  const boot = await bootDir(entry);
+  return directory(() => rowsOf(entry, boot), {
+    mkdir(name) {
+      if (name !== 'irqchip') throw new KvmError('EPERM', "only 'irqchip' can be made here");
+      entry.vm.createIrqchip();
+    },
+    watch: (listener) => {
+      const { words, vm } = entry.machine;
+      return onWord(vm.memory, words.eventOffset)(() => listener({ kind: 'changed', name: 'state' }));
+    },
+  });
+}

@@ -1,0 +1,251 @@
+// A VM of the tree: what its directory stands for. It makes the VM and its machine, and keeps what only the tree knows:
+// slots that are declared but not set, memory that slots have left, what is to be booted. No files here.
+
+import {
+  ENGINE_DETERMINISTIC,
+  ENGINE_PARALLEL,
+  VM_ENGINE,
+  VM_SEED,
+  VM_TIME_ORIGIN,
+  VM_VCPUS,
+} from '../../assembly/abi/map.ts';
+import { Emitter, type Subscribe } from '../fs/index.ts';
+import { cpuidOf, type Kvm, KvmError, type Vcpu, type Vm } from '../kvm/index.ts';
+import { Machine, type Program, Runner, type VcpuPool } from '../vmm/index.ts';
+import { RamPieces } from './ram_pieces.ts';
+import { onAny } from './words.ts';
+
+/** How a VM is made. */
+export interface VmSettings {
+  readonly engine: 'parallel' | 'deterministic';
+  readonly seed: number | undefined;
+  /** Bytes that the VM's memory may grow to. */
+  readonly limit: number;
+  /** vCPU areas to reserve. */
+  readonly vcpus: number;
+}
+
+/** What all VMs of a tree share. */
+export interface VmHost {
+  readonly kvm: Kvm;
+  readonly pool: VcpuPool;
+  /** Whether vCPUs may have threads; without, every VM is deterministic. */
+  readonly threads: boolean;
+}
+
+/** A machine that its owner runs already; the tree shows it. */
+export interface OwnMachine {
+  readonly machine: Machine;
+  readonly runner: Runner;
+}
+
+export const DEFAULT_VCPUS = 16;
+const DEFAULT_LIMIT = 2 ** 31;
+
+export class VmEntry {
+  readonly name: string;
+  readonly host: VmHost;
+  /** Names of entries that came, went or changed, by directory: `memory`, `cpu`. */
+  readonly news = new Emitter<{
+    dir: 'memory' | 'cpu';
+    kind: 'made' | 'removed' | 'changed';
+    name: string;
+  }>();
+  /** Ids of slots whose directory was made and that are not set yet. */
+  readonly declared = new Set<number>();
+  readonly ram: RamPieces;
+  /** Memory that was taken for slots, by id. */
+  readonly slotRam = new Map<number, { readonly offset: number; readonly size: number }>();
+  /** What boot/ctl has loaded last: a reset loads it again. */
+  program: Program | undefined;
+  readonly #deaths = new Map<number, string>();
+  readonly #gone = new Emitter();
+  #settings: VmSettings;
+  #machine: Machine;
+  #runner: Runner;
+  #alive = true;
+
+  constructor(name: string, host: VmHost, own?: OwnMachine) {
+    this.name = name;
+    this.host = host;
+    this.#settings = {
+      engine: host.threads ? 'parallel' : 'deterministic',
+      seed: undefined,
+      limit: DEFAULT_LIMIT,
+      vcpus: DEFAULT_VCPUS,
+    };
+    this.ram = new RamPieces(() => this.vm);
+    if (own !== undefined) {
+      this.#machine = own.machine;
+      this.#runner = own.runner;
+      this.#settings = {
+        ...this.#settings,
+        engine: own.machine.isDeterministic ? 'deterministic' : 'parallel',
+        vcpus: own.machine.vm.maxVcpus,
+      };
+      return;
+    }
+    this.#machine = this.#make();
+    this.#runner = this.#makeRunner();
+  }
+
+  get vm(): Vm {
+    return this.#machine.vm;
+  }
+
+  get machine(): Machine {
+    return this.#machine;
+  }
+
+  get runner(): Runner {
+    return this.#runner;
+  }
+
+  get settings(): VmSettings {
+    return this.#settings;
+  }
+
+  #make(): Machine {
+    const { engine, seed, limit, vcpus } = this.#settings;
+    const vm = this.host.kvm.createVm({ maxVcpus: vcpus, memoryLimit: limit });
+    const { memory } = vm;
+    if (engine === 'deterministic' || seed !== undefined)
+      memory.setU64(memory.vm + VM_SEED, BigInt(seed ?? 1) | 1n);
+    memory.setU32(memory.vm + VM_ENGINE, engine === 'deterministic' ? ENGINE_DETERMINISTIC : ENGINE_PARALLEL);
+    if (engine === 'deterministic') memory.setU64(memory.vm + VM_TIME_ORIGIN, 0n);
+    else vm.stopTime();
+    return Machine.of(vm);
+  }
+
+  #makeRunner(): Runner {
+    return new Runner(this.#machine, this.host.pool, {
+      onDeath: (sentence, id) => {
+        if (id !== undefined) this.#deaths.set(id, sentence);
+      },
+    });
+  }
+
+  /** Why the worker of a vCPU died. */
+  deathOf(id: number): string | undefined {
+    return this.#deaths.get(id);
+  }
+
+  /** Nothing has been made in the VM yet. */
+  get isUntouched(): boolean {
+    const { vm } = this;
+    return vm.vcpuIds().length === 0 && vm.slots().length === 0 && !vm.hasIrqchip && vm.pins().length === 0;
+  }
+
+  /** Makes the VM anew with other settings. EBUSY once something was made in it, EOPNOTSUPP without threads. */
+  configure(settings: Partial<VmSettings>): void {
+    if (!this.isUntouched) {
+      throw new KvmError(
+        'EBUSY',
+        'this VM has slots, vCPUs or an irqchip: set these before the first of them',
+      );
+    }
+    if (settings.engine === 'parallel' && !this.host.threads) {
+      throw new KvmError('EOPNOTSUPP', 'vCPUs have no threads here, so VMs run by the deterministic engine');
+    }
+    const before = this.#settings;
+    const { machine } = this;
+    this.#settings = { ...before, ...settings };
+    try {
+      this.#machine = this.#make();
+    } catch (error) {
+      this.#settings = before;
+      throw error;
+    }
+    this.#machine.words.floats = machine.words.floats;
+    this.#machine.words.allStop = machine.words.allStop;
+    this.#runner = this.#makeRunner();
+    machine.vm.destroy();
+    this.ram.clear();
+    this.slotRam.clear();
+  }
+
+  /** Replaces the machine by one that `make` derives from the VM (another board). EBUSY while a vCPU runs. */
+  async rebuild(make: (vm: Vm) => Machine): Promise<void> {
+    this.needStanding();
+    await this.#runner.close();
+    this.#machine = make(this.vm);
+    this.#runner = this.#makeRunner();
+  }
+
+  /** EBUSY while some vCPU is not paused. */
+  needStanding(): void {
+    const running = this.vm.vcpuIds().find((id) => !this.machine.vcpu(id).paused);
+    if (running === undefined) return;
+    throw new KvmError('EBUSY', `vCPU ${running} runs: write 1 to cpu/${running}/paused first`);
+  }
+
+  /** Calls `body` while a vCPU stands: it is stopped for it if it runs, and goes on afterwards. ENOENT. */
+  standing<T>(id: number, body: (vcpu: Vcpu) => T | Promise<T>): Promise<T> {
+    return this.runner.hold([id], () => body(this.machine.vcpu(id)));
+  }
+
+  /** KVM_CREATE_VCPU, with the CPUID that KVM supports; it is paused. */
+  createVcpu(id: number): void {
+    const vcpu = this.vm.createVcpu(id);
+    vcpu.requestPause();
+    vcpu.setCpuid2(cpuidOf(this.host.kvm.getSupportedCpuid(), id, this.vm.vcpuIds().length));
+    this.news.emit({ dir: 'cpu', kind: 'made', name: String(id) });
+  }
+
+  /** Takes a vCPU away: its worker is free, its id too. EBUSY while it runs. */
+  async removeVcpu(id: number): Promise<void> {
+    if (!this.machine.vcpu(id).paused)
+      throw new KvmError('EBUSY', `vCPU ${id} runs: write 1 to cpu/${id}/paused first`);
+    await this.runner.release(id);
+    const { memory } = this.vm;
+    memory.and(memory.vm + VM_VCPUS, ~(1 << id));
+    this.#deaths.delete(id);
+    this.news.emit({ dir: 'cpu', kind: 'removed', name: String(id) });
+    this.#gone.emit();
+  }
+
+  /** Whether this vCPU is still there for whoever waits for it. */
+  has(id: number): boolean {
+    return this.#alive && this.vm.vcpuIds().includes(id);
+  }
+
+  /** `subscribe`, and when a vCPU or the VM goes: who waits must look again. */
+  orGone(subscribe: Subscribe): Subscribe {
+    return onAny(subscribe, this.#gone.on);
+  }
+
+  /** The VM's memory holds another machine now (a snapshot): what the tree knew of the old one is void. */
+  adopted(): void {
+    this.ram.clear();
+    this.slotRam.clear();
+    this.declared.clear();
+    this.#deaths.clear();
+    this.#settings = {
+      ...this.#settings,
+      engine: this.machine.isDeterministic ? 'deterministic' : 'parallel',
+      vcpus: this.vm.maxVcpus,
+    };
+    this.#gone.emit();
+  }
+
+  /** It stands in the tree no more: who waits for it is told. */
+  left(): void {
+    this.#alive = false;
+    this.#gone.emit();
+  }
+
+  get isAlive(): boolean {
+    return this.#alive;
+  }
+
+  /** Ends the VM. EBUSY while a vCPU runs or somebody holds it, with their names. */
+  async destroy(): Promise<void> {
+    this.needStanding();
+    const holders = this.vm.pins().map(({ kind, name }) => `${kind} ${name}`);
+    if (holders.length > 0)
+      throw new KvmError('EBUSY', `the VM is held by ${holders.join(', ')}; release or kill them first`);
+    await this.runner.close();
+    this.vm.destroy();
+    this.left();
+  }
+}
