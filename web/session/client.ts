@@ -1,32 +1,53 @@
-// The session's near end: calls to the machine worker, and the machine's words and console read from its memory. No React.
+// The session's near end: actions on the machine worker's files, and the machine's words and console read from its memory.
+// No React.
 
 import { RUN_EXIT_REASON } from '../../assembly/abi/kvm_run.ts';
 import { CONSOLE_OUT_RING } from '../../assembly/abi/map.ts';
 import { V_RIP } from '../../assembly/abi/vcpu_page.ts';
 import { Ring } from '../devices/index.ts';
-import type { Port } from '../fs/index.ts';
-import { MachineMemory, vcpuArea, vcpuPage } from '../kvm/index.ts';
+import { type Fs, FsClient, type Port } from '../fs/index.ts';
+import { isKvmError, MachineMemory, vcpuArea, vcpuPage } from '../kvm/index.ts';
 import { MachineWords } from '../vmm/words.ts';
-import type { CallName, Calls, ParkedExit, ServerMessage } from './port.ts';
+import { ACTIONS, type Action, perform, shellText } from './actions.ts';
+import {
+  type CallName,
+  type Calls,
+  type MadeMessage,
+  type ParkedExit,
+  type ServerMessage,
+  splitPort,
+} from './port.ts';
 import { endingSentence, parkedSentence, tierSentence } from './sentences.ts';
-import type { Ending, MachineOptions, MachineState, Session, SessionStatus, Tier } from './types.ts';
+import type { Command, Ending, MachineOptions, MachineState, Session, SessionStatus, Tier } from './types.ts';
 
 /** How often the near end looks at the console and at the machine's words, in ms. */
 const LOOK_MS = 8;
 /** How often a byte is taken for a reader that is busy, in ms: well below RING_PATIENCE_MS. */
 const TRICKLE_MS = 250;
 
+/** A refused machine in the words of whoever refused it; an errno that says no more than that is left out. */
+function plainError(error: unknown): Error {
+  if (isKvmError(error, 'EINVAL') || isKvmError(error, 'ENOEXEC'))
+    return new Error(error.message.slice(error.code.length + 2), { cause: error });
+  return error instanceof Error ? error : new Error(String(error));
+}
+
 export class SessionClient implements Session {
-  readonly tier: Tier;
+  readonly fs: Fs;
   readonly #port: Port;
+  readonly #calls: Port;
+  readonly #shares: boolean;
   readonly #waiting = new Map<
     number,
     { resolve: (value: unknown) => void; reject: (error: Error) => void }
   >();
   readonly #statusListeners = new Set<(status: SessionStatus) => void>();
   readonly #consoleListeners = new Set<(bytes: Uint8Array) => void>();
+  readonly #commandListeners = new Set<(command: Command) => void>();
+  readonly #madeListeners = new Set<() => void>();
   readonly #early: Uint8Array[] = [];
   #next = 1;
+  #tier: Tier;
   #status: SessionStatus = { state: 'stopped' };
   #error: string | undefined;
   #memory: MachineMemory | undefined;
@@ -37,16 +58,23 @@ export class SessionClient implements Session {
   #held = false;
   #trickled = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
+  /** Input goes in the order in which it was given. */
+  #typed: Promise<void> = Promise.resolve();
 
   private constructor(port: Port, tier: Tier) {
+    const { calls, files } = splitPort(port);
     this.#port = port;
-    this.tier = tier;
-    port.listen(
+    this.#calls = calls;
+    this.#tier = tier;
+    this.#shares = tier !== 'messages';
+    this.fs = new FsClient(files);
+    calls.listen(
       (message) => this.#receive(message as ServerMessage),
       (why) => this.#died(why),
     );
   }
 
+  /** Starts the machine worker at the other end of `port`, and a machine in it. */
   static async start(
     port: Port,
     tier: Tier,
@@ -55,13 +83,18 @@ export class SessionClient implements Session {
   ): Promise<SessionClient> {
     const client = new SessionClient(port, tier);
     try {
-      client.#adopt(await client.#call('start', { core, options, share: tier !== 'messages' }));
+      await client.#call('start', { core, share: client.#shares });
+      await client.make(options);
     } catch (error) {
       port.close();
       throw error;
     }
-    if (tier !== 'messages') client.#timer = setInterval(() => client.#look(), LOOK_MS);
+    if (client.#shares) client.#timer = setInterval(() => client.#look(), LOOK_MS);
     return client;
+  }
+
+  get tier(): Tier {
+    return this.#tier;
   }
 
   get tierSentence(): string {
@@ -83,6 +116,16 @@ export class SessionClient implements Session {
     return () => this.#consoleListeners.delete(listener);
   }
 
+  onCommand(listener: (command: Command) => void): () => void {
+    this.#commandListeners.add(listener);
+    return () => this.#commandListeners.delete(listener);
+  }
+
+  onMade(listener: () => void): () => void {
+    this.#madeListeners.add(listener);
+    return () => this.#madeListeners.delete(listener);
+  }
+
   memory(): ArrayBufferLike {
     return this.#memory?.wasm.buffer ?? this.#copy;
   }
@@ -94,34 +137,34 @@ export class SessionClient implements Session {
       new Uint8Array(copy, offset, bytes.length).set(bytes);
   }
 
-  async run(): Promise<void> {
-    await this.#call('run', undefined);
-    this.#look();
+  make(options: MachineOptions): Promise<void> {
+    const engine = this.#shares ? options.engine : 'deterministic';
+    return this.#change(ACTIONS.make({ ...options, engine }));
   }
 
-  async pause(): Promise<void> {
-    await this.#call('pause', undefined);
-    this.#look();
+  run(): Promise<void> {
+    return this.#change(ACTIONS.run());
   }
 
-  async step(vcpu: number): Promise<void> {
-    await this.#call('step', vcpu);
-    this.#look();
+  pause(): Promise<void> {
+    return this.#change(ACTIONS.pause());
   }
 
-  async reset(): Promise<void> {
-    this.#adopt(await this.#call('reset', undefined));
-    this.#error = undefined;
-    this.#seen = -1;
-    this.#publish({ state: 'stopped' });
+  step(vcpu: number): Promise<void> {
+    return this.#change(ACTIONS.step(vcpu));
+  }
+
+  reset(): Promise<void> {
+    return this.#change(ACTIONS.reset());
   }
 
   input(bytes: Uint8Array): void {
-    void this.#call('input', bytes.slice()).catch(() => {});
+    const action = ACTIONS.input(bytes.slice());
+    this.#typed = this.#typed.then(() => this.#change(action)).catch(() => {});
   }
 
   harvest(slot: number): Promise<Uint8Array> {
-    return this.#call('harvest', slot);
+    return this.#perform(ACTIONS.harvest(slot));
   }
 
   translate(vcpu: number, gva: bigint): Promise<bigint | undefined> {
@@ -157,19 +200,48 @@ export class SessionClient implements Session {
     const id = this.#next++;
     return new Promise((resolve, reject) => {
       this.#waiting.set(id, { resolve: resolve as (value: unknown) => void, reject });
-      this.#port.post({ id, call, argument });
+      this.#calls.post({ id, call, argument });
     });
   }
 
-  #adopt({ memory, bytes }: Calls['start'][1]): void {
+  async #change(action: Action): Promise<void> {
+    await this.#perform(action);
+    this.#look();
+  }
+
+  /** Carries an action out and tells of it. Rejects with one sentence. */
+  async #perform(action: Action): Promise<Uint8Array> {
+    const tell = (error?: Error): void => {
+      if (this.#commandListeners.size === 0) return;
+      const command = { text: shellText(action), ...(error && { error: error.message }) };
+      for (const listener of this.#commandListeners) listener(command);
+    };
+    try {
+      const result = await perform(this.fs, action);
+      tell();
+      return result;
+    } catch (error) {
+      const plain = this.#error === undefined ? plainError(error) : new Error(this.#error);
+      tell(plain);
+      throw plain;
+    }
+  }
+
+  /** Takes up a machine that was made, by whatever write to the files. */
+  #adopt({ memory, bytes, engine }: MadeMessage): void {
     if (memory === undefined) {
       this.#copy = new ArrayBuffer(bytes);
-      return;
+    } else {
+      this.#memory = new MachineMemory(memory);
+      this.#words = new MachineWords(this.#memory);
+      this.#output = Ring.at(memory.buffer, CONSOLE_OUT_RING);
+      this.#output.attach();
+      this.#tier = engine;
     }
-    this.#memory = new MachineMemory(memory);
-    this.#words = new MachineWords(this.#memory);
-    this.#output = Ring.at(memory.buffer, CONSOLE_OUT_RING);
-    this.#output.attach();
+    this.#error = undefined;
+    this.#seen = -1;
+    this.#publish({ state: 'stopped' });
+    for (const listener of this.#madeListeners) listener();
   }
 
   #receive(message: ServerMessage): void {
@@ -180,7 +252,8 @@ export class SessionClient implements Session {
       else waiter?.resolve(message.result);
       return;
     }
-    if (message.event === 'console') this.#print(message.bytes);
+    if (message.event === 'made') this.#adopt(message);
+    else if (message.event === 'console') this.#print(message.bytes);
     else if (message.event === 'dead') this.#died(message.why);
     else this.#tell(message.state as MachineState, message.ending as Ending | undefined, message.exit);
   }

@@ -25,11 +25,10 @@ function core(): Promise<WebAssembly.Module> {
 /** Makes a machine; it stands until `run`. Rejects with one sentence when it cannot be made. */
 export async function startSession(options: MachineOptions): Promise<Session> {
   const tier: Tier = globalThis.crossOriginIsolated ? options.engine : 'messages';
-  const wanted: MachineOptions = tier === 'messages' ? { ...options, engine: 'deterministic' } : options;
   const module = await core();
   const worker = new Worker(new URL('./worker_machine.ts', import.meta.url), {
     type: 'module',
     name: 'machine',
   });
-  return SessionClient.start(workerPort(worker), tier, module, wanted);
+  return SessionClient.start(workerPort(worker), tier, module, options);
 }

@@ -1,43 +1,72 @@
-// The machine worker: makes the machine, starts a thread per vCPU or runs the deterministic engine itself, and answers calls.
+// The machine worker: serves the tree, makes the session's machine as its files say, starts a thread per vCPU or runs the
+// deterministic engine itself.
 
 import { RUN_EXIT_REASON } from '../../assembly/abi/kvm_run.ts';
 import { CONSOLE_IN_RING, CONSOLE_OUT_RING } from '../../assembly/abi/map.ts';
 import { V_WAKE } from '../../assembly/abi/vcpu_page.ts';
 import { Ring } from '../devices/index.ts';
-import type { Port } from '../fs/index.ts';
-import { vcpuArea, vcpuPage } from '../kvm/index.ts';
-import { Machine, Runner, VcpuPool } from '../vmm/index.ts';
+import { FsServer, LocalFs, type Port } from '../fs/index.ts';
+import { isKvmError, KvmError, vcpuArea, vcpuPage } from '../kvm/index.ts';
+import { LoadError, Machine, Runner, SpecError, VcpuPool } from '../vmm/index.ts';
+import { BOOT } from './actions.ts';
 import { memoryHash } from './hash.ts';
-import type { CallMessage, Calls, ParkedExit, ServerMessage, Threads } from './port.ts';
-import type { MachineOptions } from './types.ts';
+import { DEFAULT_LINE, type MachineLine } from './options_text.ts';
+import type { OwnVm } from './own_vm.ts';
+import {
+  type CallMessage,
+  type Calls,
+  type ParkedExit,
+  type ServerMessage,
+  splitPort,
+  type Threads,
+} from './port.ts';
+import { sessionTree } from './tree.ts';
+import type { MachineOptions, Program } from './types.ts';
 
 /** Input that waits for room in its ring tries again after so long, in ms. */
 const FEED_MS = 4;
 
-interface Start {
-  readonly core: WebAssembly.Module;
-  readonly options: MachineOptions;
-  readonly share: boolean;
+/** A machine that cannot be made, as an error of the file that asked for it. */
+function refusal(error: unknown): unknown {
+  if (isKvmError(error)) return error;
+  if (error instanceof LoadError) return new KvmError(error.code, error.message);
+  return error instanceof SpecError ? new KvmError('EINVAL', error.message) : error;
 }
 
-export class MachineServer {
+export class MachineServer implements OwnVm {
   readonly #port: Port;
+  readonly #calls: Port;
   readonly #pool: VcpuPool;
-  #start: Start | undefined;
+  readonly #fs: LocalFs;
+  #core: WebAssembly.Module | undefined;
+  #shares = false;
   #runner: Runner | undefined;
   /** Serial input that found no room in the ring yet. */
   #waiting: Uint8Array[] = [];
   #feeding: ReturnType<typeof setTimeout> | undefined;
   #events = -1;
+  line: MachineLine = DEFAULT_LINE;
 
   constructor(port: Port, threads: Threads) {
     this.#port = port;
     this.#pool = new VcpuPool(() => threads.spawn('vcpu'));
-    port.listen((message) => void this.#answer(message as CallMessage));
+    const { calls, files } = splitPort(port);
+    this.#calls = calls;
+    calls.listen((message) => void this.#answer(message as CallMessage));
+    const { root } = sessionTree(this);
+    this.#fs = new LocalFs(root);
+    new FsServer(root, {
+      ...files,
+      // What an operation has changed is told before its answer.
+      post: (message, transfer) => {
+        this.#report();
+        files.post(message, transfer);
+      },
+    });
   }
 
   #send(message: ServerMessage, transfer: ArrayBuffer[] = []): void {
-    this.#port.post(message, transfer);
+    this.#calls.post(message, transfer);
   }
 
   async #answer({ id, call, argument }: CallMessage): Promise<void> {
@@ -52,22 +81,12 @@ export class MachineServer {
 
   #call(call: CallMessage['call'], argument: unknown): unknown {
     switch (call) {
-      case 'start':
-        this.#start = argument as Calls['start'][0];
-        return this.#create();
-      case 'run':
-        return this.#running.run();
-      case 'pause':
-        return this.#runner?.pauseAll();
-      case 'step':
-        return this.#running.step(argument as number);
-      case 'reset':
-        return this.#reset();
-      case 'input':
-        this.#input(argument as Uint8Array);
+      case 'start': {
+        const { core, share } = argument as Calls['start'][0];
+        this.#core = core;
+        this.#shares = share;
         return undefined;
-      case 'harvest':
-        return this.#made.vm.getDirtyLog(argument as number);
+      }
       case 'translate': {
         const { vcpu, gva } = argument as Calls['translate'][0];
         const found = this.#made.vm.vcpu(vcpu).translate(gva);
@@ -86,7 +105,8 @@ export class MachineServer {
   }
 
   get #running(): Runner {
-    if (this.#runner === undefined) throw new Error('No machine has been started yet.');
+    if (this.#runner === undefined)
+      throw new KvmError('ENODEV', 'No machine has been made yet: write 1 to /kvm/vm0/reset.');
     return this.#runner;
   }
 
@@ -94,9 +114,67 @@ export class MachineServer {
     return this.#running.machine;
   }
 
-  async #reset(): Promise<Calls['reset'][1]> {
-    await this.#runner?.close();
-    return this.#create();
+  get vcpus(): readonly number[] {
+    return this.#runner?.machine.vm.vcpuIds() ?? [];
+  }
+
+  get slots(): readonly number[] {
+    return this.#runner?.machine.vm.slots().map(({ id }) => id) ?? [];
+  }
+
+  get paused(): boolean {
+    return this.#runner?.machine.words.isRunning !== true;
+  }
+
+  setPaused(on: boolean): Promise<void> | void {
+    return on ? this.#runner?.pauseAll() : this.#running.run();
+  }
+
+  step(vcpu: number, count: number): Promise<void> {
+    return this.#running.step(vcpu, count);
+  }
+
+  harvest(slot: number): Uint8Array {
+    return this.#made.vm.getDirtyLog(slot);
+  }
+
+  input(bytes: Uint8Array): void {
+    this.#waiting.push(bytes);
+    this.#feed();
+  }
+
+  async reset(): Promise<void> {
+    const options = await this.#options();
+    const old = this.#runner;
+    this.#runner = undefined;
+    await old?.close();
+    try {
+      this.#create(options);
+    } catch (error) {
+      throw refusal(error);
+    }
+  }
+
+  /** What `options` and `boot` say. */
+  async #options(): Promise<MachineOptions> {
+    const { at, mode, ...line } = this.line;
+    const read = async (name: string) =>
+      (await this.#fs.exists(`${BOOT}/${name}`)) ? await this.#fs.readFile(`${BOOT}/${name}`) : undefined;
+    const [kernel, initrd, cmdline, input] = await Promise.all(
+      ['kernel', 'initrd', 'append', 'input'].map(read),
+    );
+    const append = cmdline && new TextDecoder().decode(cmdline).trim();
+    const program: Program = kernel
+      ? { kind: 'kernel', kernel, ...(initrd && { initrd }), ...(append !== undefined && { append }) }
+      : { kind: 'flat', image: (await read('image')) ?? new Uint8Array(), at, mode };
+    const { seed, exitPort, ...rest } = line;
+    return {
+      ...rest,
+      ...(seed !== undefined && { seed }),
+      ...(exitPort !== undefined && { exitPort }),
+      ...(input && { input }),
+      program,
+    };
   }
 
   async #close(): Promise<undefined> {
@@ -106,9 +184,15 @@ export class MachineServer {
     return undefined;
   }
 
-  #create(): Calls['start'][1] {
-    const start = this.#start as Start;
-    const machine = Machine.create(start.core, start.options);
+  #create(options: MachineOptions): void {
+    if (this.#core === undefined) throw new KvmError('ENODEV', 'the core has not come yet: try again');
+    if (options.engine === 'parallel' && !this.#shares) {
+      throw new KvmError(
+        'EOPNOTSUPP',
+        'this page is not cross-origin isolated, so vCPUs have no threads: write engine=deterministic to options',
+      );
+    }
+    const machine = Machine.create(this.#core, options);
     const runner = new Runner(machine, this.#pool, {
       beforeRound: () => this.#feed(),
       afterTurn: () => this.#report(),
@@ -121,15 +205,15 @@ export class MachineServer {
     this.#runner = runner;
     this.#events = -1;
     clearTimeout(this.#feeding);
-    this.#waiting = start.options.input === undefined ? [] : [start.options.input];
+    this.#waiting = options.input === undefined ? [] : [options.input];
     this.#feed();
-    const memory = machine.vm.memory;
-    return start.share ? { memory: memory.wasm, bytes: memory.size } : { bytes: memory.size };
-  }
-
-  #input(bytes: Uint8Array): void {
-    this.#waiting.push(bytes);
-    this.#feed();
+    const { memory } = machine.vm;
+    this.#send({
+      event: 'made',
+      ...(this.#shares && { memory: memory.wasm }),
+      bytes: memory.size,
+      engine: options.engine,
+    });
   }
 
   /** Moves waiting input into the ring as far as it has room, and comes back for the rest. */
@@ -147,7 +231,7 @@ export class MachineServer {
       this.#waiting.shift();
     }
     // The deterministic engine looks for itself, before each round.
-    if (this.#start?.options.engine === 'deterministic') return;
+    if (machine.isDeterministic) return;
     memory.add(vcpuPage(memory, 0) + V_WAKE, 1);
     memory.notify(vcpuPage(memory, 0) + V_WAKE);
     clearTimeout(this.#feeding);
@@ -157,7 +241,7 @@ export class MachineServer {
   /** Tells what changed to a client that cannot see the memory. */
   #report(): void {
     const machine = this.#runner?.machine;
-    if (machine === undefined || this.#start?.share) return;
+    if (machine === undefined || this.#shares) return;
     const ring = Ring.at(machine.vm.memory.wasm.buffer, machine.vm.memory.base + CONSOLE_OUT_RING);
     if (ring.length > 0) this.#send({ event: 'console', bytes: ring.read() });
     const { words } = machine;

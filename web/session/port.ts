@@ -1,4 +1,5 @@
-// How a session talks to its machine worker: calls with answers, and events. The same in a page and in Node. No machine here.
+// How a session talks to its machine worker: files, a few calls with answers, and events. The same in a page and in Node.
+// No machine here.
 import type { Port } from '../fs/index.ts';
 import type { MachineOptions } from './types.ts';
 
@@ -7,18 +8,10 @@ export interface Threads {
   spawn(kind: 'machine' | 'vcpu'): Port;
 }
 
-/** Calls that a client makes of the machine worker: name to arguments and result. */
+/** Calls that a client makes of the machine worker beside those on files: name to arguments and result. */
 export interface Calls {
-  start: [
-    { core: WebAssembly.Module; options: MachineOptions; share: boolean },
-    { memory?: WebAssembly.Memory; bytes: number },
-  ];
-  run: [undefined, undefined];
-  pause: [undefined, undefined];
-  step: [number, undefined];
-  reset: [undefined, { memory?: WebAssembly.Memory; bytes: number }];
-  input: [Uint8Array, undefined];
-  harvest: [number, Uint8Array];
+  /** The core, and whether the machine's memory may be shared. */
+  start: [{ core: WebAssembly.Module; share: boolean }, undefined];
   translate: [{ vcpu: number; gva: bigint }, bigint | undefined];
   /** SHA-256 of the memory of a machine that stands. */
   hash: [undefined, string];
@@ -33,6 +26,14 @@ export interface CallMessage {
   readonly argument: unknown;
 }
 
+/** A machine has been made: its memory, if it is shared, its size in bytes and its engine. */
+export interface MadeMessage {
+  readonly event: 'made';
+  readonly memory?: WebAssembly.Memory;
+  readonly bytes: number;
+  readonly engine: MachineOptions['engine'];
+}
+
 export type ServerMessage =
   | { readonly id: number; readonly result: unknown }
   | { readonly id: number; readonly error: string }
@@ -44,6 +45,7 @@ export type ServerMessage =
       readonly parked?: number;
       readonly exit?: ParkedExit;
     }
+  | MadeMessage
   | { readonly event: 'dead'; readonly why: string };
 
 /** The exit on which a vCPU parked, as far as a sentence needs it. */
@@ -51,4 +53,28 @@ export interface ParkedExit {
   readonly vcpu: number;
   readonly reason: number;
   readonly rip: bigint;
+}
+
+/** Two channels over one, so that what is said on either comes in the order in which it was said, and both die together. */
+export function splitPort(port: Port): { calls: Port; files: Port } {
+  const receivers: Record<string, Parameters<Port['listen']>> = {};
+  port.listen(
+    (message) => {
+      const { to, body } = message as { to: string; body: unknown };
+      receivers[to]?.[0](body);
+    },
+    (why) => {
+      for (const [, onDeath] of Object.values(receivers)) onDeath?.(why);
+    },
+  );
+  const half = (to: string): Port => ({
+    post: (body, transfer) => port.post({ to, body }, transfer),
+    listen: (onMessage, onDeath) => {
+      receivers[to] = onDeath ? [onMessage, onDeath] : [onMessage];
+    },
+    close: () => {
+      delete receivers[to];
+    },
+  });
+  return { calls: half('calls'), files: half('files') };
 }

@@ -1,4 +1,5 @@
 // What a session is: one machine as its user sees it, the same in a page and in Node. Types only.
+import type { Fs } from '../fs/index.ts';
 
 /** How a guest's code enters: see web/vmm/loaders. */
 export type EntryMode = 'real' | 'protected' | 'long';
@@ -58,20 +59,38 @@ export interface SessionStatus {
 /** parallel: a worker per vCPU. deterministic: one worker. messages: one worker, and the page has no shared memory. */
 export type Tier = 'parallel' | 'deterministic' | 'messages';
 
-/** One machine. Every method that changes it resolves when the change is true (paused means that every vCPU stands). */
+/** What a session has done on its tree: the commands of a shell that do the same, and how it was refused. */
+export interface Command {
+  readonly text: string;
+  readonly error?: string;
+}
+
+/**
+ * One machine. Every method that changes it is an action on files (actions.ts), and resolves when the change is true
+ * (paused means that every vCPU stands).
+ */
 export interface Session {
+  /** The tree of the machine worker: /kvm, /home, /tmp, /dev. */
+  readonly fs: Fs;
+  /** How the machine at hand runs. */
   readonly tier: Tier;
   /** One plain sentence about the tier for the user. */
   readonly tierSentence: string;
   readonly status: SessionStatus;
   /** Calls back on every change of `status`; returns the unsubscriber. */
   onStatus(listener: (status: SessionStatus) => void): () => void;
+  /** Calls back after each action, done or refused; returns the unsubscriber. */
+  onCommand(listener: (command: Command) => void): () => void;
+  /** Calls back when a machine was made, by whomever: its memory is another one. Returns the unsubscriber. */
+  onMade(listener: () => void): () => void;
   /** Bytes that the guest wrote to its serial console. */
   onConsole(listener: (bytes: Uint8Array) => void): () => void;
   /** The machine's memory: shared and live in the isolated tiers, else the last copy that was asked for. */
   memory(): ArrayBufferLike;
   /** Tier `messages`: asks for a fresh copy of the parts that views read; resolves at once elsewhere. */
   refresh(ranges?: { offset: number; length: number }[]): Promise<void>;
+  /** Makes a machine of other options, in place of the one at hand; it stands until `run`. Rejects with one sentence. */
+  make(options: MachineOptions): Promise<void>;
   run(): Promise<void>;
   pause(): Promise<void>;
   /** Runs exactly one instruction of a vCPU of a paused machine. */

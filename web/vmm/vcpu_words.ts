@@ -13,7 +13,7 @@ import type { MachineMemory, Vcpu } from '../kvm/index.ts';
 /** 1 while the vCPU's thread works (core or exit), 0 while it stands; notified when it becomes 0. */
 const BUSY = V_VMM_WORDS;
 /** Counts the events of this vCPU (futex word). */
-const EVENT = V_VMM_WORDS + 4;
+export const V_EVENT = V_VMM_WORDS + 4;
 /** The count up to which events have been read. */
 const READ = V_VMM_WORDS + 8;
 /** How many want the vCPU to stand for a moment, whatever `paused` says. */
@@ -21,7 +21,7 @@ const HOLD = V_VMM_WORDS + 12;
 /** THREAD_*. */
 const THREAD = V_VMM_WORDS + 16;
 /** EVENT_*: what the last event was. */
-const CAUSE = V_VMM_WORDS + 20;
+export const V_EVENT_CAUSE = V_VMM_WORDS + 20;
 
 const THREAD_NONE = 0;
 const THREAD_ATTACHED = 1;
@@ -123,11 +123,11 @@ export class VcpuWords {
 
   /** Counts the vCPU's events; `eventOffset` is the word to wait on. */
   get events(): number {
-    return this.#memory.load(this.#page + EVENT);
+    return this.#memory.load(this.#page + V_EVENT);
   }
 
   get eventOffset(): number {
-    return this.#page + EVENT;
+    return this.#page + V_EVENT;
   }
 
   /** The vCPU has come out of a snapshot: no thread and no hold came with it. */
@@ -137,7 +137,7 @@ export class VcpuWords {
 
   /** What the last event was. */
   get cause(): EventCause {
-    return CAUSES[this.#memory.load(this.#page + CAUSE)] ?? 'none';
+    return CAUSES[this.#memory.load(this.#page + V_EVENT_CAUSE)] ?? 'none';
   }
 
   /** Whether there is an event that nobody has taken. */
@@ -154,8 +154,8 @@ export class VcpuWords {
   /** Parks the vCPU: `paused` is 1 and its event counts one more. On the vCPU's own thread, or when it has none. */
   park(cause: EventCause): void {
     this.#memory.or(this.#page + V_REQUESTS, REQ_PAUSE);
-    this.#memory.store(this.#page + CAUSE, EVENT_CAUSE[cause]);
-    this.#memory.add(this.#page + EVENT, 1);
-    this.#memory.notify(this.#page + EVENT);
+    this.#memory.store(this.#page + V_EVENT_CAUSE, EVENT_CAUSE[cause]);
+    this.#memory.add(this.#page + V_EVENT, 1);
+    this.#memory.notify(this.#page + V_EVENT);
   }
 }

@@ -1,6 +1,13 @@
 // The exit trace: the last TRACE_ENTRIES exits of all vCPUs, read from the ring in memory. It handles no exit.
 
-import { TRACE_ENTRIES, TRACE_ENTRY_SIZE, TRACE_HEADER, TRACE_RING } from '../../../assembly/abi/map.ts';
+import { RUN_EXIT_REASON } from '../../../assembly/abi/kvm_run.ts';
+import {
+  TRACE_ENTRIES,
+  TRACE_ENTRY_SIZE,
+  TRACE_HEADER,
+  TRACE_RING,
+  VCPU_RUN,
+} from '../../../assembly/abi/map.ts';
 import {
   EXITS,
   type ExitArm,
@@ -12,7 +19,7 @@ import {
   readArm,
   SYSTEM_EVENTS,
 } from '../../kvm/abi/index.ts';
-import { type MachineMemory, readCounter, readU32 } from './memory.ts';
+import { type MachineMemory, readCounter, readU32, vcpuArea } from './memory.ts';
 
 // An entry of the ring.
 const AT_TIME = 0;
@@ -20,6 +27,8 @@ const AT_VCPU = 8;
 const AT_REASON = 12;
 const AT_UNION = 16;
 const UNION_BYTES = 40;
+/** Bytes of the whole union in kvm_run. */
+const UNION_MAX = 256;
 const AT_CLAIMED = 56;
 const AT_REPEATS = 60;
 
@@ -89,7 +98,7 @@ export function readExit(memory: MachineMemory, number: number): TracedExit {
   const reason = readU32(memory, entry + AT_REASON);
   const exit = exitOf(reason);
   // The codec reads whole arms; what the ring did not keep reads as zero.
-  const runPage = new Uint8Array(KVM_RUN_UNION + 256);
+  const runPage = new Uint8Array(KVM_RUN_UNION + UNION_MAX);
   runPage.set(memory.bytes.slice(entry + AT_UNION, entry + AT_UNION + UNION_BYTES), KVM_RUN_UNION);
   const claimed = readU32(memory, entry + AT_CLAIMED) !== 0;
   const fields = exit.arm ? fieldsOf(runPage, exit.arm) : [];
@@ -105,6 +114,19 @@ export function readExit(memory: MachineMemory, number: number): TracedExit {
     claimed,
     repeats: repeatsOf(memory, number),
   };
+}
+
+/** The exit that stands in a vCPU's run page, in the grammar of `line`. */
+export function runPageLine(memory: MachineMemory, vcpu: number): string {
+  const page = vcpuArea(vcpu) + VCPU_RUN;
+  const runPage = memory.bytes.slice(page, page + KVM_RUN_UNION + UNION_MAX);
+  const { name, arm } = exitOf(readU32(memory, page + RUN_EXIT_REASON));
+  if (arm === 'io') {
+    const { size, count, data_offset } = readArm(runPage, 'io');
+    const data = page + Number(data_offset);
+    runPage.set(memory.bytes.slice(data, data + Math.min(8, size * count)), KVM_RUN_UNION + IO_ARM);
+  }
+  return lineOf(name, arm ? fieldsOf(runPage, arm) : []);
 }
 
 function entryOf(number: number): number {

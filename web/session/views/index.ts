@@ -7,6 +7,7 @@ export * from './flags.ts';
 export * from './float.ts';
 export * from './float_text.ts';
 export * from './memory.ts';
+export * from './pins.ts';
 export * from './ranges.ts';
 export * from './registers.ts';
 export * from './slots.ts';

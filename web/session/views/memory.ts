@@ -54,9 +54,14 @@ export function readCounter(memory: MachineMemory, offset: number): number {
   return readU32(memory, offset) + readU32(memory, offset + 4) * 2 ** 32;
 }
 
+/** Offset of what a vCPU has in the memory: its run page first. */
+export function vcpuArea(vcpu: number): number {
+  return VCPU_BASE + vcpu * VCPU_STRIDE;
+}
+
 /** Offset of a vCPU's page of live registers. */
 export function vcpuPage(vcpu: number): number {
-  return VCPU_BASE + vcpu * VCPU_STRIDE + VCPU_PAGE;
+  return vcpuArea(vcpu) + VCPU_PAGE;
 }
 
 /** Ids of the vCPUs that exist, lowest first. */

@@ -7,10 +7,20 @@ import {
   TRACE_ENTRY_SIZE,
   TRACE_HEADER,
   TRACE_RING,
+  VCPU_PIO,
+  VCPU_RUN,
   VM_PAGE,
   VM_SLOTS,
 } from '../../../assembly/abi/map.ts';
-import { type MachineMemory, vcpuIds, vcpuPage } from './memory.ts';
+import {
+  ATTACHMENT_SIZE,
+  ATTACHMENTS_MAX,
+  PIN_SIZE,
+  PINS_MAX,
+  VM_ATTACHMENTS,
+  VM_PINS,
+} from '../../../assembly/abi/pins.ts';
+import { type MachineMemory, vcpuArea, vcpuIds, vcpuPage } from './memory.ts';
 import { pagesOf, readSlots } from './slots.ts';
 
 /** Some bytes of the machine's memory. */
@@ -21,6 +31,9 @@ export interface Range {
 
 /** Bytes of the VM page that views read: its header and the slot table. */
 const VM_BYTES = VM_SLOTS + 0x4000;
+
+/** Bytes of a port access that are shown. */
+const IO_BYTES = 8;
 
 /** Bytes of the live floating-point state, without its scratch. */
 const FLOAT_BYTES = V_FLOAT_RESULT - V_FCW;
@@ -33,8 +46,11 @@ export function viewRanges(memory: MachineMemory): Range[] {
   const logs = readSlots(memory).filter((slot) => slot.logDirty && slot.bitmap !== 0);
   return [
     { offset: VM_PAGE, length: VM_BYTES },
+    { offset: VM_PAGE + VM_PINS, length: PINS_MAX * PIN_SIZE },
+    { offset: VM_PAGE + VM_ATTACHMENTS, length: ATTACHMENTS_MAX * ATTACHMENT_SIZE },
     { offset: TRACE_RING, length: TRACE_HEADER + TRACE_ENTRIES * TRACE_ENTRY_SIZE },
     ...vcpuIds(memory).flatMap((id) => [
+      { offset: vcpuArea(id) + VCPU_RUN, length: VCPU_PIO - VCPU_RUN + IO_BYTES },
       { offset: vcpuPage(id), length: PAGE_SIZE },
       { offset: vcpuPage(id) + V_FCW, length: FLOAT_BYTES },
     ]),

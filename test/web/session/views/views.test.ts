@@ -1,7 +1,13 @@
 // Registers, vCPUs, slots, dirty log and exits, read from a memory filled by hand.
 import { describe, expect, test } from 'vitest';
 import { V_FCW, V_FLOAT_RESULT } from '../../../../assembly/abi/fpu.ts';
-import { KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY } from '../../../../assembly/abi/kvm_run.ts';
+import {
+  KVM_MEM_LOG_DIRTY_PAGES,
+  KVM_MEM_READONLY,
+  RUN_EXIT_REASON,
+} from '../../../../assembly/abi/kvm_run.ts';
+import { TRACE_RING, VM_ALIVE, VM_PAGE } from '../../../../assembly/abi/map.ts';
+import { VM_ATTACHMENTS, VM_PINS } from '../../../../assembly/abi/pins.ts';
 import {
   ATTR_CODE,
   ATTR_DB,
@@ -9,6 +15,7 @@ import {
   ATTR_P,
   ATTR_RW,
   ATTR_S,
+  REQ_PAUSE,
   SEG_ATTR,
   SEG_BASE,
   SEG_STRIDE,
@@ -18,11 +25,13 @@ import {
   V_GPR,
   V_ICOUNT_END,
   V_MP_STATE,
+  V_REQUESTS,
   V_RFLAGS,
   V_RIP,
   V_SEGS,
   V_STAT_EXITS,
 } from '../../../../assembly/abi/vcpu_page.ts';
+import { KVM_EXIT, KVM_RUN_UNION, MachineMemory, Pin } from '../../../../web/kvm/index.ts';
 import {
   addressSpace,
   CR0_BITS,
@@ -39,6 +48,7 @@ import {
   peekDirty,
   readExit,
   readGuest,
+  readPins,
   readRegisters,
   readSlots,
   readVcpus,
@@ -48,10 +58,12 @@ import {
   traceNumbers,
   traceReasons,
   traceStamp,
+  vcpuArea,
   vcpuPage,
   viewRanges,
 } from '../../../../web/session/views/index.ts';
-import { addExit, addSlot, machine, setVcpu } from './machine.ts';
+import { EVENT_CAUSE, V_EVENT, V_EVENT_CAUSE } from '../../../../web/vmm/vcpu_words.ts';
+import { addExit, addSlot, machine, setVcpu, u32, u64 } from './machine.ts';
 
 const CS = V_SEGS + SEG_STRIDE;
 const CODE = ATTR_P | ATTR_S | ATTR_CODE | ATTR_RW;
@@ -133,6 +145,44 @@ describe('vCPUs', () => {
     const { memory } = machine(2);
     const vcpus = readVcpus(memory, { state: 'paused', parked: { vcpu: 1, reason: 6, sentence: '' } });
     expect(vcpus.map((vcpu) => vcpu.state)).toEqual(['paused', 'parked']);
+  });
+});
+
+describe('a vCPU says', () => {
+  test('whether it is paused, and nothing of an event before the first', () => {
+    const { memory } = machine(2);
+    setVcpu(memory, 1, { [V_REQUESTS]: REQ_PAUSE });
+    const vcpus = readVcpus(memory, { state: 'running' });
+    expect(vcpus.map(({ paused, event }) => ({ paused, event }))).toEqual([
+      { paused: false, event: undefined },
+      { paused: true, event: undefined },
+    ]);
+  });
+
+  test('which exit parked it, in the words of its event file', () => {
+    const { memory } = machine();
+    setVcpu(memory, 0, { [V_EVENT]: 1, [V_EVENT_CAUSE]: EVENT_CAUSE.exit });
+    const page = vcpuArea(0);
+    u32(memory, page + RUN_EXIT_REASON, KVM_EXIT.MMIO);
+    u64(memory, page + KVM_RUN_UNION, 0xe0000000n);
+    u32(memory, page + KVM_RUN_UNION + 16, 4);
+    expect(readVcpus(memory, { state: 'paused' })[0]?.event).toBe('mmio read phys_addr=0xe0000000 len=4');
+  });
+});
+
+describe('pins', () => {
+  test('name their holders and what these have attached', () => {
+    const { memory } = machine();
+    const kvm = new MachineMemory({ buffer: memory.bytes.buffer } as WebAssembly.Memory);
+    u32(memory, VM_PAGE + VM_ALIVE, 1);
+    expect(readPins(memory)).toEqual([]);
+    const pin = Pin.claim(kvm, { name: 'rng0', kind: 'module' });
+    pin.attach('vmap', { address: 0x1000n, length: 8192 });
+    pin.attach('ioevent', { address: 0x510n, pio: true });
+    pin.copied(100);
+    expect(readPins(memory)).toMatchObject([
+      { name: 'rng0', kind: 'module', vmaps: 1, ioevents: 1, irqfds: 0, mapped: 8192, bytes: 100n },
+    ]);
   });
 });
 
@@ -270,16 +320,20 @@ describe('exits', () => {
 });
 
 describe('the ranges that views read', () => {
-  test('are the VM page and the trace of an empty copy, and vCPUs and dirty bitmaps once they are known', () => {
-    expect(viewRanges(memoryOf(new ArrayBuffer(0x200000)))).toHaveLength(2);
+  const offsets = (ranges: readonly { offset: number }[]) => ranges.map(({ offset }) => offset);
+
+  test('are the VM page, its pins and the trace of an empty copy', () => {
+    const ranges = viewRanges(memoryOf(new ArrayBuffer(0x200000)));
+    expect(offsets(ranges)).toEqual([VM_PAGE, VM_PAGE + VM_PINS, VM_PAGE + VM_ATTACHMENTS, TRACE_RING]);
+  });
+
+  test('are vCPUs with their run pages, and dirty bitmaps, once they are known', () => {
     const { memory, heap } = machine(2);
     addSlot(memory, 0, { gpa: 0, size: 0x20000, flags: KVM_MEM_LOG_DIRTY_PAGES, bitmap: heap });
-    expect(viewRanges(memory).slice(2)).toEqual([
-      { offset: vcpuPage(0), length: 4096 },
-      { offset: vcpuPage(0) + V_FCW, length: V_FLOAT_RESULT - V_FCW },
-      { offset: vcpuPage(1), length: 4096 },
-      { offset: vcpuPage(1) + V_FCW, length: V_FLOAT_RESULT - V_FCW },
-      { offset: heap, length: 4 },
-    ]);
+    const known = viewRanges(memory).slice(4);
+    const vcpu = (id: number) => [vcpuArea(id), vcpuPage(id), vcpuPage(id) + V_FCW];
+    expect(offsets(known)).toEqual([...vcpu(0), ...vcpu(1), heap]);
+    expect(known.at(-1)).toEqual({ offset: heap, length: 4 });
+    expect(known[2]?.length).toBe(V_FLOAT_RESULT - V_FCW);
   });
 });

@@ -1,0 +1,134 @@
+// What each button of a page does, as operations on files, and the same operations as words of a shell. It knows paths
+// and text; a session carries them out, and a shell that is given the text does the same.
+import type { Fs } from '../fs/index.ts';
+import { lineOf, optionsText } from './options_text.ts';
+import type { MachineOptions } from './types.ts';
+
+/** The page's own VM in the tree, and where its files wait. */
+export const VM = '/kvm/vm0';
+/** Where a program waits for its machine. */
+export const BOOT = `${VM}/boot`;
+const HOME = '/home';
+
+/** One operation on the tree. */
+export type FileOperation =
+  /** A line of text as the whole value. */
+  | { readonly kind: 'write'; readonly path: string; readonly text: string }
+  /** A few bytes as the whole value. */
+  | { readonly kind: 'bytes'; readonly path: string; readonly bytes: Uint8Array }
+  /** Bytes that only the page has, put where a shell finds them. */
+  | { readonly kind: 'upload'; readonly path: string; readonly bytes: Uint8Array }
+  | { readonly kind: 'copy'; readonly from: string; readonly to: string }
+  /** Removes the files of a directory. */
+  | { readonly kind: 'clear'; readonly path: string }
+  /** Reads bytes: the result of the action. */
+  | { readonly kind: 'read'; readonly path: string };
+
+export type Action = readonly FileOperation[];
+
+/** More bytes than these are not spelled out in a command. */
+const SPELLED_BYTES = 256;
+
+/** The bytes of `path`: spelled out if they are few, else put into /home and copied. */
+function put(path: string, bytes: Uint8Array): FileOperation[] {
+  if (bytes.length <= SPELLED_BYTES) return [{ kind: 'bytes', path, bytes }];
+  const from = `${HOME}/${path.slice(path.lastIndexOf('/') + 1)}`;
+  return [
+    { kind: 'upload', path: from, bytes },
+    { kind: 'copy', from, to: path },
+  ];
+}
+
+function programOf({ program, input }: MachineOptions): FileOperation[] {
+  const ahead = input === undefined ? [] : put(`${BOOT}/input`, input);
+  if (program.kind === 'flat') return [...put(`${BOOT}/image`, program.image), ...ahead];
+  const { kernel, initrd, append } = program;
+  return [
+    ...put(`${BOOT}/kernel`, kernel),
+    ...(initrd === undefined ? [] : put(`${BOOT}/initrd`, initrd)),
+    ...(append === undefined ? [] : [{ kind: 'write' as const, path: `${BOOT}/append`, text: append }]),
+    ...ahead,
+  ];
+}
+
+const write = (path: string, text: string): Action => [{ kind: 'write', path, text }];
+
+/** Every change that a page makes to its machine. */
+export const ACTIONS = {
+  /** A machine of these options with this program, made anew. */
+  make: (options: MachineOptions): Action => [
+    { kind: 'write', path: `${VM}/options`, text: optionsText(lineOf(options)) },
+    { kind: 'clear', path: BOOT },
+    ...programOf(options),
+    ...ACTIONS.reset(),
+  ],
+  run: () => write(`${VM}/paused`, '0'),
+  pause: () => write(`${VM}/paused`, '1'),
+  step: (vcpu: number) => write(`${VM}/cpu/${vcpu}/step`, '1'),
+  reset: () => write(`${VM}/reset`, '1'),
+  /** Gives the bitmap and clears it, as KVM_GET_DIRTY_LOG. */
+  harvest: (slot: number): Action => [{ kind: 'read', path: `${VM}/memory/${slot}/dirty_bitmap` }],
+  input: (bytes: Uint8Array): Action => [{ kind: 'bytes', path: `${VM}/console`, bytes }],
+};
+
+/** Carries an action out; gives what its last `read` has read. The first refused operation ends it with its KvmError. */
+export async function perform(fs: Fs, action: Action): Promise<Uint8Array> {
+  let result: Uint8Array = new Uint8Array();
+  for (const operation of action) {
+    switch (operation.kind) {
+      case 'write':
+        await fs.writeFile(operation.path, `${operation.text}\n`);
+        break;
+      case 'bytes':
+      case 'upload':
+        await fs.writeFile(operation.path, operation.bytes);
+        break;
+      case 'copy':
+        await fs.writeFile(operation.to, await fs.readFile(operation.from));
+        break;
+      case 'clear':
+        for (const { name } of await fs.readdir(operation.path)) await fs.unlink(`${operation.path}/${name}`);
+        break;
+      case 'read':
+        result = await fs.readFile(operation.path);
+    }
+  }
+  return result;
+}
+
+const quoted = (text: string): string =>
+  /^[\w./=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
+const ESCAPES: Record<string, string> = { '\n': '\\n', '\r': '\\r', '\t': '\\t', '\\': '\\\\', '%': '%%' };
+
+/** The format of a printf(1) that prints `bytes`. */
+function printfFormat(bytes: Uint8Array): string {
+  const text = Array.from(bytes, (byte) => {
+    const letter = String.fromCharCode(byte);
+    if (ESCAPES[letter] !== undefined) return ESCAPES[letter];
+    return byte >= 0x20 && byte < 0x7f ? letter : `\\${byte.toString(8).padStart(3, '0')}`;
+  }).join('');
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function commandOf(operation: FileOperation): string {
+  switch (operation.kind) {
+    case 'write':
+      return `echo ${quoted(operation.text)} > ${operation.path}`;
+    case 'bytes':
+      return `printf ${printfFormat(operation.bytes)} > ${operation.path}`;
+    case 'upload':
+      return `# ${operation.path}: ${operation.bytes.length} bytes, put there by the page`;
+    case 'copy':
+      return `cp ${operation.from} ${operation.to}`;
+    case 'clear':
+      return `rm -f ${operation.path}/*`;
+    case 'read':
+      return `xxd -a ${operation.path}`;
+  }
+}
+
+/** The lines that do the same in a shell. */
+export function shellText(action: Action): string {
+  return action.map(commandOf).join('\n');
+}
