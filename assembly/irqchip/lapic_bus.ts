@@ -1,6 +1,7 @@
 // What local APICs take from others: messages of IOAPIC, MSI and ICR, and how they wake a vCPU. The registers that the
 // guest sees are lapic.ts. Everything here may run on any thread: shared words are changed by atomics only.
 
+import { KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK, VM_X2APIC_API } from '../abi/calls';
 import {
   APIC_BASE_ENABLE,
   APIC_BASE_X2APIC,
@@ -31,6 +32,7 @@ import {
 import { IOAPIC_PAGE, VCPU_LAPIC, VCPU_PAGE, VM_PAGE, VM_VCPUS } from '../abi/map';
 import { REQ_EVENTS, V_APIC_BASE, V_NMI_PENDING, V_REQUESTS, V_SIPI_VECTOR, V_WAKE } from '../abi/vcpu_page';
 import { vm_base } from '../host';
+import { vm_setting } from '../state/settings';
 import { vcpu_page } from '../state/vcpu';
 
 /** Address of the LAPIC page of the vCPU at `v`. */
@@ -139,13 +141,18 @@ export function accept(v: u32, mode: u32, vector: u32, level: bool): bool {
   return true;
 }
 
+/** KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK: 0xff in an 8-bit field is an id to an x2APIC, not everybody. */
+function keeps_broadcasts_narrow(v: u32): bool {
+  return lapic_is_x2apic(v) && (vm_setting(VM_X2APIC_API) & KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK) != 0;
+}
+
 /**
  * True when the destination field of a message names this APIC (SDM vol. 3, 11.6.2). `wide` says that the field comes
  * from an x2APIC register: then 0xff is an ID and only 0xffffffff is everybody.
  */
 function is_destination(v: u32, logical: bool, destination: u32, wide: bool): bool {
   if (!lapic_hw_enabled(v)) return false;
-  if (destination == (wide ? 0xffffffff : 0xff)) return true;
+  if (destination == (wide ? 0xffffffff : 0xff)) return wide || !keeps_broadcasts_narrow(v);
   if (!logical) return lapic_get(v, APIC_ID) >> 24 == destination;
   const ldr = lapic_get(v, APIC_LDR);
   if (lapic_is_x2apic(v)) return ldr >> 16 == destination >> 16 && (ldr & destination & 0xffff) != 0;

@@ -126,7 +126,13 @@ export function irqLine(memory: MachineMemory, core: Core, gsi: number, level: b
 export function signalMsi(memory: MachineMemory, core: Core, msi: Input<KvmMsi>): number {
   needIrqchip(memory, 'EINVAL');
   if (msi.flags) throw new KvmError('EINVAL', 'kvm_msi.flags must be 0 on x86.');
-  const address = (BigInt(msi.address_hi ?? 0) << 32n) | BigInt(msi.address_lo ?? 0);
+  const high = msi.address_hi ?? 0;
+  if (usesWideIds(memory)) {
+    if (high & 0xff) throw new KvmError('EINVAL', 'with 32-bit ids bits 0 to 7 of address_hi must be 0.');
+    // The upper 24 bits of an id that no vCPU has.
+    if (high !== 0) return 0;
+  }
+  const address = (BigInt(high) << 32n) | BigInt(msi.address_lo ?? 0);
   return core.msi_send(address, (msi.data ?? 0) >>> 0);
 }
 

@@ -156,3 +156,44 @@ test('quirks, payloads and halt polling take the values of KVM and refuse others
   refuses('EINVAL', () => vm.enableCap({ cap: KVM_CAP.X2APIC_API, args: [4] }));
   refuses('EINVAL', () => vm.enableCap({ cap: KVM_CAP.X86_NOTIFY_VMEXIT, args: [1] }));
 });
+
+describe('the x2APIC interface', () => {
+  /** A vCPU in x2APIC mode with its APIC switched on. */
+  function x2apic(flags: number): { vm: Vm; vcpu: Vcpu } {
+    const { vm } = vmWithRam(0x10000, 0, 2);
+    vm.createIrqchip();
+    vm.enableCap({ cap: KVM_CAP.X2APIC_API, args: [flags] });
+    vm.createVcpu(0);
+    const vcpu = vm.createVcpu(1);
+    vcpu.setCpuid2([
+      { function: 0, eax: 1 },
+      { function: 1, ecx: 1 << 21, edx: 1 << 9 },
+    ]);
+    const enabled = [
+      { index: 0x1b, data: 0xfee0_0c00n },
+      { index: 0x80f, data: 0x1ffn },
+    ];
+    expect(vcpu.setMsrs(enabled)).toBe(2);
+    return { vm, vcpu };
+  }
+
+  const everybody = { address_lo: 0xfeef_f000, data: 0x31 };
+
+  test('shows ids of 32 bits where it was asked for them, and takes no other than the own', () => {
+    const narrow = x2apic(0).vcpu.getLapic().regs;
+    expect([...narrow.subarray(0x20, 0x24)]).toEqual([0, 0, 0, 1]);
+    const { vm, vcpu } = x2apic(1);
+    const { regs } = vcpu.getLapic();
+    expect([...regs.subarray(0x20, 0x24)]).toEqual([1, 0, 0, 0]);
+    vcpu.setLapic({ regs });
+    regs[0x20] = 2;
+    refuses('EINVAL', () => vcpu.setLapic({ regs }));
+    refuses('EINVAL', () => vm.signalMsi({ ...everybody, address_hi: 1 }));
+    expect(vm.signalMsi({ ...everybody, address_hi: 0x100 })).toBe(0);
+  });
+
+  test('takes 0xff for everybody unless that quirk is off', () => {
+    expect(x2apic(0).vm.signalMsi(everybody)).toBe(1);
+    expect(x2apic(2).vm.signalMsi(everybody)).toBe(0);
+  });
+});
