@@ -10,6 +10,8 @@ export const VM_ATTACHMENTS: u32 = 0x1a000;
 export const ATTACHMENTS_MAX: u32 = 512;
 /** 1 while somebody ends the VM: nobody is bound meanwhile. The tables have no lock, which a killed holder could keep. */
 export const VM_PINS_CLOSED: u32 = 0x140;
+/** Address space that this VM shares: base of its place plus 1; its own base plus 1 where it is one itself; 0 = none. */
+export const VM_VAS: u32 = 0x144;
 
 export const PIN_SIZE: u32 = 128;
 /** One of the states below (atomic). */

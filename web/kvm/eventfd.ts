@@ -171,6 +171,17 @@ export class Eventfd {
     return this.#flags >>> EVENTFD_GENERATION_SHIFT === this.#generation;
   }
 
+  /** Takes over the hold of a thread that has died, to close it. undefined when nobody holds that eventfd any more. */
+  static adopt(handle: EventfdHandle): Eventfd | undefined {
+    try {
+      const eventfd = Eventfd.attach(handle);
+      Atomics.sub(eventfd.#words, EVENTFD_HOLDS >>> 2, EVENTFD_HOLDER);
+      return eventfd;
+    } catch {
+      return undefined;
+    }
+  }
+
   /** What Eventfd.attach takes; give it to other threads with postMessage, and hold this one until they have attached. */
   get handle(): EventfdHandle {
     this.#check();

@@ -34,6 +34,8 @@ export {
   KVM_MEM_READONLY,
   MAX_SLOTS,
   type Slot,
+  setUserMemoryRegion,
+  slot,
   slotAt,
 } from './slots.ts';
 export { KVM_SREGS2_FLAGS_PDPTRS_VALID } from './sregs2.ts';

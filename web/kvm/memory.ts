@@ -19,6 +19,8 @@ export class MachineMemory {
   readonly base: number;
   /** Offset of this VM's page: VM_* of the map are relative to it. */
   readonly vm: number;
+  /** What this object writes into locks that it holds; one of its own where somebody watches whether its thread lives. */
+  tag = 1;
   #view: DataView;
   #bytes: Uint8Array;
   #words: Int32Array;
@@ -202,9 +204,15 @@ export class MachineMemory {
     await Atomics.waitAsync(this.#words, offset >>> 2, value | 0, ms).value;
   }
 
-  /** Runs `body` while holding the lock word at `offset` (0 free, 1 held). */
+  /** Frees the lock word at `offset` if a holder with `tag` has died with it. */
+  breakLock(offset: number, tag: number): void {
+    if (Atomics.compareExchange(this.#words, offset >>> 2, tag, 0) === tag) this.notify(offset);
+  }
+
+  /** Runs `body` while holding the lock word at `offset` (0 free, `tag` of its holder otherwise). */
   locked<T>(offset: number, body: () => T): T {
-    while (Atomics.compareExchange(this.#words, offset >>> 2, 0, 1) !== 0) this.wait(offset, 1, 1);
+    const take = (): number => Atomics.compareExchange(this.#words, offset >>> 2, 0, this.tag);
+    for (let held = take(); held !== 0; held = take()) this.wait(offset, held, 1);
     try {
       return body();
     } finally {

@@ -106,8 +106,9 @@ const KIND_NAMES = Object.keys(KINDS) as AttachmentKind[];
 /** Looks at a holder that is inside before this thread sleeps between looks: a section is a copy of 64 KiB at most. */
 const SPINS = 2000;
 const LOOK_MS = 1;
-/** A holder inside for so long has died there, or stands in a debugger: it is revoked, in ms. */
+/** A holder inside for so long has died there, or stands in a debugger, and is given up; one that is being killed, sooner. */
 const PATIENCE_MS = 1000;
+const KILLED_MS = 50;
 
 const recordOf = (memory: MachineMemory, index: number): number => memory.vm + VM_PINS + index * PIN_SIZE;
 const attachmentOf = (memory: MachineMemory, index: number): number =>
@@ -206,7 +207,8 @@ function waitForHolder(memory: MachineMemory, at: number): void {
   for (let looks = 0; looks < SPINS; looks++) if (memory.load(at + PIN_INSIDE) !== inside) return;
   const since = performance.now();
   while (memory.load(at + PIN_INSIDE) === inside) {
-    if (performance.now() - since > PATIENCE_MS) {
+    const patience = memory.load(at + PIN_STATE) === PIN_LIVE ? PATIENCE_MS : KILLED_MS;
+    if (performance.now() - since > patience) {
       memory.store(at + PIN_STATE, PIN_LOST);
       return;
     }

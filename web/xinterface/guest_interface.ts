@@ -120,11 +120,21 @@ export interface GuestInterface {
 
 /** A guest whose calls answer at once: what a module in plain Wasm needs, which cannot await. */
 export interface SyncGuestInterface extends GuestInterface {
+  readonly answersAtOnce: true;
   copyTo(gpa: Gpa, bytes: Uint8Array): number;
   copyFrom(gpa: Gpa, bytes: Uint8Array): number;
   vmap(gpa: Gpa, length: number): SyncGuestMap;
   ioevent(address: Gpa, length: number, options?: IoeventOptions): BlockingDoorbell;
   irqfd(gsi: number): SyncInterrupt;
+  sgmap(entries: readonly ScatterEntry[]): SyncGuestScatter;
+  save(): AttachmentRecord[];
+  put(): void;
+}
+
+export interface SyncGuestScatter extends GuestScatter {
+  sync(): void;
+  written(): void;
+  release(): void;
 }
 
 export interface SyncGuestMap extends GuestMap {

@@ -3,40 +3,73 @@
 
 import { VM_ALIAS_COUNT, VM_GENERATION } from '../../assembly/abi/map.ts';
 import {
+  type Attachment,
+  type Eventfd,
+  freePin,
   KVM_MEM_READONLY,
   KvmError,
+  type MachineMemory,
   type Pin,
   type Place,
   place,
   type Slot,
+  slot as slotOf,
   slotWritten,
   type Vm,
 } from '../kvm/index.ts';
-import type { AttachmentRecord, Gpa, ScatterEntry, SyncGuestInterface } from './guest_interface.ts';
-import { releasePin } from './release.ts';
+import type {
+  AttachmentRecord,
+  Gpa,
+  IoeventOptions,
+  ScatterEntry,
+  SyncGuestInterface,
+} from './guest_interface.ts';
+import { lockTag } from './release.ts';
+import {
+  assignBell,
+  assignInterrupt,
+  deassignBell,
+  deassignInterrupt,
+  SlotDoorbell,
+  SlotInterrupt,
+} from './slot_events.ts';
 import { checkOnePage, type MapOwner, SlotMap, SlotScatter } from './slot_map.ts';
+import { isVas, vmsOf } from './vas_words.ts';
 
 /** Bytes copied in one section: a change of slots waits for this much. */
 const PIECE = 0x10000;
 
+/** How an eventfd of the guest begins and ends. */
+interface EventSteps<T> {
+  assign(fd: Eventfd): void;
+  deassign(fd: Eventfd): void;
+  make(fd: Eventfd, release: () => void): T;
+}
+
 /** The interface to a VM, or to an address space without one. Every call answers at once. */
-export class SlotInterface implements Omit<SyncGuestInterface, 'ioevent' | 'irqfd'> {
+export class SlotInterface implements SyncGuestInterface {
+  readonly answersAtOnce = true;
   readonly #vm: Vm;
   readonly #pin: Pin;
   readonly #owner: MapOwner;
   /** Slot of the last look-up, good while the slot table has the generation it was looked up in. */
   #cached: Slot | undefined;
   #generation = -1;
+  /** What ends each doorbell and interrupt that was not released yet. */
+  readonly #events = new Set<() => void>();
+  /** VMs bound to this address space, as they stood in `#generation` of it. */
+  #sharers: { generation: number; vms: MachineMemory[] } = { generation: -1, vms: [] };
 
   /** `pin` is this thread's own. */
   constructor(vm: Vm, pin: Pin) {
     this.#vm = vm;
     this.#pin = pin;
+    vm.memory.tag = lockTag(pin.place);
     this.#owner = {
       memory: vm.memory,
       inside: (body) => this.#inside(body),
       find: (gpa) => this.#find(gpa),
-      mark: (slot, offset, length) => slotWritten(vm.memory, slot, offset, length),
+      mark: (slot, offset, length) => this.#mark(slot, offset, length),
       slots: () => vm.slots(),
       detach: (index) => pin.detach(index),
     };
@@ -67,6 +100,19 @@ export class SlotInterface implements Omit<SyncGuestInterface, 'ioevent' | 'irqf
     return found;
   }
 
+  /** Marks bytes as written: in the VM's log, or in that of every VM bound to this address space. Only inside. */
+  #mark(slot: Slot, offset: number, length: number): void {
+    const memory = this.#vm.memory;
+    slotWritten(memory, slot, offset, length);
+    if (!isVas(memory)) return;
+    const generation = memory.load(memory.vm + VM_GENERATION);
+    if (this.#sharers.generation !== generation) this.#sharers = { generation, vms: vmsOf(memory) };
+    for (const vm of this.#sharers.vms) {
+      const same = slotOf(vm, slot.id);
+      if (same && same.hva === slot.hva && same.size === slot.size) slotWritten(vm, same, offset, length);
+    }
+  }
+
   /** Copies piece by piece; returns what is left at the first address that may not be copied. */
   #copy(gpa: Gpa, bytes: Uint8Array, toGuest: boolean): number {
     const start = BigInt(gpa);
@@ -83,7 +129,7 @@ export class SlotInterface implements Omit<SyncGuestInterface, 'ioevent' | 'irqf
         const piece = bytes.subarray(done, done + length);
         if (toGuest) {
           guest.set(piece);
-          slotWritten(memory, slot, offset, length);
+          this.#mark(slot, offset, length);
         } else {
           piece.set(guest);
         }
@@ -138,6 +184,58 @@ export class SlotInterface implements Omit<SyncGuestInterface, 'ioevent' | 'irqf
     });
   }
 
+  ioevent(address: Gpa, length: number, options: IoeventOptions = {}): SlotDoorbell {
+    const { pio = false, datamatch } = options;
+    const match = datamatch === undefined ? undefined : BigInt(datamatch);
+    const where = { address: BigInt(address), length, pio, datamatch: match };
+    const vm = this.#vm;
+    return this.#event('ioevent', where, {
+      assign: (fd) => assignBell(vm, fd, where),
+      deassign: (fd) => deassignBell(vm, fd, where),
+      make: (fd, release) => new SlotDoorbell(fd, where, release),
+    });
+  }
+
+  irqfd(gsi: number): SlotInterrupt {
+    const vm = this.#vm;
+    if (!vm.hasIrqchip) throw new KvmError('ENXIO', 'this VM has no interrupt chips; call createIrqchip.');
+    return this.#event(
+      'irqfd',
+      { address: BigInt(gsi) },
+      {
+        assign: (fd) => assignInterrupt(vm, fd, gsi),
+        deassign: (fd) => deassignInterrupt(vm, fd, gsi),
+        make: (fd, release) => new SlotInterrupt(fd, gsi, release),
+      },
+    );
+  }
+
+  /** An eventfd with what it does; noted first, so that it is released should this thread die in between. */
+  #event<T>(kind: 'ioevent' | 'irqfd', details: Partial<Attachment>, steps: EventSteps<T>): T {
+    if (isVas(this.#vm.memory)) {
+      throw new KvmError('ENXIO', 'an address space without a VM has no buses or interrupts; bind to a VM.');
+    }
+    const fd = this.#vm.createEventfd({ values: kind === 'ioevent' });
+    const { at: place, generation } = fd.handle;
+    let index = -1;
+    try {
+      index = this.#pin.attach(kind, { ...details, place, generation });
+      steps.assign(fd);
+    } catch (error) {
+      if (index >= 0) this.#pin.detach(index);
+      fd.close();
+      throw error;
+    }
+    const release = (): void => {
+      if (!this.#events.delete(release)) return;
+      steps.deassign(fd);
+      fd.close();
+      this.#pin.detach(index);
+    };
+    this.#events.add(release);
+    return steps.make(fd, release);
+  }
+
   save(): AttachmentRecord[] {
     return this.#pin.attachments.map(({ kind, address, length, pio, datamatch }) => ({
       kind,
@@ -153,6 +251,8 @@ export class SlotInterface implements Omit<SyncGuestInterface, 'ioevent' | 'irqf
   }
 
   put(): void {
-    if (this.#pin.put()) releasePin(this.#vm, this.#pin.place);
+    if (!this.#pin.put()) return;
+    for (const release of this.#events) release();
+    freePin(this.#vm.memory, this.#pin.place);
   }
 }
