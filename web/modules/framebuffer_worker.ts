@@ -1,0 +1,5 @@
+// Entry of the framebuffer module's worker.
+import { framebuffer } from './framebuffer.ts';
+import { runModule } from './worker.ts';
+
+runModule(framebuffer);
