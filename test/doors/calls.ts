@@ -4,6 +4,8 @@ import fc from 'fast-check';
 
 /** RAM of each VM, in one piece; slots name parts of it by their offset. */
 export const RAM_BYTES = 0x40000;
+/** The highest id that a slot may have. */
+export const MAX_SLOT_ID = 255;
 /** The guest's program: HLT. It stands in all of RAM. */
 export const HLT = 0xf4;
 
@@ -25,7 +27,7 @@ export type Call =
   | { on: 'vm'; vm: number; name: 'clearDirtyLog'; slot: number; first: bigint; pages: number }
   | { on: 'vm'; vm: number; name: 'enableCap'; cap: number; flags: number; arg: bigint }
   | { on: 'vm'; vm: number; name: 'createIrqchip' }
-  | { on: 'vm'; vm: number; name: 'createPit2'; flags: number }
+  | { on: 'vm'; vm: number; name: 'createPit2' }
   | { on: 'vm'; vm: number; name: 'irqLine'; gsi: number; level: number }
   | { on: 'vm'; vm: number; name: 'signalMsi'; address: number; data: number }
   | { on: 'vm'; vm: number; name: 'getIrqchip'; chip: number }
@@ -142,7 +144,7 @@ const rows: fc.Arbitrary<unknown>[] = [
   onVm('clearDirtyLog', { slot, first: half([0n, 64n], u64), pages: half([64, 4, 16], fc.nat(4096)) }),
   onVm('enableCap', { cap: half([168], u32), flags: half([0], u32), arg: half([0n, 1n, 3n], u64) }),
   onVm('createIrqchip', {}),
-  onVm('createPit2', { flags: half([0, 1], u32) }),
+  onVm('createPit2', {}),
   onVm('irqLine', { gsi: half([0, 4, 10], u32), level: fc.nat(1) }),
   onVm('signalMsi', { address: half([0xfee0_0000, 0xfee0_1000], u32), data: half([0x40, 0x4041], u32) }),
   onVm('getIrqchip', { chip: half([0, 1, 2], u32) }),

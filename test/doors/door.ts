@@ -1,6 +1,6 @@
 // What the property test asks of a door to KVM: to perform a call and say what came of it, in words that doors share.
 
-import { isKvmError } from '../../web/kvm/index.ts';
+import { exitOf, isKvmError, KVM_CAP } from '../../web/kvm/index.ts';
 import type { Call } from './calls.ts';
 
 /** A refused call's errno, or what it gave, as text. */
@@ -40,4 +40,16 @@ export function answerOf(act: () => unknown): Answer {
     if (isKvmError(error)) return error.code;
     throw error;
   }
+}
+
+/** An exit reason as the event file names it: `hlt`, `internal_error`. */
+export function exitWord(reason: number): string {
+  return exitOf(reason).name.replace('KVM_EXIT_', '').toLowerCase();
+}
+
+const VCPU_COUNTS: number[] = [KVM_CAP.NR_VCPUS, KVM_CAP.MAX_VCPUS, KVM_CAP.MAX_VCPU_ID];
+
+/** A process says of vCPUs how many its memory has room for, which is two here; the system says what is possible. */
+export function asReserved(cap: number, answer: number): number {
+  return VCPU_COUNTS.includes(cap) ? Math.min(answer, 2) : answer;
 }

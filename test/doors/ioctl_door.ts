@@ -4,7 +4,6 @@ import {
   decode,
   ERRNO,
   encode,
-  exitOf,
   type Input,
   KVM,
   type Kvm,
@@ -24,18 +23,16 @@ import {
   kvm_msrs,
   kvm_pit_config,
   kvm_regs,
-  kvm_run,
   kvm_sregs,
   kvm_translation,
   kvm_userspace_memory_region,
   kvm_vcpu_events,
   kvm_xcrs,
-  readArm,
   type Struct,
 } from '../../web/kvm/index.ts';
 import { MAP_ANONYMOUS, MAP_SHARED, VmmProcess } from '../../web/kvm/process/index.ts';
 import { type Call, HLT, RAM_BYTES } from './calls.ts';
-import { type Answer, answerOf, type Door } from './door.ts';
+import { type Answer, answerOf, type Door, exitWord } from './door.ts';
 import { REAL_MODE } from './typed_door.ts';
 
 const RUN_BYTES = 0x3000;
@@ -166,7 +163,7 @@ export class IoctlDoor implements Door {
         this.#call(fd, KVM.KVM_CREATE_IRQCHIP);
         return undefined;
       case 'createPit2':
-        return this.#give(fd, KVM.KVM_CREATE_PIT2, kvm_pit_config, { flags: call.flags });
+        return this.#give(fd, KVM.KVM_CREATE_PIT2, kvm_pit_config, {});
       case 'irqLine':
         return this.#give(fd, KVM.KVM_IRQ_LINE, kvm_irq_level, { irq: call.gsi, level: call.level });
       case 'signalMsi':
@@ -281,9 +278,7 @@ export class IoctlDoor implements Door {
         this.#give(fd, KVM.KVM_SET_SREGS, kvm_sregs, { ...sregs, ...REAL_MODE });
         const regs = this.#take(fd, KVM.KVM_GET_REGS, kvm_regs);
         this.#give(fd, KVM.KVM_SET_REGS, kvm_regs, { ...regs, rip: 0n, rflags: 2n });
-        const reason = this.#run(fd, run);
-        const { arm } = exitOf(reason);
-        return [reason, arm && readArm(this.#bytes(run, kvm_run.size), arm)];
+        return exitWord(this.#run(fd, run));
       }
     }
   }

@@ -1,10 +1,8 @@
 // Door 1: the typed API.
 
-import { KVM_CAP, type Kvm, layMemory, type Vm } from '../../web/kvm/index.ts';
+import { type Kvm, layMemory, type Vm } from '../../web/kvm/index.ts';
 import { type Call, HLT, RAM_BYTES } from './calls.ts';
-import { type Answer, answerOf, type Door } from './door.ts';
-
-const VCPU_COUNTS: number[] = [KVM_CAP.NR_VCPUS, KVM_CAP.MAX_VCPUS, KVM_CAP.MAX_VCPU_ID];
+import { type Answer, answerOf, asReserved, type Door, exitWord } from './door.ts';
 
 export class TypedDoor implements Door {
   readonly name = 'typed';
@@ -38,11 +36,7 @@ export class TypedDoor implements Door {
   }
 
   #perform(call: Call): unknown {
-    if (call.on === 'system') {
-      const answer = this.#kvm.checkExtension(call.cap);
-      // Numbers of vCPUs are those that were reserved in the memory.
-      return VCPU_COUNTS.includes(call.cap) ? Math.min(answer, 2) : answer;
-    }
+    if (call.on === 'system') return asReserved(call.cap, this.#kvm.checkExtension(call.cap));
     const vm = this.#vms[call.vm] as Vm;
     const ram = this.#ram[call.vm] as number;
     switch (call.name) {
@@ -71,7 +65,7 @@ export class TypedDoor implements Door {
       case 'createIrqchip':
         return vm.createIrqchip();
       case 'createPit2':
-        return vm.createPit2({ flags: call.flags });
+        return vm.createPit2({});
       case 'irqLine':
         return vm.irqLine(call.gsi, call.level !== 0);
       case 'signalMsi':
@@ -147,7 +141,7 @@ export class TypedDoor implements Door {
         if (vm.hasIrqchip) return 'asleep';
         vcpu.setSregs({ ...REAL_MODE });
         vcpu.setRegs({ rip: 0n, rflags: 2n });
-        return [vcpu.run(), vcpu.kvmRun.fields];
+        return exitWord(vcpu.run());
       }
     }
   }

@@ -69,17 +69,13 @@ function setSlot(entry: VmEntry, id: number, request: SlotRequest): void {
   if (bytes === undefined || (request.gpa ?? old?.gpa) === undefined) {
     throw new KvmError('EINVAL', 'a new slot needs gpa= and size=: gpa=0x100000 size=4M flags=log_dirty');
   }
-  if (bytes === 0n) {
-    removeSlot(entry, id);
-    return;
-  }
-  if (bytes > BigInt(entry.settings.limit))
+  const given = request.offset ?? (old && BigInt(old.hva));
+  if (given === undefined && bytes > BigInt(entry.settings.limit))
     throw new KvmError(
       'ENOMEM',
       `the memory of this VM grows to ${size.format(BigInt(entry.settings.limit))} at most`,
     );
-  const given = request.offset ?? (old && BigInt(old.hva));
-  const taken = given === undefined ? entry.ram.take(Number(bytes)) : undefined;
+  const taken = given === undefined && bytes > 0n ? entry.ram.take(Number(bytes)) : undefined;
   try {
     vm.setUserMemoryRegion({
       slot: id,
@@ -92,6 +88,7 @@ function setSlot(entry: VmEntry, id: number, request: SlotRequest): void {
     if (taken !== undefined) entry.ram.give(taken, Number(bytes));
     throw error;
   }
+  if (bytes === 0n) giveRam(entry, id);
   if (taken !== undefined) entry.slotRam.set(id, { offset: taken, size: Number(bytes) });
   entry.news.emit({ dir: 'memory', kind: 'changed', name: String(id) });
 }
@@ -99,6 +96,11 @@ function setSlot(entry: VmEntry, id: number, request: SlotRequest): void {
 function removeSlot(entry: VmEntry, id: number): void {
   if (entry.vm.slot(id) === undefined) return;
   entry.vm.setUserMemoryRegion({ slot: id, memory_size: 0 });
+  giveRam(entry, id);
+}
+
+/** The memory that was taken for a slot is free again. */
+function giveRam(entry: VmEntry, id: number): void {
   const ram = entry.slotRam.get(id);
   entry.slotRam.delete(id);
   if (ram !== undefined) entry.ram.give(ram.offset, ram.size);
@@ -157,9 +159,9 @@ function slotRows(entry: VmEntry, id: number): Row[] {
     [
       'clear_dirty',
       commandFile({
-        keys: { first: decimal(), pages: decimal(0, 2 ** 32) },
-        set: ({ first = 0, pages }) => {
-          const num_pages = pages ?? Math.ceil(present(entry, id).size / PAGE) - first;
+        keys: { first: hex(), pages: decimal(0, 2 ** 32) },
+        set: ({ first = 0n, pages }) => {
+          const num_pages = pages ?? Math.ceil(present(entry, id).size / PAGE) - Number(first);
           const dirty_bitmap = new Uint8Array(Math.ceil(Math.max(0, num_pages) / 64) * 8).fill(0xff);
           vm.clearDirtyLog({ slot: id, first_page: first, num_pages, dirty_bitmap });
         },
