@@ -2,9 +2,12 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { defineCommand } from 'citty';
-import { deviceRows, directory, type Fs, LocalFs, MountTable, memoryTree } from '../fs/index.ts';
+import type { Fs } from '../fs/index.ts';
+import { openTree } from '../session/tree_client.ts';
 import { InteractiveShell, type RunOptions, Shell } from '../sh/index.ts';
+import { readCore } from './core_file.ts';
 import { hostInput, hostOutput } from './host_streams.ts';
+import { nodeThreads } from './threads/node_threads.ts';
 
 /** Statuses of a shell that cannot begin, as dash has them. */
 const STATUS = { usage: 2, notFound: 127 } as const;
@@ -37,17 +40,13 @@ function readArguments(rawArgs: readonly string[]): ShellRequest {
   return { letters: letters.replace('c', ''), text, script: undefined, args };
 }
 
-/** The file tree that the shell is over: /tmp, /dev, and the script's folder /host with the script in it. */
-async function openTree(script: string | undefined): Promise<Fs> {
-  const mounts = new MountTable();
-  mounts.mount('/tmp', memoryTree());
-  mounts.mount('/dev', directory(deviceRows()));
-  if (script !== undefined) {
-    const host = memoryTree();
-    await new LocalFs(host).writeFile(`/${path.basename(script)}`, fs.readFileSync(script));
-    mounts.mount('/host', host, { readOnly: true });
-  }
-  return new LocalFs(mounts.root);
+/** The file tree that the shell is over: a machine worker's /kvm, /tmp, /dev, and /host with the script in it. */
+async function machineTree(script: string | undefined): Promise<Fs> {
+  const host =
+    script === undefined
+      ? []
+      : [{ name: path.basename(script), bytes: new Uint8Array(fs.readFileSync(script)) }];
+  return await openTree(nodeThreads.spawn('machine'), { core: readCore(), share: true, host });
 }
 
 /** A prompt on a raw terminal, until `exit` or ^D. */
@@ -81,7 +80,7 @@ async function runShell({ letters, text, script, args }: ShellRequest): Promise<
     return STATUS.notFound;
   }
   const shell = new Shell({
-    fs: await openTree(script),
+    fs: await machineTree(script),
     cwd: '/tmp',
     env: { HOME: '/tmp', TERM: process.env.TERM ?? 'dumb' },
   });

@@ -11,7 +11,7 @@ import {
 } from '../../assembly/abi/map.ts';
 import { Emitter, type Subscribe } from '../fs/index.ts';
 import { cpuidOf, type Kvm, KvmError, type Vcpu, type Vm } from '../kvm/index.ts';
-import { Machine, type Program, Runner, type VcpuPool } from '../vmm/index.ts';
+import { Machine, type Program, Runner, type RunnerEvents, type VcpuPool } from '../vmm/index.ts';
 import { RamPieces } from './ram_pieces.ts';
 import { onAny } from './words.ts';
 
@@ -33,10 +33,15 @@ export interface VmHost {
   readonly threads: boolean;
 }
 
-/** A machine that its owner runs already; the tree shows it. */
+/** A machine that its owner has made; the tree shows it, and runs it for him. */
 export interface OwnMachine {
   readonly machine: Machine;
-  readonly runner: Runner;
+  /** What its owner wants to be told. */
+  readonly events: RunnerEvents;
+  /** What was loaded into it: a reset loads it again. */
+  readonly program: Program;
+  /** Takes what is typed, all of it: its owner keeps what the serial port has no room for. */
+  readonly input: (bytes: Uint8Array) => void;
 }
 
 export const DEFAULT_VCPUS = 16;
@@ -58,8 +63,11 @@ export class VmEntry {
   readonly slotRam = new Map<number, { readonly offset: number; readonly size: number }>();
   /** What boot/ctl has loaded last: a reset loads it again. */
   program: Program | undefined;
+  /** Where what is typed goes, if the machine's owner wants it. */
+  readonly input: ((bytes: Uint8Array) => void) | undefined;
   readonly #deaths = new Map<number, string>();
   readonly #gone = new Emitter();
+  #events: RunnerEvents = {};
   #settings: VmSettings;
   #machine: Machine;
   #runner: Runner;
@@ -77,15 +85,17 @@ export class VmEntry {
     this.ram = new RamPieces(() => this.vm);
     if (own !== undefined) {
       this.#machine = own.machine;
-      this.#runner = own.runner;
+      this.#events = own.events;
+      this.program = own.program;
+      this.input = own.input;
       this.#settings = {
         ...this.#settings,
         engine: own.machine.isDeterministic ? 'deterministic' : 'parallel',
         vcpus: own.machine.vm.maxVcpus,
       };
-      return;
+    } else {
+      this.#machine = this.#make();
     }
-    this.#machine = this.#make();
     this.#runner = this.#makeRunner();
   }
 
@@ -119,8 +129,10 @@ export class VmEntry {
 
   #makeRunner(): Runner {
     return new Runner(this.#machine, this.host.pool, {
+      ...this.#events,
       onDeath: (sentence, id) => {
         if (id !== undefined) this.#deaths.set(id, sentence);
+        this.#events.onDeath?.(sentence, id);
       },
     });
   }

@@ -83,7 +83,7 @@ export class SessionClient implements Session {
   ): Promise<SessionClient> {
     const client = new SessionClient(port, tier);
     try {
-      await client.#call('start', { core, share: client.#shares });
+      await client.#call('start', { core, share: client.#shares, own: true });
       await client.make(options);
     } catch (error) {
       port.close();

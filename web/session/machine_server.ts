@@ -5,9 +5,10 @@ import { RUN_EXIT_REASON } from '../../assembly/abi/kvm_run.ts';
 import { CONSOLE_IN_RING, CONSOLE_OUT_RING } from '../../assembly/abi/map.ts';
 import { V_WAKE } from '../../assembly/abi/vcpu_page.ts';
 import { Ring } from '../devices/index.ts';
-import { FsServer, LocalFs, type Port } from '../fs/index.ts';
-import { isKvmError, KvmError, vcpuArea, vcpuPage } from '../kvm/index.ts';
-import { LoadError, Machine, Runner, SpecError, VcpuPool } from '../vmm/index.ts';
+import { FsServer, LocalFs, type MountTable, type Port } from '../fs/index.ts';
+import { isKvmError, Kvm, KvmError, vcpuArea, vcpuPage } from '../kvm/index.ts';
+import { KvmTree, type VmEntry } from '../kvmfs/index.ts';
+import { LoadError, Machine, type Runner, SpecError, VcpuPool } from '../vmm/index.ts';
 import { BOOT } from './actions.ts';
 import { memoryHash } from './hash.ts';
 import { DEFAULT_LINE, type MachineLine } from './options_text.ts';
@@ -17,12 +18,17 @@ import {
   type Calls,
   type ParkedExit,
   type ServerMessage,
+  type StartOptions,
   splitPort,
   type Threads,
 } from './port.ts';
-import { sessionTree } from './tree.ts';
+import { mountHost, mountKvm, sessionTree } from './tree.ts';
 import type { MachineOptions, Program } from './types.ts';
 
+/** The name of the session's own machine in /kvm. */
+const OWN = 'vm0';
+/** How long one wait for a change lasts, in ms. */
+const WATCH_MS = 250;
 /** Input that waits for room in its ring tries again after so long, in ms. */
 const FEED_MS = 4;
 
@@ -37,10 +43,12 @@ export class MachineServer implements OwnVm {
   readonly #port: Port;
   readonly #calls: Port;
   readonly #pool: VcpuPool;
+  readonly #mounts: MountTable = sessionTree();
   readonly #fs: LocalFs;
   #core: WebAssembly.Module | undefined;
+  #kvm: KvmTree | undefined;
   #shares = false;
-  #runner: Runner | undefined;
+  #entry: VmEntry | undefined;
   /** Serial input that found no room in the ring yet. */
   #waiting: Uint8Array[] = [];
   #feeding: ReturnType<typeof setTimeout> | undefined;
@@ -53,7 +61,7 @@ export class MachineServer implements OwnVm {
     const { calls, files } = splitPort(port);
     this.#calls = calls;
     calls.listen((message) => void this.#answer(message as CallMessage));
-    const { root } = sessionTree(this);
+    const { root } = this.#mounts;
     this.#fs = new LocalFs(root);
     new FsServer(root, {
       ...files,
@@ -81,12 +89,8 @@ export class MachineServer implements OwnVm {
 
   #call(call: CallMessage['call'], argument: unknown): unknown {
     switch (call) {
-      case 'start': {
-        const { core, share } = argument as Calls['start'][0];
-        this.#core = core;
-        this.#shares = share;
-        return undefined;
-      }
+      case 'start':
+        return this.#start(argument as StartOptions);
       case 'translate': {
         const { vcpu, gva } = argument as Calls['translate'][0];
         const found = this.#made.vm.vcpu(vcpu).translate(gva);
@@ -104,52 +108,46 @@ export class MachineServer implements OwnVm {
     }
   }
 
+  async #start({ core, share, own, host }: StartOptions): Promise<undefined> {
+    this.#core = core;
+    this.#shares = share;
+    this.#kvm = new KvmTree({ kvm: Kvm.open({ core }), pool: this.#pool, threads: share });
+    mountKvm(this.#mounts, this.#kvm.root, own ? this : undefined);
+    if (host !== undefined) await mountHost(this.#mounts, host);
+    return undefined;
+  }
+
   get #running(): Runner {
-    if (this.#runner === undefined)
+    if (this.#entry === undefined)
       throw new KvmError('ENODEV', 'No machine has been made yet: write 1 to /kvm/vm0/reset.');
-    return this.#runner;
+    return this.#entry.runner;
   }
 
   get #made(): Machine {
     return this.#running.machine;
   }
 
-  get vcpus(): readonly number[] {
-    return this.#runner?.machine.vm.vcpuIds() ?? [];
-  }
-
-  get slots(): readonly number[] {
-    return this.#runner?.machine.vm.slots().map(({ id }) => id) ?? [];
-  }
-
   get paused(): boolean {
-    return this.#runner?.machine.words.isRunning !== true;
+    return this.#entry?.machine.words.isRunning !== true;
   }
 
   setPaused(on: boolean): Promise<void> | void {
-    return on ? this.#runner?.pauseAll() : this.#running.run();
+    return on ? this.#entry?.runner.pauseAll() : this.#running.run();
   }
 
-  step(vcpu: number, count: number): Promise<void> {
-    return this.#running.step(vcpu, count);
-  }
-
-  harvest(slot: number): Uint8Array {
-    return this.#made.vm.getDirtyLog(slot);
-  }
-
-  input(bytes: Uint8Array): void {
+  #input(bytes: Uint8Array): void {
     this.#waiting.push(bytes);
     this.#feed();
   }
 
   async reset(): Promise<void> {
     const options = await this.#options();
-    const old = this.#runner;
-    this.#runner = undefined;
-    await old?.close();
+    const old = this.#entry;
+    this.#entry = undefined;
+    await old?.runner.close();
+    this.#kvm?.forget(OWN);
     try {
-      this.#create(options);
+      await this.#create(options);
     } catch (error) {
       throw refusal(error);
     }
@@ -178,14 +176,15 @@ export class MachineServer implements OwnVm {
   }
 
   async #close(): Promise<undefined> {
-    await this.#runner?.close();
+    await this.#kvm?.close();
     this.#pool.close();
     this.#port.close();
     return undefined;
   }
 
-  #create(options: MachineOptions): void {
-    if (this.#core === undefined) throw new KvmError('ENODEV', 'the core has not come yet: try again');
+  async #create(options: MachineOptions): Promise<void> {
+    if (this.#core === undefined || this.#kvm === undefined)
+      throw new KvmError('ENODEV', 'the core has not come yet: try again');
     if (options.engine === 'parallel' && !this.#shares) {
       throw new KvmError(
         'EOPNOTSUPP',
@@ -193,16 +192,21 @@ export class MachineServer implements OwnVm {
       );
     }
     const machine = Machine.create(this.#core, options);
-    const runner = new Runner(machine, this.#pool, {
-      beforeRound: () => this.#feed(),
-      afterTurn: () => this.#report(),
-      onDeath: (why) => {
-        if (this.#runner !== runner) return;
-        this.#send({ event: 'dead', why });
-        this.#report();
+    const entry = await this.#kvm.adopt(OWN, {
+      machine,
+      program: options.program,
+      input: (bytes) => this.#input(bytes),
+      events: {
+        beforeRound: () => this.#feed(),
+        afterTurn: () => this.#report(),
+        onDeath: (why) => {
+          if (this.#entry !== entry) return;
+          this.#send({ event: 'dead', why });
+          this.#report();
+        },
       },
     });
-    this.#runner = runner;
+    this.#entry = entry;
     this.#events = -1;
     clearTimeout(this.#feeding);
     this.#waiting = options.input === undefined ? [] : [options.input];
@@ -214,11 +218,21 @@ export class MachineServer implements OwnVm {
       bytes: memory.size,
       engine: options.engine,
     });
+    if (!this.#shares) void this.#watch(entry);
+  }
+
+  /** What the guest does between two calls is told to a client that cannot see the memory, too. */
+  async #watch(entry: VmEntry): Promise<void> {
+    while (this.#entry === entry && entry.isAlive) {
+      const { words, vm } = entry.machine;
+      await vm.memory.waitAsync(words.eventOffset, this.#events, WATCH_MS);
+      this.#report();
+    }
   }
 
   /** Moves waiting input into the ring as far as it has room, and comes back for the rest. */
   #feed(): void {
-    const machine = this.#runner?.machine;
+    const machine = this.#entry?.machine;
     if (machine === undefined || this.#waiting.length === 0) return;
     const { memory } = machine.vm;
     const ring = Ring.at(memory.wasm.buffer, memory.base + CONSOLE_IN_RING);
@@ -240,7 +254,7 @@ export class MachineServer implements OwnVm {
 
   /** Tells what changed to a client that cannot see the memory. */
   #report(): void {
-    const machine = this.#runner?.machine;
+    const machine = this.#entry?.machine;
     if (machine === undefined || this.#shares) return;
     const ring = Ring.at(machine.vm.memory.wasm.buffer, machine.vm.memory.base + CONSOLE_OUT_RING);
     if (ring.length > 0) this.#send({ event: 'console', bytes: ring.read() });

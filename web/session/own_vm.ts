@@ -1,16 +1,6 @@
-// The files of a session's own machine in /kvm/vm0: what it is made of, what boots, and the switches that act on the whole
-// machine. It makes no machine; machine_server.ts does.
-import {
-  boolean,
-  bytesFile,
-  commandFile,
-  type DirNode,
-  decimal,
-  directory,
-  memoryTree,
-  type Row,
-  valueFile,
-} from '../fs/index.ts';
+// The files of a session's own machine that stand in /kvm/vm0 before there is one: what it is made of, what boots, and the
+// switches of the whole machine. All others are those of web/kvmfs. It makes no machine; machine_server.ts does.
+import { boolean, commandFile, type DirNode, directory, memoryTree, valueFile } from '../fs/index.ts';
 import { KvmError } from '../kvm/abi/errno.ts';
 import { type MachineLine, OPTION_KEYS, withWords, wordsOf } from './options_text.ts';
 
@@ -24,28 +14,16 @@ export interface OwnVm {
   setPaused(on: boolean): Promise<void> | void;
   /** Makes the machine anew from `line` and `boot`. */
   reset(): Promise<void>;
-  step(vcpu: number, count: number): Promise<void>;
-  input(bytes: Uint8Array): void;
-  /** KVM_GET_DIRTY_LOG. */
-  harvest(slot: number): Uint8Array;
-  readonly vcpus: readonly number[];
-  readonly slots: readonly number[];
 }
 
 /** Bytes that /kvm/vm0/boot may hold: a kernel with its initrd. */
 const BOOT_LIMIT = 2 ** 30;
-/** The most instructions of one write to `step`. */
-const STEPS_MAX = 100_000;
-
-const numbered = (ids: readonly number[], rows: (id: number) => Row[]): Row[] =>
-  ids.map((id) => [String(id), directory(rows(id))]);
 
 /**
  * The machine's own directory. `boot` has plain files: `image` (flat), or `kernel` with `initrd` and `append`; what is in
  * `input` lies in the serial port before the first instruction.
  */
 export function ownVmTree(vm: OwnVm): DirNode {
-  const step = (id: number) => valueFile({ ...decimal(1, STEPS_MAX), set: (count) => vm.step(id, count) });
   return directory([
     ['boot', memoryTree({ limit: BOOT_LIMIT })],
     [
@@ -70,13 +48,5 @@ export function ownVmTree(vm: OwnVm): DirNode {
       }),
     ],
     ['paused', valueFile({ ...boolean, get: () => vm.paused, set: (on) => vm.setPaused(on) })],
-    ['console', bytesFile({ set: (bytes) => vm.input(bytes) })],
-    ['cpu', directory(() => numbered(vm.vcpus, (id) => [['step', step(id)]]))],
-    [
-      'memory',
-      directory(() =>
-        numbered(vm.slots, (id) => [['dirty_bitmap', bytesFile({ get: () => vm.harvest(id) })]]),
-      ),
-    ],
   ]);
 }

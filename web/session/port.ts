@@ -8,10 +8,27 @@ export interface Threads {
   spawn(kind: 'machine' | 'vcpu'): Port;
 }
 
+/** A file of the client's host. */
+export interface HostFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** What a machine worker needs to make VMs. */
+export interface StartOptions {
+  readonly core: WebAssembly.Module;
+  /** Whether memory may be shared with other threads: without it vCPUs have none. */
+  readonly share: boolean;
+  /** A machine of the session's own stands in /kvm/vm0, as its options and boot say. */
+  readonly own: boolean;
+  /** What stands in /host, read only. */
+  readonly host?: readonly HostFile[];
+}
+
 /** Calls that a client makes of the machine worker beside those on files: name to arguments and result. */
 export interface Calls {
-  /** The core, and whether the machine's memory may be shared. */
-  start: [{ core: WebAssembly.Module; share: boolean }, undefined];
+  /** Mounts /kvm and what the client brings; once, before all else. */
+  start: [StartOptions, undefined];
   translate: [{ vcpu: number; gva: bigint }, bigint | undefined];
   /** SHA-256 of the memory of a machine that stands. */
   hash: [undefined, string];
