@@ -1,6 +1,6 @@
 // Doorbells and interrupts of a VM in this process: KVM's ioeventfds and irqfds as a module sees them.
 
-import { Eventfd, KvmError, type Vm } from '../kvm/index.ts';
+import { Eventfd, KVM_IOEVENTFD_FLAG, KVM_IRQFD_FLAG, type Vm } from '../kvm/index.ts';
 import type { BlockingDoorbell, SyncInterrupt } from './guest_interface.ts';
 
 /** Where a doorbell is: what KVM_IOEVENTFD takes. */
@@ -11,28 +11,36 @@ export interface BellPlace {
   readonly datamatch: bigint | undefined;
 }
 
-function refused(): KvmError {
-  return new KvmError('EOPNOTSUPP', 'doorbells and interrupts of modules need KVM_IOEVENTFD and KVM_IRQFD.');
+function assign(vm: Vm, fd: Eventfd, place: BellPlace, more: number): void {
+  const { address, length, pio, datamatch } = place;
+  const match = datamatch === undefined ? 0 : KVM_IOEVENTFD_FLAG.DATAMATCH;
+  vm.ioeventfd({
+    fd,
+    addr: address,
+    len: length,
+    datamatch: datamatch ?? 0n,
+    flags: more | match | (pio ? KVM_IOEVENTFD_FLAG.PIO : 0),
+  });
 }
 
-/** Assigns the ioeventfd of a doorbell. */
-export function assignBell(_vm: Vm, _fd: Eventfd, _place: BellPlace): void {
-  throw refused();
+/** Assigns the ioeventfd of a doorbell. EINVAL, EEXIST, ENOSPC. */
+export function assignBell(vm: Vm, fd: Eventfd, place: BellPlace): void {
+  assign(vm, fd, place, 0);
 }
 
 /** Takes the ioeventfd of a doorbell away. */
-export function deassignBell(_vm: Vm, _fd: Eventfd, _place: BellPlace): void {
-  throw refused();
+export function deassignBell(vm: Vm, fd: Eventfd, place: BellPlace): void {
+  assign(vm, fd, place, KVM_IOEVENTFD_FLAG.DEASSIGN);
 }
 
-/** Assigns the irqfd of a line. */
-export function assignInterrupt(_vm: Vm, _fd: Eventfd, _gsi: number): void {
-  throw refused();
+/** Assigns the irqfd of a line. EINVAL, ENFILE. */
+export function assignInterrupt(vm: Vm, fd: Eventfd, gsi: number): void {
+  vm.irqfd({ fd, gsi });
 }
 
 /** Takes the irqfd of a line away. */
-export function deassignInterrupt(_vm: Vm, _fd: Eventfd, _gsi: number): void {
-  throw refused();
+export function deassignInterrupt(vm: Vm, fd: Eventfd, gsi: number): void {
+  vm.irqfd({ fd, gsi, flags: KVM_IRQFD_FLAG.DEASSIGN });
 }
 
 /** The eventfd that a dead holder has held, with its hold. undefined when nobody holds it any more. */
