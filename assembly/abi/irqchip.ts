@@ -1,10 +1,14 @@
 // The interrupt chips in memory: KVM's state structures first, private words behind. Constants only.
 //
 //   PIC_PAGE     struct kvm_pic_state master | slave                    | 0x400 output of the pair
-//   IOAPIC_PAGE  struct kvm_ioapic_state                                | 0x400 lines, acknowledgements, 0x800 routing
+//   IOAPIC_PAGE  struct kvm_ioapic_state                                | 0x400 acknowledgements, lines
 //   PIT_PAGE     struct kvm_pit_state2                                  | 0x400 channel 0's ticks, gates
 //   CLOCK_PAGE   u64 offset of kvmclock
+//   ROUTES_PAGE  the GSI routing table
+//   VM_IRQFDS    in the VM page: irqfds
 //   VCPU_LAPIC   the 1 KiB of registers of KVM_GET_LAPIC                | 0x400 timer, pending INIT and SIPI
+
+import { VM_EVENT_TABLES } from './map';
 
 // struct kvm_pic_state, u8 each.
 export const PIC_MASTER: u32 = 0;
@@ -43,26 +47,24 @@ export const IOAPIC_DEFAULT_ADDRESS: u32 = 0xfec00000;
 export const IOAPIC_EOI_VECTORS: u32 = 0x400;
 /** Turn of lowest-priority delivery (u32). */
 export const IOAPIC_ARBITER: u32 = 0x420;
-/** GSIs acknowledged since the chips last settled (u32 bitmap, under the lock). */
-export const IRQ_ACKS: u32 = 0x424;
-/** GSIs with a resampling irqfd (u32 bitmap): an EOI lowers their resample source and shows in IRQ_RESAMPLED. */
-export const IRQ_RESAMPLE: u32 = 0x428;
-/** Acknowledged resample GSIs (u32 bitmap, atomic; notified): the VMM swaps it with 0 and signals the eventfds. */
-export const IRQ_RESAMPLED: u32 = 0x42c;
+/** Pins acknowledged since the chips last settled (u64 bitmap, under the lock): PIC pins from bit 0, IOAPIC pins from bit 16. */
+export const IRQ_ACKS: u32 = 0x428;
+/** Pins whose acknowledgement somebody waits for: the PIT, resampling irqfds (u64 bitmap of the same form). */
+export const IRQ_HEARD: u32 = 0x430;
+export const IRQ_IOAPIC_BIT: u32 = 16;
+/** Number of routing entries (u32); they stand in ROUTES_PAGE. */
+export const ROUTE_COUNT: u32 = 0x438;
 /** One byte for each GSI below IRQ_GSIS: a bit for each source that holds the line up. */
 export const IRQ_LINES: u32 = 0x440;
-export const IRQ_GSIS: u32 = 64;
+export const IRQ_GSIS: u32 = 1024;
 // Sources of a line; a line is high while any source holds it up.
 export const IRQ_SOURCE_USER: u32 = 0;
 export const IRQ_SOURCE_PIT: u32 = 1;
 export const IRQ_SOURCE_RESAMPLE: u32 = 2;
 /** FERR# of the x87. */
 export const IRQ_SOURCE_X87: u32 = 3;
-/** Number of routing entries (u32), then the entries. */
-export const ROUTE_COUNT: u32 = 0x7fc;
-export const ROUTES: u32 = 0x800;
 export const ROUTE_SIZE: u32 = 16;
-export const ROUTES_MAX: u32 = 128;
+export const ROUTES_MAX: u32 = 1024;
 // A routing entry: the fields of struct kvm_irq_routing_entry without its padding.
 export const ROUTE_GSI: u32 = 0; // u16
 export const ROUTE_TYPE: u32 = 2; // u16: KVM_IRQ_ROUTING_*
@@ -74,6 +76,18 @@ export const KVM_IRQ_ROUTING_MSI: u32 = 2;
 export const KVM_IRQCHIP_PIC_MASTER: u32 = 0;
 export const KVM_IRQCHIP_PIC_SLAVE: u32 = 1;
 export const KVM_IRQCHIP_IOAPIC: u32 = 2;
+
+// An irqfd: the eventfd that drives it (0 = free), its GSI, and the eventfd that hears of its EOI (0 = an edge).
+export const VM_IRQFDS: u32 = 0xa000;
+export const IRQFDS_MAX: u32 = 256;
+export const IRQFD_SIZE: u32 = 16;
+export const IRQFD_EVENTFD: u32 = 0;
+export const IRQFD_GSI: u32 = 4;
+export const IRQFD_RESAMPLE: u32 = 8;
+/** In the VM page: 1 while an irqfd was signalled by a thread that could not inject (u32, atomic). */
+export const VM_IRQFD_WAITS: u32 = VM_EVENT_TABLES;
+/** In the VM page: how many irqfds resample (u32, under the irqchip lock). */
+export const VM_RESAMPLERS: u32 = VM_EVENT_TABLES + 0x4;
 
 // struct kvm_pit_state2: three struct kvm_pit_channel_state, then the flags.
 export const PIT_CHANNEL_SIZE: u32 = 24;

@@ -3,7 +3,7 @@
 //   0x0000_0000  guard page: never used, so that offset 0 can mean "none"
 //   0x0000_0400  read-only data of the core (asc's memoryBase), the same bytes for every instance
 //   0x0001_0000  VM page           header, slot table, dirty-harvest words, locks
-//   0x0002_0000  irqchip           8259 pair | IOAPIC | 8254 | kvmclock, a page each
+//   0x0002_0000  irqchip           8259 pair | IOAPIC | 8254 | kvmclock, a page each; GSI routes
 //   0x0002_8000  pins              who holds the VM, and what they have attached (pins.ts)
 //   0x0003_0000  devices           sixteen pages, one a device
 //   0x0004_0000  rings             console in and out, exit trace
@@ -29,6 +29,8 @@ export const PIC_PAGE: u32 = 0x20000;
 export const IOAPIC_PAGE: u32 = 0x21000;
 export const PIT_PAGE: u32 = 0x22000;
 export const CLOCK_PAGE: u32 = 0x23000;
+/** The GSI routing table, 16 KiB. */
+export const ROUTES_PAGE: u32 = 0x24000;
 export const DEVICES_BASE: u32 = 0x30000;
 export const DEVICES_MAX: u32 = 16;
 /** Console rings: each a header of 64 bytes and then its data, see web/devices/ring.ts. */
@@ -195,6 +197,9 @@ export const ALIAS_GPA: u32 = 0; // u64
 export const ALIAS_SIZE: u32 = 8; // u64 bytes; 0 = no alias
 export const ALIAS_TARGET: u32 = 16; // u64
 export const ALIAS_FLAGS: u32 = 24; // u32, kept for its reader
+
+/** From here on the tables of events: abi/bus.ts, abi/eventfd.ts and abi/irqchip.ts draw them. */
+export const VM_EVENT_TABLES: u32 = 0x7f20;
 
 /** Slot table: entries sorted by nothing; id = index. */
 export const VM_SLOTS: u32 = 0x1000;

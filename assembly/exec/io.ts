@@ -30,6 +30,7 @@ import { vm_base } from '../host';
 import { pic_read, pic_write } from '../irqchip/pic';
 import { pit_read, pit_write } from '../irqchip/pit';
 import { load_system16 } from '../memory/access';
+import { port_write } from '../memory/bus';
 import { faulted, raise_code } from '../state/fault';
 import { cpl, has_pic, is_real_mode, is_v86, seg } from '../state/vcpu';
 
@@ -141,6 +142,7 @@ function port_out(v: u32, size: u32, port: u32): u32 {
     core_out(port, bytes, value);
     return FLOW_STOP;
   }
+  if (port_write(v, port, bytes, value)) return load<u32>(v + V_LEAVE) ? FLOW_STOP : FLOW_NEXT;
   write_memory(pio_page(v), size, value as u64);
   exit_io(v, KVM_EXIT_IO_OUT, bytes, port, 1);
   store<u32>(v + V_PENDING, PENDING_DONE);

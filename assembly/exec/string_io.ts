@@ -29,6 +29,7 @@ import {
 import { RCX, RDI, RDX, RSI } from '../abi/x86';
 import { exit_io, pio_page } from '../cpu/exits';
 import { read_sized, size_of, write_memory } from '../cpu/operands';
+import { port_write } from '../memory/bus';
 import {
   address_register,
   element_address,
@@ -78,6 +79,7 @@ function output(v: u32, n_seg: u32, port: u32, size: u32, asize: u32): u32 {
     core_out(port, bytes, value as u32);
     return FLOW_NEXT;
   }
+  if (port_write(v, port, bytes, value as u32)) return FLOW_NEXT;
   write_memory(pio_page(v), size, value);
   exit_io(v, KVM_EXIT_IO_OUT, bytes, port, 1);
   store<u32>(v + V_PENDING, PENDING_DONE);

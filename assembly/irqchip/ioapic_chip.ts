@@ -15,20 +15,17 @@ import {
   IOAPIC_PINS,
   IOAPIC_REDIRTBL,
   IOAPIC_STATE_SIZE,
-  IRQ_RESAMPLE,
   KVM_IRQCHIP_IOAPIC,
 } from '../abi/irqchip';
 import { IOAPIC_PAGE } from '../abi/map';
 import { vm_base } from '../host';
 import { deliver } from './lapic_bus';
-import { gsis_of_pin, pin_acknowledged } from './routes';
+import { ioapic_pin_is_heard, pin_acknowledged } from './routes';
 
 const VERSION: u32 = ((IOAPIC_PINS - 1) << 16) | 0x11;
 const STATUS: u32 = 0x1000;
 /** Bits of an entry's low half that the guest cannot write. */
 const READ_ONLY: u32 = STATUS | APIC_REMOTE_IRR;
-/** The PIT wants to hear of every EOI, to inject ticks that were held back. */
-const PIT_GSI: u32 = 1;
 
 function get(field: u32): u32 {
   return load<u32>(vm_base + IOAPIC_PAGE + field);
@@ -61,32 +58,32 @@ export function ioapic_listens(vector: u32): bool {
   return ((atomic.load<u32>(eoi_word(vector)) >> (vector & 31)) & 1) != 0;
 }
 
-/** Sends a pin's message if its entry allows. */
-function service(pin: u32): void {
+/** Sends a pin's message if its entry allows: how many local APICs took it, -1 when none was asked. */
+function service(pin: u32): i32 {
   const low = get(entry_of(pin));
   const level = (low & APIC_LEVEL_TRIG) != 0;
-  if (low & APIC_MASKED || (level && low & APIC_REMOTE_IRR)) return;
+  if (low & APIC_MASKED || (level && low & APIC_REMOTE_IRR)) return -1;
   const vector = low & 0xff;
-  if (!level && gsis_of_pin(KVM_IRQCHIP_IOAPIC, pin) & (PIT_GSI | get(IRQ_RESAMPLE))) {
+  if (!level && ioapic_pin_is_heard(pin)) {
     atomic.or<u32>(eoi_word(vector), 1 << (vector & 31));
   }
   const destination = get(entry_of(pin) + 4) >> 24;
   const taken = deliver((low & APIC_DEST_LOGICAL) != 0, destination, false, (low >> 8) & 7, vector, level);
-  if (level && taken != 0) set(entry_of(pin), low | APIC_REMOTE_IRR);
+  if (level && taken > 0) set(entry_of(pin), low | APIC_REMOTE_IRR);
+  return taken;
 }
 
-/** Moves a pin's line. */
-export function ioapic_set_line(pin: u32, level: bool): void {
+/** Moves a pin's line; what came of it, as KVM_IRQ_LINE_STATUS tells. */
+export function ioapic_set_line(pin: u32, level: bool): i32 {
   const mask: u32 = 1 << pin;
   const before = get(IOAPIC_IRR);
   if (!level) {
     set(IOAPIC_IRR, before & ~mask);
-    return;
+    return 1;
   }
   set(IOAPIC_IRR, before | mask);
   const edge = (get(entry_of(pin)) & APIC_LEVEL_TRIG) == 0;
-  if (edge && (before & mask) != 0) return;
-  service(pin);
+  return edge && (before & mask) != 0 ? 0 : service(pin);
 }
 
 /** A local APIC's EOI message: ends level interrupts of that vector, and sends again while the line is high. */

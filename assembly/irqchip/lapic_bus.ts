@@ -161,7 +161,7 @@ function is_destination(v: u32, logical: bool, destination: u32, wide: bool): bo
   return id >> 4 == destination >> 4 && (id & destination & 0xf) != 0;
 }
 
-/** Sends a message to every local APIC that its destination names; the number of those that took it. */
+/** Sends a message to every local APIC that its destination names; the number of those that took it, -1 when it names none. */
 export function deliver(
   logical: bool,
   destination: u32,
@@ -169,24 +169,25 @@ export function deliver(
   mode: u32,
   vector: u32,
   level: bool,
-): u32 {
+): i32 {
   if (mode == APIC_DM_LOWEST) return deliver_lowest(logical, destination, wide, vector, level);
-  let taken: u32 = 0;
+  let taken: i32 = -1;
   for (let left = atomic.load<u32>(vm_base + VM_PAGE + VM_VCPUS); left != 0; left &= left - 1) {
     const v = vcpu_page(ctz<u32>(left));
-    if (is_destination(v, logical, destination, wide) && accept(v, mode, vector, level)) taken++;
+    if (!is_destination(v, logical, destination, wide)) continue;
+    taken = max(taken, 0) + (accept(v, mode, vector, level) as i32);
   }
   return taken;
 }
 
 /** Sends a message to one of the APICs that its destination names: by turns, which the manual allows. */
-function deliver_lowest(logical: bool, destination: u32, wide: bool, vector: u32, level: bool): u32 {
+function deliver_lowest(logical: bool, destination: u32, wide: bool, vector: u32, level: bool): i32 {
   let candidates: u32 = 0;
   for (let left = atomic.load<u32>(vm_base + VM_PAGE + VM_VCPUS); left != 0; left &= left - 1) {
     const v = vcpu_page(ctz<u32>(left));
     if (lapic_enabled(v) && is_destination(v, logical, destination, wide)) candidates |= left & (0 - left);
   }
-  if (candidates == 0) return 0;
+  if (candidates == 0) return -1;
   let turn: u32 = 0;
   if (popcnt<u32>(candidates) > 1) {
     turn = atomic.add<u32>(vm_base + IOAPIC_PAGE + IOAPIC_ARBITER, 1) % popcnt<u32>(candidates);

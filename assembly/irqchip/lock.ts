@@ -11,11 +11,17 @@ const SPINS: i32 = 100;
 /** ns after which a sleeper looks again, so that a lost notify costs time and not the machine. */
 const PATIENCE: i64 = 1000000;
 
+/** Takes the irqchip lock unless somebody keeps it: never sleeps. */
+export function irq_try_lock(): bool {
+  for (let i = 0; i < SPINS; i++) {
+    if (atomic.cmpxchg<u32>(lock_word(), 0, 1) == 0) return true;
+  }
+  return false;
+}
+
 /** Takes the irqchip lock; not re-entrant. */
 export function irq_lock(): void {
-  for (let i = 0; i < SPINS; i++) {
-    if (atomic.cmpxchg<u32>(lock_word(), 0, 1) == 0) return;
-  }
+  if (irq_try_lock()) return;
   while (atomic.xchg<u32>(lock_word(), 2) != 0) atomic.wait<i32>(lock_word(), 2, PATIENCE);
 }
 

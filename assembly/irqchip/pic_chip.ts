@@ -78,17 +78,23 @@ function requested(s: u32): u32 {
   return priority < rank(s, busy) ? (priority + get(s, PIC_PRIORITY_ADD)) & 7 : NOTHING;
 }
 
-function set_pin(s: u32, pin: u32, level: bool): void {
+/** Moves a chip's line: 1, 0 when the request before it still waits, -1 when it is masked. */
+function set_pin(s: u32, pin: u32, level: bool): i32 {
   const mask: u32 = 1 << pin;
   const last = get(s, PIC_LAST_IRR);
   const irr = get(s, PIC_IRR);
+  let status: i32 = 1;
   if (level) {
-    if ((get(s, PIC_ELCR) & mask) != 0 || (last & mask) == 0) set(s, PIC_IRR, irr | mask);
+    if ((get(s, PIC_ELCR) & mask) != 0 || (last & mask) == 0) {
+      status = irr & mask ? 0 : 1;
+      set(s, PIC_IRR, irr | mask);
+    }
     set(s, PIC_LAST_IRR, last | mask);
   } else {
     if (get(s, PIC_ELCR) & mask) set(s, PIC_IRR, irr & ~mask);
     set(s, PIC_LAST_IRR, last & ~mask);
   }
+  return get(s, PIC_IMR) & mask ? -1 : status;
 }
 
 /** Drives the cascade and the INTR output from the chips' state, and wakes who listens to it. */
@@ -106,10 +112,11 @@ export function pic_update(): void {
   }
 }
 
-/** Moves one of the sixteen lines. */
-export function pic_set_line(irq: u32, level: bool): void {
-  set_pin(irq < 8 ? master() : slave(), irq & 7, level);
+/** Moves one of the sixteen lines; what came of it, as set_pin tells. */
+export function pic_set_line(irq: u32, level: bool): i32 {
+  const status = set_pin(irq < 8 ? master() : slave(), irq & 7, level);
   pic_update();
+  return status;
 }
 
 function end_of_interrupt(s: u32, pin: u32): void {

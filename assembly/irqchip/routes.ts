@@ -4,6 +4,13 @@ import {
   IOAPIC_PINS,
   IRQ_ACKS,
   IRQ_GSIS,
+  IRQ_HEARD,
+  IRQ_IOAPIC_BIT,
+  IRQFD_EVENTFD,
+  IRQFD_GSI,
+  IRQFD_RESAMPLE,
+  IRQFD_SIZE,
+  IRQFDS_MAX,
   KVM_IRQ_ROUTING_IRQCHIP,
   KVM_IRQ_ROUTING_MSI,
   KVM_IRQCHIP_IOAPIC,
@@ -15,15 +22,16 @@ import {
   ROUTE_PIN,
   ROUTE_SIZE,
   ROUTE_TYPE,
-  ROUTES,
   ROUTES_MAX,
+  VM_IRQFDS,
+  VM_RESAMPLERS,
 } from '../abi/irqchip';
-import { IOAPIC_PAGE } from '../abi/map';
+import { IOAPIC_PAGE, ROUTES_PAGE, VM_PAGE } from '../abi/map';
 import { vm_base } from '../host';
 
 /** First entry's address. */
 export function routes_start(): u32 {
-  return vm_base + IOAPIC_PAGE + ROUTES;
+  return vm_base + ROUTES_PAGE;
 }
 
 /** Address behind the last entry. */
@@ -63,23 +71,46 @@ export function routes_default(): void {
     if (gsi < 16) routes_add(gsi, KVM_IRQ_ROUTING_IRQCHIP, gsi < 8 ? 0 : KVM_IRQCHIP_PIC_SLAVE, gsi & 7, 0);
     if (gsi != 2) routes_add(gsi, KVM_IRQ_ROUTING_IRQCHIP, KVM_IRQCHIP_IOAPIC, gsi == 0 ? 2 : gsi, 0);
   }
+  routes_changed();
 }
 
-/** Bitmap of the GSIs below 32 that lead to a pin. */
-export function gsis_of_pin(chip: u32, pin: u32): u32 {
-  let gsis: u32 = 0;
+/** The pins that a GSI leads to, as in IRQ_ACKS. */
+export function pins_of_gsi(gsi: u32): u64 {
+  let pins: u64 = 0;
   const end = routes_end();
   for (let entry = routes_start(); entry < end; entry += ROUTE_SIZE) {
+    if ((load<u16>(entry + ROUTE_GSI) as u32) != gsi) continue;
     if (load<u16>(entry + ROUTE_TYPE) != (KVM_IRQ_ROUTING_IRQCHIP as u16)) continue;
-    if (load<u32>(entry + ROUTE_CHIP) != chip || load<u32>(entry + ROUTE_PIN) != pin) continue;
-    const gsi: u32 = load<u16>(entry + ROUTE_GSI);
-    if (gsi < 32) gsis |= 1 << gsi;
+    pins |= pin_bit(load<u32>(entry + ROUTE_CHIP), load<u32>(entry + ROUTE_PIN));
   }
-  return gsis;
+  return pins;
+}
+
+/** A pin's bit in IRQ_ACKS. */
+function pin_bit(chip: u32, pin: u32): u64 {
+  return (1 as u64) << ((chip == KVM_IRQCHIP_IOAPIC ? IRQ_IOAPIC_BIT : chip * 8) + pin);
+}
+
+/** Works out whose acknowledgements matter, after routes or irqfds have changed: the PIT's (GSI 0) and resampled GSIs'. */
+export function routes_changed(): void {
+  let heard = pins_of_gsi(0);
+  if (load<u32>(vm_base + VM_PAGE + VM_RESAMPLERS)) {
+    const first = vm_base + VM_PAGE + VM_IRQFDS;
+    for (let entry = first; entry < first + IRQFDS_MAX * IRQFD_SIZE; entry += IRQFD_SIZE) {
+      if (load<u32>(entry + IRQFD_EVENTFD) && load<u32>(entry + IRQFD_RESAMPLE))
+        heard |= pins_of_gsi(load<u32>(entry + IRQFD_GSI));
+    }
+  }
+  store<u64>(vm_base + IOAPIC_PAGE + IRQ_HEARD, heard);
+}
+
+/** Somebody waits for the acknowledgement of this IOAPIC pin, even of an edge. */
+export function ioapic_pin_is_heard(pin: u32): bool {
+  return (load<u64>(vm_base + IOAPIC_PAGE + IRQ_HEARD) & pin_bit(KVM_IRQCHIP_IOAPIC, pin)) != 0;
 }
 
 /** Notes that the guest finished with an interrupt of a pin; settle() acts on it before the lock is released. */
 export function pin_acknowledged(chip: u32, pin: u32): void {
   const word = vm_base + IOAPIC_PAGE + IRQ_ACKS;
-  store<u32>(word, load<u32>(word) | gsis_of_pin(chip, pin));
+  store<u64>(word, load<u64>(word) | (pin_bit(chip, pin) & load<u64>(vm_base + IOAPIC_PAGE + IRQ_HEARD)));
 }

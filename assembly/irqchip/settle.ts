@@ -1,26 +1,23 @@
 // How an operation on the chips ends: what the guest acknowledged has its consequences, then the lock is released.
 
-import { IRQ_ACKS, IRQ_RESAMPLE, IRQ_RESAMPLED, IRQ_SOURCE_RESAMPLE } from '../abi/irqchip';
-import { IOAPIC_PAGE } from '../abi/map';
+import { IRQ_ACKS, VM_IRQFD_WAITS, VM_RESAMPLERS } from '../abi/irqchip';
+import { IOAPIC_PAGE, VM_PAGE } from '../abi/map';
 import { vm_base } from '../host';
 import { ioapic_eoi, ioapic_service_levels } from './ioapic_chip';
+import { fire_waiting, resample } from './irqfd_table';
 import { irq_lock, irq_unlock } from './lock';
 import { pit_acknowledged } from './pit_chip';
-import { set_line } from './wiring';
+import { pins_of_gsi } from './routes';
 
-/** Acts on acknowledged GSIs: the PIT injects its next held tick, resampled lines fall and tell the VMM. */
+/** Acts on acknowledged pins: resampled lines fall and their eventfds are signalled, the PIT injects its next held tick. */
 function settle(): void {
-  const acks = load<u32>(vm_base + IOAPIC_PAGE + IRQ_ACKS);
-  if (acks == 0) return;
-  store<u32>(vm_base + IOAPIC_PAGE + IRQ_ACKS, 0);
-  const resampled = acks & atomic.load<u32>(vm_base + IOAPIC_PAGE + IRQ_RESAMPLE);
-  for (let left = resampled; left != 0; left &= left - 1)
-    set_line(IRQ_SOURCE_RESAMPLE, ctz<u32>(left), false);
-  if (resampled != 0) {
-    atomic.or<u32>(vm_base + IOAPIC_PAGE + IRQ_RESAMPLED, resampled);
-    atomic.notify(vm_base + IOAPIC_PAGE + IRQ_RESAMPLED, -1);
+  const acks = load<u64>(vm_base + IOAPIC_PAGE + IRQ_ACKS);
+  if (acks != 0) {
+    store<u64>(vm_base + IOAPIC_PAGE + IRQ_ACKS, 0);
+    if (load<u32>(vm_base + VM_PAGE + VM_RESAMPLERS) != 0) resample(acks);
+    if (acks & pins_of_gsi(0)) pit_acknowledged();
   }
-  if (acks & 1) pit_acknowledged();
+  if (atomic.load<u32>(vm_base + VM_PAGE + VM_IRQFD_WAITS) != 0) fire_waiting();
 }
 
 /** Settles and releases the irqchip lock. */

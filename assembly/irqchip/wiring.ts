@@ -20,8 +20,8 @@ import { deliver } from './lapic_bus';
 import { pic_set_line } from './pic_chip';
 import { routes_end, routes_start } from './routes';
 
-/** Sends an MSI (SDM vol. 3, 11.11); the number of local APICs that took it. */
-export function send_msi(address: u32, data: u32): u32 {
+/** Sends an MSI (SDM vol. 3, 11.11); the number of local APICs that took it, -1 when it names none. */
+export function send_msi(address: u32, data: u32): i32 {
   const logical = (address & 4) != 0;
   return deliver(
     logical,
@@ -33,23 +33,30 @@ export function send_msi(address: u32, data: u32): u32 {
   );
 }
 
-/** Lets one source raise or lower a GSI; the pins follow the OR of all its sources. An MSI goes out on each raise. */
-export function set_line(source: u32, gsi: u32, level: bool): void {
-  if (gsi >= IRQ_GSIS) return;
+/**
+ * Lets one source raise or lower a GSI; the pins follow the OR of all its sources. An MSI goes out on each raise. The
+ * status of KVM_IRQ_LINE_STATUS: to how many it went, 0 when it was coalesced, -1 when it was masked or leads nowhere.
+ */
+export function set_line(source: u32, gsi: u32, level: bool): i32 {
+  if (gsi >= IRQ_GSIS) return -1;
   const line = vm_base + IOAPIC_PAGE + IRQ_LINES + gsi;
   const bit: u32 = 1 << source;
   const before: u32 = load<u8>(line);
   const after = level ? before | bit : before & ~bit;
   store<u8>(line, after as u8);
   const high = after != 0;
+  let status: i32 = -1;
   const end = routes_end();
   for (let entry = routes_start(); entry < end; entry += ROUTE_SIZE) {
     if ((load<u16>(entry + ROUTE_GSI) as u32) != gsi) continue;
     const chip = load<u32>(entry + ROUTE_CHIP);
     const pin = load<u32>(entry + ROUTE_PIN);
+    let went: i32 = -1;
     if ((load<u16>(entry + ROUTE_TYPE) as u32) == KVM_IRQ_ROUTING_MSI) {
-      if (level) send_msi(chip, load<u32>(entry + ROUTE_DATA));
-    } else if (chip == KVM_IRQCHIP_IOAPIC) ioapic_set_line(pin, high);
-    else pic_set_line(chip * 8 + pin, high);
+      if (level) went = send_msi(chip, load<u32>(entry + ROUTE_DATA));
+    } else if (chip == KVM_IRQCHIP_IOAPIC) went = ioapic_set_line(pin, high);
+    else went = pic_set_line(chip * 8 + pin, high);
+    if (went >= 0) status = max(status, 0) + went;
   }
+  return status;
 }

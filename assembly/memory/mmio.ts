@@ -30,6 +30,7 @@ import { ioapic_read, ioapic_write } from '../irqchip/ioapic';
 import { lapic_read, lapic_write } from '../irqchip/lapic';
 import { faulted, raise_exit } from '../state/fault';
 import { has_irqchip, has_pic } from '../state/vcpu';
+import { mmio_taken } from './bus';
 
 const IOAPIC_GPA: u64 = 0xfec00000;
 const APIC_ENABLED: u64 = 0x800;
@@ -79,10 +80,15 @@ export function mmio_write(v: u32, gpa: u64, size: u32, value: u64): void {
   store<u32>(v + V_LEAVE, load<u32>(v + V_LEAVE) | LEAVE_MMIO);
 }
 
-/** Puts the next queued MMIO write into the run page; false when the queue is empty. */
+/** Puts the next queued MMIO write that must leave into the run page; false when none is left. */
 export function mmio_exit(v: u32): bool {
-  const next = load<u32>(v + V_MMIO_NEXT);
+  let next = load<u32>(v + V_MMIO_NEXT);
   const count = load<u32>(v + V_MMIO_COUNT);
+  while (next < count) {
+    const write = v + V_MMIO_QUEUE + next * REPLAY_ENTRY;
+    if (!mmio_taken(v, load<u64>(write), load<u32>(write + 8), load<u64>(write + 16))) break;
+    next++;
+  }
   if (next >= count) {
     store<u32>(v + V_MMIO_NEXT, 0);
     store<u32>(v + V_MMIO_COUNT, 0);

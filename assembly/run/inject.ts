@@ -48,6 +48,7 @@ import { update_mode } from '../cpu/mode';
 import { set_segment_real } from '../cpu/segment';
 import { host_now } from '../host';
 import { has_interrupt, take_interrupt } from '../irqchip/interrupts';
+import { irqfds_poll } from '../irqchip/irqfd';
 import { lapic_init, lapic_take_events } from '../irqchip/lapic';
 import { timers_next, timers_poll } from '../irqchip/timers';
 import { raise, raise_code, raise_debug } from '../state/fault';
@@ -182,6 +183,7 @@ function take_vector(v: u32): u32 {
 export function inject_events(v: u32): u32 {
   const in_core = has_irqchip();
   if (in_core) {
+    irqfds_poll();
     poll_timers();
     take_startup(v);
   }

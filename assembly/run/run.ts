@@ -91,6 +91,7 @@ import { update_mode } from '../cpu/mode';
 import { drop_changed_blocks, find_block, flush_blocks } from '../decode/block';
 import { exec_block } from '../exec/dispatch';
 import { set_hypercall_result } from '../exec/hypercall';
+import { publish_coalesced } from '../memory/bus';
 import { ring_stops } from '../memory/dirty_ring';
 import { mmio_exit } from '../memory/mmio';
 import { park_for_exclusive, serve_flushes } from '../memory/requests';
@@ -115,6 +116,7 @@ export function run(v: u32, budget: i32): u32 {
   atomic.notify(v + V_STATE, -1);
   if (result == RUN_EXIT) count_exit(v);
   publish(v);
+  if (result != RUN_BUDGET && result != RUN_HALTED) publish_coalesced(v);
   return result;
 }
 

@@ -23,14 +23,20 @@ export interface Core {
   irqchip_create(): void;
   irqchip_reset(): void;
   irqchip_loaded(): void;
-  irq_line(gsi: number, level: number): void;
+  /** The status of KVM_IRQ_LINE_STATUS. */
+  irq_line(gsi: number, level: number): number;
   msi_send(address: bigint, data: number): number;
   /** An eventfd with an irqfd was signalled; its record's offset. Never blocks. */
   irqfd_signal(eventfd: number): void;
   /** The last holder of an eventfd closes it: its irqfd goes. */
   irqfd_closed(eventfd: number): void;
-  irq_routing_clear(): void;
-  irq_routing_add(gsi: number, type: number, low: number, high: number, data: number): number;
+  /** 0, 1 when the eventfd drives an irqfd already, 2 when there are too many; offsets of records, 0 = no resamplefd. */
+  irqfd_assign(eventfd: number, gsi: number, resamplefd: number): number;
+  irqfd_deassign(eventfd: number, gsi: number): void;
+  /** Fires irqfds that were signalled by threads that could not. */
+  irqfds_poll(): void;
+  /** The routing table was written. */
+  irq_routing_changed(): void;
   pit_create(): void;
   pit_loaded(): void;
   pit_set_reinject(on: number): void;

@@ -359,12 +359,10 @@ export class Eventfd {
     if (!this.#open) return;
     this.#open = false;
     if (!this.#isSame) return;
-    // The last holder ends the irqfd first: a record without holds may be taken by somebody else at once.
-    const alone = (Atomics.load(this.#words, EVENTFD_HOLDS >>> 2) & HOLDERS) === EVENTFD_HOLDER;
-    if (alone && this.#home !== undefined && Atomics.load(this.#words, EVENTFD_IRQFD >>> 2) !== 0) {
-      this.#home.core.irqfd_closed(this.#at);
-    }
-    Atomics.sub(this.#words, EVENTFD_HOLDS >>> 2, EVENTFD_HOLDER);
+    const holds = Atomics.sub(this.#words, EVENTFD_HOLDS >>> 2, EVENTFD_HOLDER);
+    // Without an assignment the record may be somebody else's by now.
+    if ((holds & HOLDERS) !== EVENTFD_HOLDER || holds === EVENTFD_HOLDER || this.#home === undefined) return;
+    if (Atomics.load(this.#words, EVENTFD_IRQFD >>> 2) !== 0) this.#home.core.irqfd_closed(this.#at);
   }
 }
 

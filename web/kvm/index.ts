@@ -2,14 +2,18 @@
 
 export * from './abi/index.ts';
 export { type Place, place } from './aliases.ts';
+export { COALESCED_MMIO_PAGE_OFFSET, type CoalescedWrite, type CoalescedZone } from './coalesced.ts';
 export type { Core } from './core.ts';
 export { cpuidOf, FEATURES, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, MAX_CPUID_ENTRIES } from './cpuid.ts';
 export { type DirtyPages, dirtyPages, hostWritten, slotWritten } from './dirty_log.ts';
 export { type DirtyGfn, DirtyRing, KVM_DIRTY_LOG_PAGE_OFFSET } from './dirty_ring.ts';
 export { Eventfd, type EventfdHandle, type EventfdOptions } from './eventfd.ts';
 export { readRflags } from './flags.ts';
+export { KVM_IRQ_ROUTING, MAX_IRQ_ROUTES } from './gsi_routing.ts';
 export { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
-export { KVM_IRQ_ROUTING, KVM_IRQCHIP } from './irqchip.ts';
+export { type Ioeventfd, KVM_IOEVENTFD_FLAG } from './ioeventfd.ts';
+export { KVM_IRQCHIP } from './irqchip.ts';
+export { type Irqfd, KVM_IRQFD_FLAG } from './irqfd.ts';
 export { KVM_API_VERSION, Kvm, type KvmOptions } from './kvm.ts';
 export { MachineMemory, roundUp } from './memory.ts';
 export { filterBitmapBytes, KVM_MSR_FILTER, type MsrFilter, type MsrFilterRange } from './msr_filter.ts';

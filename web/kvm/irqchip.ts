@@ -1,31 +1,15 @@
 // The in-core interrupt chips for the host: making them, driving lines, and their state as KVM's structs. The chips
 // themselves are the core's; their pages begin with KVM's state structs, so reading one is a copy.
 
-import {
-  IRQCHIP_FULL,
-  KVM_X2APIC_API_USE_32BIT_IDS,
-  VM_RESERVED_PINS,
-  VM_X2APIC_API,
-} from '../../assembly/abi/calls.ts';
+import { IRQCHIP_FULL, KVM_X2APIC_API_USE_32BIT_IDS, VM_X2APIC_API } from '../../assembly/abi/calls.ts';
 import {
   APIC_BASE_X2APIC,
   APIC_ID,
-  APIC_IRR,
-  APIC_ISR,
-  APIC_LEVEL_TRIG,
   CLOCK_OFFSET,
-  IOAPIC_EOI_VECTORS,
-  IRQ_GSIS,
-  KVM_IRQ_ROUTING_IRQCHIP,
-  KVM_IRQ_ROUTING_MSI,
   KVM_IRQCHIP_IOAPIC,
   KVM_IRQCHIP_PIC_MASTER,
   KVM_IRQCHIP_PIC_SLAVE,
   PIC_STATE_SIZE,
-  ROUTE_COUNT,
-  ROUTE_SIZE,
-  ROUTES,
-  ROUTES_MAX,
 } from '../../assembly/abi/irqchip.ts';
 import {
   CLOCK_PAGE,
@@ -48,7 +32,6 @@ import {
   type KvmClockData,
   KvmError,
   type KvmIrqchip,
-  type KvmIrqRoutingEntry,
   type KvmLapicState,
   type KvmMsi,
   type KvmPitConfig,
@@ -69,9 +52,6 @@ export const KVM_IRQCHIP = {
   PIC_SLAVE: KVM_IRQCHIP_PIC_SLAVE,
   IOAPIC: KVM_IRQCHIP_IOAPIC,
 } as const;
-
-/** KVM_IRQ_ROUTING_*: kvm_irq_routing_entry.type. */
-export const KVM_IRQ_ROUTING = { IRQCHIP: KVM_IRQ_ROUTING_IRQCHIP, MSI: KVM_IRQ_ROUTING_MSI } as const;
 
 const KVM_PIT_SPEAKER_DUMMY = 1;
 
@@ -113,79 +93,39 @@ export function createIrqchip(memory: MachineMemory, core: Core): void {
   core.irqchip_create();
 }
 
-/** KVM_IRQ_LINE: raises or lowers a GSI. ENXIO without an irqchip, EINVAL for a GSI that does not exist. */
-export function irqLine(memory: MachineMemory, core: Core, gsi: number, level: boolean): void {
+/**
+ * KVM_IRQ_LINE and KVM_IRQ_LINE_STATUS: raises or lowers a GSI. The status: to how many it went, 0 when it was coalesced
+ * with one that still waits, -1 when it was masked or the GSI leads nowhere. ENXIO without an irqchip.
+ */
+export function irqLine(memory: MachineMemory, core: Core, gsi: number, level: boolean): number {
   needIrqchip(memory, 'ENXIO');
-  if (!(Number.isInteger(gsi) && gsi >= 0 && gsi < IRQ_GSIS)) {
-    throw new KvmError('EINVAL', `GSI ${gsi} does not exist; they are 0 to ${IRQ_GSIS - 1}.`);
-  }
-  core.irq_line(gsi, level ? 1 : 0);
+  return core.irq_line(gsi >>> 0, level ? 1 : 0);
 }
 
-/** KVM_SIGNAL_MSI: how many local APICs took the message. EINVAL without an irqchip or with flags. */
+/** kvm_msi.flags: `devid` is valid. x86 takes no notice of it. */
+const KVM_MSI_VALID_DEVID = 1;
+
+/**
+ * KVM_SIGNAL_MSI: how many local APICs took the message, 0 when the guest blocks it. EINVAL without an irqchip or with
+ * flags, EPERM (KVM's -1) when the message names no local APIC.
+ */
 export function signalMsi(memory: MachineMemory, core: Core, msi: Input<KvmMsi>): number {
   needIrqchip(memory, 'EINVAL');
-  if (msi.flags) throw new KvmError('EINVAL', 'kvm_msi.flags must be 0 on x86.');
+  if ((msi.flags ?? 0) & ~KVM_MSI_VALID_DEVID)
+    throw new KvmError('EINVAL', 'kvm_msi.flags may be KVM_MSI_VALID_DEVID (1) only.');
   const high = msi.address_hi ?? 0;
-  if (usesWideIds(memory)) {
-    if (high & 0xff) throw new KvmError('EINVAL', 'with 32-bit ids bits 0 to 7 of address_hi must be 0.');
-    // The upper 24 bits of an id that no vCPU has.
-    if (high !== 0) return 0;
-  }
+  const wide = usesWideIds(memory);
+  if (wide && high & 0xff)
+    throw new KvmError('EINVAL', 'with 32-bit ids bits 0 to 7 of address_hi must be 0.');
   const address = (BigInt(high) << 32n) | BigInt(msi.address_lo ?? 0);
-  return core.msi_send(address, (msi.data ?? 0) >>> 0);
-}
-
-/**
- * KVM_SET_GSI_ROUTING: replaces the table. EINVAL without an irqchip and for an entry that leads nowhere; the table that
- * was there stays then.
- */
-export function setGsiRouting(
-  memory: MachineMemory,
-  core: Core,
-  entries: readonly Input<KvmIrqRoutingEntry>[],
-): void {
-  needIrqchip(memory, 'EINVAL');
-  const table = memory.bytes(
-    memory.base + IOAPIC_PAGE + ROUTE_COUNT,
-    ROUTES - ROUTE_COUNT + ROUTES_MAX * ROUTE_SIZE,
-  );
-  const old = Uint8Array.from(table);
-  core.irq_routing_clear();
-  for (const { gsi = 0, type = 0, u } of entries) {
-    const msi = type === KVM_IRQ_ROUTING_MSI;
-    const low = (msi ? u?.msi?.address_lo : u?.irqchip?.irqchip) ?? 0;
-    const high = (msi ? u?.msi?.address_hi : u?.irqchip?.pin) ?? 0;
-    if (!core.irq_routing_add(gsi, type, low >>> 0, high >>> 0, (u?.msi?.data ?? 0) >>> 0)) {
-      memory.locked(memory.vm + VM_IRQ_LOCK, () => table.set(old));
-      throw new KvmError('EINVAL', `the route of GSI ${gsi} names no chip, pin or message that exists.`);
-    }
-  }
-  if (!hasPic(memory)) listenToEois(memory, entries);
-}
-
-/**
- * KVM_CAP_SPLIT_IRQCHIP: level-triggered messages of the GSIs that belong to the IOAPIC of user space make their EOI
- * exit. A vector that a local APIC still holds stays listened to.
- */
-function listenToEois(memory: MachineMemory, entries: readonly Input<KvmIrqRoutingEntry>[]): void {
-  const pins = memory.u32(memory.vm + VM_RESERVED_PINS);
-  const wanted = new Int32Array(8);
-  const want = (vector: number): void => {
-    wanted[vector >> 5] = (wanted[vector >> 5] ?? 0) | (1 << (vector & 31));
-  };
-  for (const { gsi = 0, type, u } of entries) {
-    const data = u?.msi?.data ?? 0;
-    if (gsi < pins && type === KVM_IRQ_ROUTING_MSI && data & APIC_LEVEL_TRIG) want(data & 0xff);
-  }
-  for (let n = 0; n < 8; n++) {
-    const word = memory.base + IOAPIC_PAGE + IOAPIC_EOI_VECTORS + n * 4;
-    const held = vcpuIds(memory).reduce((bits, id) => {
-      const lapic = vcpuArea(memory, id) + VCPU_LAPIC + n * 16;
-      return bits | memory.load(lapic + APIC_ISR) | memory.load(lapic + APIC_IRR);
-    }, 0);
-    memory.store(word, (wanted[n] ?? 0) | (memory.load(word) & held));
-  }
+  // The upper 24 bits of an id that no vCPU has.
+  const taken = wide && high !== 0 ? -1 : core.msi_send(address, (msi.data ?? 0) >>> 0);
+  if (taken < 0)
+    throw new KvmError(
+      'EPERM',
+      'no local APIC has the destination of this MSI; look at bits 12 to 19 of its address.',
+    );
+  return taken;
 }
 
 /** Where a chip's state struct lies. */

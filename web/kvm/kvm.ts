@@ -1,7 +1,6 @@
 // The system: the ioctls of /dev/kvm as typed calls. It makes VMs and says what they can do.
 
 import { KVM_MAX_MCE_BANKS } from '../../assembly/abi/calls.ts';
-import { ROUTES_MAX } from '../../assembly/abi/irqchip.ts';
 import { MANUAL_INITIALLY_SET, MANUAL_PROTECT_ENABLE, MAX_SLOTS, MAX_VCPUS } from '../../assembly/abi/map.ts';
 import {
   type CapName,
@@ -14,8 +13,10 @@ import {
   kvm_run,
   kvm_xsave,
 } from './abi/index.ts';
+import { COALESCED_MMIO_PAGE_OFFSET } from './coalesced.ts';
 import { emulatedCpuid, supportedCpuid, supportedXcr0 } from './cpuid.ts';
 import { DIRTY_RING_MAX } from './dirty_ring.ts';
+import { MAX_IRQ_ROUTES } from './gsi_routing.ts';
 import { IdleMemories } from './idle_memories.ts';
 import { KVM_CLOCK } from './irqchip.ts';
 import { MCE_CAP_SUPPORTED } from './machine_check.ts';
@@ -42,18 +43,22 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   PIT: 1,
   NOP_IO_DELAY: 1,
   MP_STATE: 1,
+  COALESCED_MMIO: COALESCED_MMIO_PAGE_OFFSET,
   SYNC_MMU: 1,
   DESTROY_MEMORY_REGION_WORKS: 1,
   USER_NMI: 1,
   SET_GUEST_DEBUG: 1,
   REINJECT_CONTROL: 1,
-  IRQ_ROUTING: ROUTES_MAX,
+  IRQ_ROUTING: MAX_IRQ_ROUTES,
+  IRQ_INJECT_STATUS: 1,
   JOIN_MEMORY_REGIONS_WORKS: 1,
   MCE: KVM_MAX_MCE_BANKS,
+  IRQFD: 1,
   PIT2: 1,
   SET_BOOT_CPU_ID: 1,
   PIT_STATE2: 1,
   SET_IDENTITY_MAP_ADDR: 1,
+  IOEVENTFD: 1,
   ADJUST_CLOCK: KVM_CLOCK.TSC_STABLE | KVM_CLOCK.REALTIME | KVM_CLOCK.HOST_TSC,
   INTERNAL_ERROR_DATA: 1,
   VCPU_EVENTS: 1,
@@ -71,14 +76,17 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   SYNC_REGS: KVM_SYNC_X86.REGS | KVM_SYNC_X86.SREGS | KVM_SYNC_X86.EVENTS,
   SIGNAL_MSI: 1,
   READONLY_MEM: 1,
+  IRQFD_RESAMPLE: 1,
   DEVICE_CTRL: 1,
   EXT_EMUL_CPUID: 1,
   IOAPIC_POLARITY_IGNORED: 1,
+  IOEVENTFD_NO_LENGTH: 1,
   ENABLE_CAP_VM: 1,
   CHECK_EXTENSION_VM: 1,
   DISABLE_QUIRKS: 1,
   SPLIT_IRQCHIP: 1,
   VCPU_ATTRIBUTES: 1,
+  IOEVENTFD_ANY_LENGTH: 1,
   MAX_VCPU_ID: MAX_VCPUS,
   X2APIC_API: X2APIC_API.USE_32BIT_IDS | X2APIC_API.DISABLE_BROADCAST_QUIRK,
   IMMEDIATE_EXIT: 1,
@@ -100,6 +108,7 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   SYS_ATTRIBUTES: 1,
   DISABLE_QUIRKS2: QUIRKS,
   X86_TRIPLE_FAULT_EVENT: 1,
+  COALESCED_PIO: 1,
   MANUAL_DIRTY_LOG_PROTECT2: MANUAL_PROTECT_ENABLE | MANUAL_INITIALLY_SET,
   DIRTY_LOG_RING: DIRTY_RING_MAX,
   DIRTY_LOG_RING_ACQ_REL: DIRTY_RING_MAX,

@@ -13,7 +13,7 @@ import {
   KVM_MP_STATE_RUNNABLE,
   KVM_MP_STATE_SIPI_RECEIVED,
 } from '../../assembly/abi/kvm_run.ts';
-import { VCPU_LAPIC, VCPU_RUN } from '../../assembly/abi/map.ts';
+import { VCPU_COALESCED, VCPU_LAPIC, VCPU_RUN } from '../../assembly/abi/map.ts';
 import {
   REQ_EXIT,
   REQ_PAUSE,
@@ -50,6 +50,7 @@ import {
   type KvmXcrs,
   type KvmXsave,
 } from './abi/index.ts';
+import { type CoalescedWrite, takeCoalesced } from './coalesced.ts';
 import type { Core } from './core.ts';
 import { readCpuid, writeCpuid } from './cpuid.ts';
 import { DirtyRing, dirtyRingEntries } from './dirty_ring.ts';
@@ -383,6 +384,11 @@ export class Vcpu extends VcpuCalls {
     const at = this.memory.u64(this.page + V_WAKE_AT);
     const left = at === 0n ? HALT_MS : Number(at - machineNanoseconds(this.memory)) / 1e6;
     if (left > 0) this.memory.wait(this.page + V_WAKE, wake, Math.min(left, HALT_MS));
+  }
+
+  /** Takes the coalesced writes of all vCPUs up to this one's last exit, in order: they come before that exit. */
+  takeCoalesced(): CoalescedWrite[] {
+    return takeCoalesced(this.memory, vcpuArea(this.memory, this.id) + VCPU_COALESCED);
   }
 
   /** Stops the vCPU at its next block edge and keeps it out of the guest until `resume`; returns when it stands. */

@@ -26,6 +26,7 @@ import {
   type KvmUserspaceMemoryRegion,
 } from './abi/index.ts';
 import { getMemoryAlias, setMemoryAlias } from './aliases.ts';
+import { type CoalescedZone, registerCoalesced, unregisterCoalesced } from './coalesced.ts';
 import { type Core, instantiateCore } from './core.ts';
 import {
   clearDirtyLog,
@@ -37,9 +38,11 @@ import {
 } from './dirty_log.ts';
 import { resetDirtyRings } from './dirty_ring.ts';
 import { Eventfd, type EventfdOptions } from './eventfd.ts';
+import { setGsiRouting } from './gsi_routing.ts';
 import { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
 import { getNrMmuPages, setIdentityMapAddr, setNrMmuPages, setTssAddr } from './host_mmu.ts';
 import type { IdleMemories } from './idle_memories.ts';
+import { type Ioeventfd, ioeventfd } from './ioeventfd.ts';
 import {
   createIrqchip,
   createPit2,
@@ -50,11 +53,11 @@ import {
   irqLine,
   reinjectControl,
   setClock,
-  setGsiRouting,
   setIrqchip,
   setPit2,
   signalMsi,
 } from './irqchip.ts';
+import { type Irqfd, irqfd } from './irqfd.ts';
 import type { MachineMemory } from './memory.ts';
 import { roundUp } from './memory.ts';
 import { type PinInfo, pins, withoutPins } from './pins.ts';
@@ -330,17 +333,20 @@ export class Vm extends VmCalls {
     createIrqchip(this.memory, this.core);
   }
 
-  /** KVM_IRQ_LINE: raises (true) or lowers a GSI. ENXIO without an irqchip, EINVAL for a GSI that does not exist. */
-  irqLine(gsi: number, level: boolean): void {
-    irqLine(this.memory, this.core, gsi, level);
+  /**
+   * KVM_IRQ_LINE, KVM_IRQ_LINE_STATUS: raises (true) or lowers a GSI; the status is to how many it went, 0 when it was
+   * coalesced, -1 when it was masked or leads nowhere. ENXIO without an irqchip.
+   */
+  irqLine(gsi: number, level: boolean): number {
+    return irqLine(this.memory, this.core, gsi, level);
   }
 
-  /** KVM_SIGNAL_MSI: how many local APICs took the message. */
+  /** KVM_SIGNAL_MSI: how many local APICs took the message. EINVAL, and EPERM when it names none. */
   signalMsi(msi: Input<KvmMsi>): number {
     return signalMsi(this.memory, this.core, msi);
   }
 
-  /** KVM_SET_GSI_ROUTING: replaces the whole table. */
+  /** KVM_SET_GSI_ROUTING: replaces the whole table. EINVAL for its rules, see gsi_routing.ts. */
   setGsiRouting(entries: readonly Input<KvmIrqRoutingEntry>[]): void {
     setGsiRouting(this.memory, this.core, entries);
   }
@@ -378,6 +384,26 @@ export class Vm extends VmCalls {
   /** KVM_REINJECT_CONTROL (ENXIO without a PIT): whether PIT ticks that the guest was too slow for come later (the default) or are lost. */
   reinjectControl(on: boolean): void {
     reinjectControl(this.memory, this.core, on);
+  }
+
+  /** KVM_IRQFD: signals of an eventfd are interrupts; see irqfd.ts. EINVAL, EBADF, EBUSY, ENFILE. */
+  irqfd(args: Irqfd): void {
+    irqfd(this, args);
+  }
+
+  /** KVM_IOEVENTFD: guest writes signal an eventfd; see ioeventfd.ts. EINVAL, EBADF, EEXIST, ENOENT, ENOSPC. */
+  ioeventfd(args: Ioeventfd): void {
+    ioeventfd(this, args);
+  }
+
+  /** KVM_REGISTER_COALESCED_MMIO: writes to the zone wait for the next exit, see `takeCoalesced` of a vCPU. EINVAL, ENOSPC. */
+  registerCoalescedMmio(zone: CoalescedZone): void {
+    registerCoalesced(this.memory, zone);
+  }
+
+  /** KVM_UNREGISTER_COALESCED_MMIO. EINVAL. */
+  unregisterCoalescedMmio(zone: CoalescedZone): void {
+    unregisterCoalesced(this.memory, zone);
   }
 
   /** An eventfd in this VM's memory, which its irqfds and ioeventfds can use; see eventfd.ts. ENFILE beyond 256. */

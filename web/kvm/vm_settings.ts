@@ -20,6 +20,7 @@ import {
 import { MAX_VCPUS, VM_HAS_IRQCHIP } from '../../assembly/abi/map.ts';
 import { type CapName, KvmError } from './abi/index.ts';
 import type { Core } from './core.ts';
+import { clearGsiRouting } from './gsi_routing.ts';
 import type { MachineMemory } from './memory.ts';
 import { vcpuIds } from './vm_page.ts';
 
@@ -92,7 +93,7 @@ function splitIrqchip(memory: MachineMemory, [pins = 0n]: Args, core: () => Core
     );
   }
   core().irqchip_create();
-  core().irq_routing_clear();
+  clearGsiRouting(memory, core());
   memory.setU32(memory.vm + VM_RESERVED_PINS, Number(pins));
   memory.store(memory.vm + VM_HAS_IRQCHIP, IRQCHIP_SPLIT);
 }

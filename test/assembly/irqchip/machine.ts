@@ -1,7 +1,9 @@
 // A machine without processors for the tests of the irqchip: chips, vCPU areas and a clock that the test moves.
 import asc from 'assemblyscript/asc';
-import { APIC_BASE_BSP } from '../../../assembly/abi/irqchip.ts';
+import { APIC_BASE_BSP, ROUTE_COUNT, ROUTE_SIZE } from '../../../assembly/abi/irqchip.ts';
 import {
+  IOAPIC_PAGE,
+  ROUTES_PAGE,
   VCPU_BASE,
   VCPU_LAPIC,
   VCPU_PAGE,
@@ -101,6 +103,19 @@ export class Machine {
 
   line(gsi: number, level: number): void {
     this.call('irq_line', gsi, level);
+  }
+
+  /** The routing table: GSI, type, chip or low half, pin or high half, data. */
+  setRoutes(routes: readonly (readonly [number, number, number, number, number])[]): void {
+    for (const [n, [gsi, type, low, high, data]] of routes.entries()) {
+      const at = ROUTES_PAGE + n * ROUTE_SIZE;
+      this.memory.setUint16(at, gsi, true);
+      this.memory.setUint16(at + 2, type, true);
+      for (const [word, value] of [low, high, data].entries())
+        this.memory.setUint32(at + 4 + word * 4, value, true);
+    }
+    this.memory.setUint32(IOAPIC_PAGE + ROUTE_COUNT, routes.length, true);
+    this.call('irq_routing_changed');
   }
 
   /** An edge on a line. */

@@ -1,7 +1,14 @@
 // The in-core interrupt chips through the API: lines, state, the PIT and the clock, with a guest that takes interrupts.
 
 import { describe, expect, test } from 'vitest';
-import { KVM_EXIT, KVM_IRQ_ROUTING, KVM_IRQCHIP, type Vcpu, type Vm } from '../../../web/kvm/index.ts';
+import {
+  KVM_EXIT,
+  KVM_IRQ_ROUTING,
+  KVM_IRQCHIP,
+  MAX_IRQ_ROUTES,
+  type Vcpu,
+  type Vm,
+} from '../../../web/kvm/index.ts';
 import { refuses, vmWithRam } from './support.ts';
 
 /**
@@ -65,10 +72,10 @@ describe('an irqchip', () => {
     expect([...vcpu.kvmRun.io.data]).toEqual([11]);
   });
 
-  test('refuses KVM_INTERRUPT and lines that do not exist', () => {
+  test('refuses KVM_INTERRUPT, and a GSI that leads nowhere goes to nobody', () => {
     const { vm, vcpu } = interruptible([]);
     refuses('ENXIO', () => vcpu.interrupt(0x20));
-    refuses('EINVAL', () => vm.irqLine(64, true));
+    expect(vm.irqLine(1024, true)).toBe(-1);
     refuses('EINVAL', () => vm.getIrqchip(3));
   });
 
@@ -87,7 +94,40 @@ describe('an irqchip', () => {
     vm.irqLine(20, true);
     vcpu.run();
     expect([...vcpu.kvmRun.io.data]).toEqual([5]);
-    refuses('EINVAL', () => vm.setGsiRouting([{ ...route, u: { irqchip: { irqchip: 7 } } }]));
+    vm.irqLine(20, false);
+    // A refused table leaves the old one.
+    const pin = (irqchip: number, at: number, gsi = 20) => ({
+      ...route,
+      gsi,
+      u: { irqchip: { irqchip, pin: at } },
+    });
+    const msi = { gsi: 20, type: KVM_IRQ_ROUTING.MSI, u: { msi: { address_lo: 0xfee00000, data: 0x61 } } };
+    for (const bad of [
+      [pin(7, 0)],
+      [pin(KVM_IRQCHIP.PIC_SLAVE, 8)],
+      [pin(KVM_IRQCHIP.IOAPIC, 24)],
+      [pin(0, 0, MAX_IRQ_ROUTES)],
+      [{ ...pin(0, 0), flags: 1 }],
+      [{ ...msi, flags: 2 }],
+      [{ gsi: 1, type: 4 }],
+      [pin(0, 1), pin(0, 2)],
+      [pin(0, 1), msi],
+      [msi, msi],
+      Array.from({ length: MAX_IRQ_ROUTES + 1 }, () => pin(0, 0)),
+    ]) {
+      refuses('EINVAL', () => vm.setGsiRouting(bad));
+    }
+    expect(vm.irqLine(20, true)).toBe(1);
+    vm.setGsiRouting([pin(0, 1), pin(1, 1), pin(2, 1), { ...msi, gsi: 3, flags: 1 }]);
+    refuses('EINVAL', () => vmWithRam().vm.setGsiRouting([]));
+  });
+
+  test('signals MSIs by the rules of KVM', () => {
+    const { vm } = interruptible([]);
+    const msi = { address_lo: 0xfee00000, data: 0x61 };
+    refuses('EINVAL', () => vm.signalMsi({ ...msi, flags: 2 }));
+    refuses('EPERM', () => vm.signalMsi({ ...msi, address_lo: 0xfee09000 }));
+    expect(vm.signalMsi({ ...msi, flags: 1, devid: 7 })).toBe(0);
   });
 
   test('gives each vCPU a local APIC with its id', () => {
