@@ -2,6 +2,7 @@
 
 import { VM_IRQ_LOCK, VM_PAGE } from '../abi/map';
 import { vm_base } from '../host';
+import { sleep } from '../state/sleep';
 
 // 0 free, 1 held, 2 held and somebody sleeps on it: only then must the release pay for a notify.
 function lock_word(): u32 {
@@ -22,7 +23,7 @@ export function irq_try_lock(): bool {
 /** Takes the irqchip lock; not re-entrant. */
 export function irq_lock(): void {
   if (irq_try_lock()) return;
-  while (atomic.xchg<u32>(lock_word(), 2) != 0) atomic.wait<i32>(lock_word(), 2, PATIENCE);
+  while (atomic.xchg<u32>(lock_word(), 2) != 0) sleep(lock_word(), 2, PATIENCE);
 }
 
 /** Releases the irqchip lock and wakes one sleeper. */

@@ -50,13 +50,14 @@ import { VCPU_COALESCED, VCPU_PAGE, VM_PAGE } from '../abi/map';
 import { vm_base } from '../host';
 import { irqfd_signal } from '../irqchip/irqfd';
 import { eventfd_add } from '../state/eventfd';
+import { sleep } from '../state/sleep';
 
 /** ns after which a sleeper looks again, so that a lost notify costs time and not the machine. */
 const PATIENCE: i64 = 1000000;
 
 /** Takes a lock word of this file (0 free, 1 held), which is held for a few stores only. */
 function lock(word: u32): void {
-  while (atomic.cmpxchg<u32>(word, 0, 1) != 0) atomic.wait<i32>(word, 1, PATIENCE);
+  while (atomic.cmpxchg<u32>(word, 0, 1) != 0) sleep(word, 1, PATIENCE);
 }
 
 function unlock(word: u32): void {

@@ -10,6 +10,7 @@ import {
   VCPU_IN,
   VCPU_PARKED,
 } from '../abi/vcpu_page';
+import { sleep } from '../state/sleep';
 import { first_vcpu, is_alone, next_vcpu } from '../state/vcpu';
 import { flush_tlb, flush_tlb_writes } from './tlb';
 
@@ -60,7 +61,7 @@ function wait_for_flush(v: u32, other: u32): void {
     const requests = atomic.load<u32>(other + V_REQUESTS);
     if ((requests & REQ_FLUSH_WRITE_TLB) == 0) return;
     serve_write_flush(v);
-    atomic.wait<i32>(other + V_REQUESTS, requests as i32, WAIT_NS);
+    sleep(other + V_REQUESTS, requests, WAIT_NS);
   }
 }
 
@@ -78,7 +79,7 @@ export function exclusive_begin(v: u32): bool {
   for (let other = first_vcpu(); other != 0; other = next_vcpu(other)) {
     while (other != v && atomic.load<u32>(other + V_STATE) == VCPU_IN) {
       if (serve_write_flush(v)) flushed = true;
-      atomic.wait<i32>(other + V_STATE, VCPU_IN, WAIT_NS);
+      sleep(other + V_STATE, VCPU_IN, WAIT_NS);
     }
   }
   if (flushed) exclusive_end(v);
@@ -105,7 +106,7 @@ export function park_for_exclusive(v: u32): void {
     if (owner == 0 || owner == v) return;
     atomic.store<u32>(v + V_STATE, VCPU_PARKED);
     atomic.notify(v + V_STATE, -1);
-    atomic.wait<i32>(EXCLUSIVE_OWNER, owner as i32, WAIT_NS * 10);
+    sleep(EXCLUSIVE_OWNER, owner, WAIT_NS * 10);
     atomic.store<u32>(v + V_STATE, VCPU_IN);
   }
 }

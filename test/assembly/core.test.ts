@@ -56,3 +56,14 @@ test('a new instance runs no code of its own', () => {
 test('read-only data ends before the first page of machine state', () => {
   expect(dataEnds().filter((end) => end > VM_PAGE)).toEqual([]);
 });
+
+test('the core sleeps in one place, with nothing behind it that a clobbered local could harm', () => {
+  const code = sections().find(({ id }) => id === 10) ?? { start: 0, end: 0 };
+  const waits = [];
+  // memory.atomic.wait32 align=2 offset=0
+  for (let at = code.start; at < code.end; at++) {
+    if (bytes.readUInt32BE(at) === 0xfe010200) waits.push(bytes.toString('hex', at + 4, at + 6));
+  }
+  // drop, end of the function
+  expect(waits).toEqual(['1a0b']);
+});
