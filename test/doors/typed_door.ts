@@ -67,7 +67,8 @@ export class TypedDoor implements Door {
       case 'createPit2':
         return vm.createPit2({});
       case 'irqLine':
-        return vm.irqLine(call.gsi, call.level !== 0);
+        vm.irqLine(call.gsi, call.level !== 0);
+        return undefined;
       case 'signalMsi':
         return vm.signalMsi({ address_lo: call.address, data: call.data });
       case 'getIrqchip':

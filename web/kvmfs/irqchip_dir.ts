@@ -10,9 +10,8 @@ import {
   ROUTE_PIN,
   ROUTE_SIZE,
   ROUTE_TYPE,
-  ROUTES,
 } from '../../assembly/abi/irqchip.ts';
-import { IOAPIC_PAGE, VM_HAS_PIT } from '../../assembly/abi/map.ts';
+import { IOAPIC_PAGE, ROUTES_PAGE, VM_HAS_PIT } from '../../assembly/abi/map.ts';
 import {
   boolean,
   bytesFile,
@@ -87,7 +86,7 @@ function routingText(vm: Vm): string {
   const table = memory.base + IOAPIC_PAGE;
   return numbers(memory.u32(table + ROUTE_COUNT))
     .map((n) => {
-      const at = table + ROUTES + n * ROUTE_SIZE;
+      const at = memory.base + ROUTES_PAGE + n * ROUTE_SIZE;
       const gsi = memory.u16(at + ROUTE_GSI);
       const low = memory.u32(at + ROUTE_CHIP);
       const high = memory.u32(at + ROUTE_PIN);
@@ -142,7 +141,7 @@ export function irqchipDir(entry: VmEntry): DirNode {
         numbers(IRQ_GSIS).map(
           (gsi): Row => [
             String(gsi),
-            () => valueFile({ ...boolean, set: (level) => vm.irqLine(gsi, level) }),
+            () => valueFile({ ...boolean, set: (level) => void vm.irqLine(gsi, level) }),
           ],
         ),
       ),

@@ -238,5 +238,5 @@ test('a message goes to the local APIC that its address names', () => {
   vcpu.setLapic({ regs });
   expect(vm.signalMsi(msi)).toBe(1);
   expect(vcpu.getLapic().regs[0x212]).toBe(2);
-  refuses('EINVAL', () => vm.signalMsi({ ...msi, flags: 1 }));
+  refuses('EINVAL', () => vm.signalMsi({ ...msi, flags: 2 }));
 });

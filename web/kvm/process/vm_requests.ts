@@ -4,12 +4,15 @@ import {
   KvmError,
   kvm_clear_dirty_log,
   kvm_clock_data,
+  kvm_coalesced_mmio_zone,
   kvm_create_device,
   kvm_dirty_log,
   kvm_enable_cap,
+  kvm_ioeventfd,
   kvm_irq_level,
   kvm_irq_routing,
   kvm_irqchip,
+  kvm_irqfd,
   kvm_memory_alias,
   kvm_memory_region,
   kvm_msi,
@@ -20,15 +23,24 @@ import {
   kvm_userspace_memory_region,
   viewOf,
 } from '../abi/index.ts';
+import type { Eventfd } from '../eventfd.ts';
+import { MAX_IRQ_ROUTES } from '../gsi_routing.ts';
+import { KVM_IRQFD_FLAG } from '../irqfd.ts';
 import { bitmapBytes } from '../slots.ts';
 import { pointerOf } from './argument.ts';
-import { StatsFile, VcpuFile, type VmFile } from './files.ts';
+import type { OpenFile } from './fd_table.ts';
+import { EventFile, StatsFile, VcpuFile, type VmFile } from './files.ts';
 import { readMsrFilter, SET_MSR_FILTER_COMPAT } from './msr_requests.ts';
 import { bare, changes, gives, type Handler, type Requests, refused, takes } from './request.ts';
 import { checkExtension } from './system_requests.ts';
 
-/** KVM_MAX_IRQ_ROUTES of x86. */
-const IRQ_ROUTES_MAX = 4096;
+/** The eventfd behind an fd, which is in the VM's memory from now on. EINVAL when it is something else. */
+function eventfdOf(vm: VmFile, file: OpenFile): Eventfd {
+  if (!(file instanceof EventFile))
+    throw new KvmError('EINVAL', 'this fd is no eventfd; open one with eventfd(2).');
+  file.livesIn(vm);
+  return file.eventfd;
+}
 
 export const VM_REQUESTS: Requests<VmFile> = {
   KVM_CHECK_EXTENSION: ({ file, argument }) => checkExtension(file.kvm, argument.value, file.vm.maxVcpus),
@@ -88,7 +100,7 @@ export const VM_REQUESTS: Requests<VmFile> = {
   KVM_ENABLE_CAP: takes(kvm_enable_cap, ({ vm }, cap) => vm.enableCap(cap)),
 
   KVM_CREATE_IRQCHIP: ({ file }) => file.vm.createIrqchip(),
-  KVM_IRQ_LINE: takes(kvm_irq_level, ({ vm }, { irq, level }) => vm.irqLine(irq, level !== 0)),
+  KVM_IRQ_LINE: takes(kvm_irq_level, ({ vm }, { irq, level }) => void vm.irqLine(irq, level !== 0)),
   KVM_GET_IRQCHIP: changes(kvm_irqchip, ({ vm }, { chip_id }) => ({
     chip: { dummy: vm.getIrqchip(chip_id).chip.dummy },
   })),
@@ -101,8 +113,8 @@ export const VM_REQUESTS: Requests<VmFile> = {
   KVM_SET_GSI_ROUTING: ({ file, argument }) => {
     const { nr, flags } = argument.read(kvm_irq_routing);
     if (flags !== 0) throw new KvmError('EINVAL', 'kvm_irq_routing.flags must be 0.');
-    if (nr > IRQ_ROUTES_MAX) {
-      throw new KvmError('EINVAL', `${nr} routes were given; ${IRQ_ROUTES_MAX} is the most.`);
+    if (nr > MAX_IRQ_ROUTES) {
+      throw new KvmError('EINVAL', `${nr} routes were given; ${MAX_IRQ_ROUTES} is the most.`);
     }
     file.vm.setGsiRouting(argument.read(kvm_irq_routing, nr).entries);
   },
@@ -124,11 +136,28 @@ export const VM_REQUESTS: Requests<VmFile> = {
 
   KVM_X86_SET_MSR_FILTER: ({ file, argument, space }) =>
     file.vm.setMsrFilter(readMsrFilter(argument, space, false)),
-  KVM_IRQ_LINE_STATUS: refused('ENOTTY', 'a line does not say whether its interrupt went anywhere.'),
-  KVM_IRQFD: refused('ENOTTY', 'this VM has no irqfds.'),
-  KVM_IOEVENTFD: refused('ENOTTY', 'this VM has no ioeventfds.'),
-  KVM_REGISTER_COALESCED_MMIO: refused('ENOTTY', 'this VM has no coalesced zones.'),
-  KVM_UNREGISTER_COALESCED_MMIO: refused('ENOTTY', 'this VM has no coalesced zones.'),
+  KVM_IRQ_LINE_STATUS: changes(kvm_irq_level, ({ vm }, { irq, level }) => ({
+    irq: vm.irqLine(irq, level !== 0) >>> 0,
+  })),
+  KVM_IRQFD: takes(kvm_irqfd, (file, { fd, gsi, flags, resamplefd }, { get }) => {
+    const resamples =
+      (flags & (KVM_IRQFD_FLAG.RESAMPLE | KVM_IRQFD_FLAG.DEASSIGN)) === KVM_IRQFD_FLAG.RESAMPLE;
+    file.vm.irqfd({
+      fd: eventfdOf(file, get(fd)),
+      gsi,
+      flags,
+      ...(resamples ? { resamplefd: eventfdOf(file, get(resamplefd)) } : {}),
+    });
+  }),
+  KVM_IOEVENTFD: takes(kvm_ioeventfd, (file, { fd, addr, len, datamatch, flags }, { get }) =>
+    file.vm.ioeventfd({ fd: eventfdOf(file, get(fd)), addr, len, datamatch, flags }),
+  ),
+  KVM_REGISTER_COALESCED_MMIO: takes(kvm_coalesced_mmio_zone, ({ vm }, zone) =>
+    vm.registerCoalescedMmio(zone),
+  ),
+  KVM_UNREGISTER_COALESCED_MMIO: takes(kvm_coalesced_mmio_zone, ({ vm }, zone) =>
+    vm.unregisterCoalescedMmio(zone),
+  ),
   KVM_SET_PMU_EVENT_FILTER: refused(
     'ENOTTY',
     'there is no performance monitoring unit, so no event to filter.',
