@@ -10,7 +10,7 @@ const ROOT = join(HERE, '..', '..');
 const OUT = join(ROOT, 'build', 'cvmm');
 
 /** Every program here. */
-export const PROGRAMS = ['vmm', 'dirty', 'debug', 'errors'];
+export const PROGRAMS = ['vmm', 'dirty', 'debug', 'irq', 'errors'];
 
 /** What the compilers are, with the Debian package of each. */
 const TOOLS = {

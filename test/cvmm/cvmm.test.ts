@@ -60,7 +60,7 @@ describe.skipIf(!canCompile || !isUsable('/dev/kvm'))('on the KVM of this host',
     spawnSync(compileNative(name), args, { encoding: 'utf8', timeout: 20_000 }).stdout;
   const isComplete = (): boolean => run('vmm') === expected('vmm');
 
-  test.each(['dirty', 'errors'])('%s prints the same', (name) => {
+  test.each(['dirty', 'irq', 'errors'])('%s prints the same', (name) => {
     expect(run(name)).toBe(expected(name));
   });
 
