@@ -31,8 +31,8 @@ function jump(isBreak: boolean): Builtin {
   };
 }
 
-async function evaluate(shell: Interpreter, argv: readonly string[]): Promise<number> {
-  return await shell.runText(argv.slice(1).join(' '));
+async function evaluate(shell: Interpreter, argv: readonly string[], isTested: boolean): Promise<number> {
+  return await shell.runText(argv.slice(1).join(' '), isTested);
 }
 
 async function source(shell: Interpreter, [, name]: readonly string[]): Promise<number> {
@@ -48,9 +48,7 @@ async function source(shell: Interpreter, [, name]: readonly string[]): Promise<
   } catch (error) {
     throw new ShellError(`cannot open ${decodeText(name)}: ${sentenceOf(error)}`);
   }
-  const { loops } = state;
   state.calls++;
-  state.loops = 0;
   try {
     return await shell.runText(text);
   } catch (end) {
@@ -58,7 +56,6 @@ async function source(shell: Interpreter, [, name]: readonly string[]): Promise<
     throw end;
   } finally {
     state.calls--;
-    state.loops = loops;
   }
 }
 
@@ -89,6 +86,8 @@ async function readFirst(shell: Interpreter, paths: readonly string[]): Promise<
 async function execute(shell: Interpreter, argv: readonly string[]): Promise<number> {
   if (argv.length < 2) return 0;
   const found = await findCommand(shell, argv[1] as string, false);
+  // The shell is over: what it would do at its own end is not done.
+  if (found.kind !== 'none') shell.state.traps.delete(0);
   const status = await runFound(shell, found, argv.slice(1));
   if (found.kind === 'none' && shell.state.options.has('i')) return status;
   throw new Exit(status);
@@ -115,7 +114,7 @@ async function describe(shell: Interpreter, name: string, isVerbose: boolean): P
   }
 }
 
-async function command(shell: Interpreter, argv: readonly string[]): Promise<number> {
+async function command(shell: Interpreter, argv: readonly string[], isTested: boolean): Promise<number> {
   const options = readOptions(argv.slice(1), '+pvV', {}, 2);
   const [name, ...rest] = options.operands;
   if (name === undefined) return 0;
@@ -124,14 +123,14 @@ async function command(shell: Interpreter, argv: readonly string[]): Promise<num
   if (found.kind === 'builtin' && found.builtin.isSpecial) {
     // Behind `command` an error of a special builtin ends nothing.
     try {
-      return await found.builtin.run(shell, [name, ...rest]);
+      return await found.builtin.run(shell, [name, ...rest], isTested);
     } catch (error) {
       if (!(error instanceof ShellError)) throw error;
       await shell.complain(`${name}: ${error.message}`);
       return error.status;
     }
   }
-  return await runFound(shell, found, [name, ...rest]);
+  return await runFound(shell, found, [name, ...rest], isTested);
 }
 
 async function typeOf(shell: Interpreter, names: readonly string[], isVerbose: boolean): Promise<number> {
@@ -151,10 +150,12 @@ async function trap(shell: Interpreter, argv: readonly string[]): Promise<number
   const { state } = shell;
   const args = argv.slice(argv[1] === '--' ? 2 : 1);
   if (args.length === 0) {
-    const lines = [...state.traps].map(
-      ([signal, action]) =>
-        `trap -- ${quoteForShell(action)} ${signal === 0 ? 'EXIT' : signalName(signal)}\n`,
-    );
+    const lines = [...state.traps]
+      .sort(([left], [right]) => left - right)
+      .map(
+        ([signal, action]) =>
+          `trap -- ${quoteForShell(action)} ${signal === 0 ? 'EXIT' : signalName(signal)}\n`,
+      );
     await print(shell, lines.join(''));
     return 0;
   }
@@ -192,7 +193,7 @@ export const CONTROL: Record<string, Builtin> = {
     usage: 'exit [status]',
     isSpecial: true,
     run({ state }, [, status]) {
-      throw new Exit(status === undefined ? state.status : numberOf(status) & 0xff);
+      throw new Exit(status === undefined ? (state.trapStatus ?? state.status) : numberOf(status) & 0xff);
     },
   },
   return: {

@@ -36,14 +36,17 @@ const ASSIGNMENTS = new Set(['=', '+=', '-=', '*=', '/=', '%=', '&=', '|=', '^='
 const wrap = (value: bigint): bigint => BigInt.asIntN(64, value);
 const truth = (value: boolean): bigint => (value ? 1n : 0n);
 
-/** A number in C's notation, as a variable may hold one; undefined when it is none. */
+const LARGEST = 0x7fff_ffff_ffff_ffffn;
+
+/** A number in C's notation, as a variable may hold one; undefined when it is none. Out of 64 bits: the nearest in them. */
 export function parseNumber(text: string): bigint | undefined {
   const found = /^\s*([-+]?)\s*(0[xX][0-9a-fA-F]+|[0-9]+)\s*$/.exec(text);
   const digits = found?.[2];
   if (digits === undefined) return undefined;
   if (/^0[0-9]/.test(digits) && /[89]/.test(digits)) return undefined;
   const value = BigInt(/^0[0-9]/.test(digits) ? `0o${digits.slice(1)}` : digits);
-  return wrap(found?.[1] === '-' ? -value : value);
+  if (found?.[1] === '-') return value > LARGEST ? -LARGEST - 1n : -value;
+  return value > LARGEST ? LARGEST : value;
 }
 
 function tokensOf(text: string): string[] {

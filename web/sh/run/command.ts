@@ -137,7 +137,7 @@ export async function runFound(
 ): Promise<number> {
   switch (found.kind) {
     case 'builtin':
-      return await runBuiltin(shell, found.builtin, argv);
+      return await runBuiltin(shell, found.builtin, argv, isTested);
     case 'function': {
       const body = shell.state.functions.get(argv[0] ?? '');
       return body ? await shell.callFunction(body, argv.slice(1), isTested) : 127;
@@ -150,9 +150,14 @@ export async function runFound(
   }
 }
 
-async function runBuiltin(shell: Interpreter, builtin: Builtin, argv: readonly string[]): Promise<number> {
+async function runBuiltin(
+  shell: Interpreter,
+  builtin: Builtin,
+  argv: readonly string[],
+  isTested: boolean,
+): Promise<number> {
   try {
-    return await builtin.run(shell, argv);
+    return await builtin.run(shell, argv, isTested);
   } catch (error) {
     const isRefusal = error instanceof ShellError || error instanceof UtilityError;
     if (!isRefusal && !isKvmError(error)) throw error;

@@ -24,7 +24,8 @@ export interface Builtin {
   readonly isSpecial?: boolean;
   /** Its arguments may be assignments, which are not split (export, readonly, local). */
   readonly declares?: boolean;
-  run(shell: Interpreter, argv: readonly string[]): Promise<number> | number;
+  /** `isTested`: somebody looks at its status, so `set -e` does not. */
+  run(shell: Interpreter, argv: readonly string[], isTested: boolean): Promise<number> | number;
 }
 
 /** What runs simple commands. */
@@ -171,6 +172,7 @@ export class Interpreter implements ExpansionHost {
     state.traps.delete(0);
     state.loops = 0;
     const { status } = state;
+    state.trapStatus = status;
     await this.runText(action);
     return status;
   }
@@ -215,8 +217,13 @@ export class Interpreter implements ExpansionHost {
     ) {
       const action = state.traps.get(signal);
       if (!action) continue;
-      const { status } = state;
-      await this.runText(action);
+      const { status, trapStatus } = state;
+      state.trapStatus = status;
+      try {
+        await this.runText(action);
+      } finally {
+        state.trapStatus = trapStatus;
+      }
       state.status = status;
     }
   }
@@ -334,7 +341,8 @@ export class Interpreter implements ExpansionHost {
       process: child.process,
       text,
       status: undefined,
-      ended: child.runToEnd(() => child.execute(body)),
+      // A subshell is the job itself, so that its traps get the signals that $! and %1 are sent.
+      ended: child.runToEnd(() => child.execute(body.kind === 'subshell' ? body.body : body)),
     };
     job.ended.then(
       (status) => {

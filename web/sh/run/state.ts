@@ -54,6 +54,8 @@ export class State {
   name = 'sh';
   /** $?. */
   status = 0;
+  /** $? as it was before the trap that runs now: what `exit` without a number leaves with there. */
+  trapStatus: number | undefined;
   /** $!. */
   lastBackground: number | undefined;
   /** $$: a subshell keeps its parent's. */
