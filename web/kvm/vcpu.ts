@@ -287,14 +287,14 @@ export class Vcpu extends VcpuCalls {
    */
   setGuestDebug(debug: Input<KvmGuestDebug>): void {
     const control = debug.control ?? 0;
-    if (control & KVM_GUESTDBG_INJECT_DB) injectDebugException(this.memory, this.page, DB);
-    else if (control & KVM_GUESTDBG_INJECT_BP) injectDebugException(this.memory, this.page, BP);
     if (control & ~DEBUG_KNOWN) {
       throw new KvmError(
         'EINVAL',
         `guest debug flags 0x${control.toString(16)} are not all known; see KVM_GUESTDBG_*.`,
       );
     }
+    if (control & KVM_GUESTDBG_INJECT_DB) injectDebugException(this.memory, this.page, DB);
+    else if (control & KVM_GUESTDBG_INJECT_BP) injectDebugException(this.memory, this.page, BP);
     const on = (control & KVM_GUESTDBG_ENABLE) !== 0;
     this.memory.setU32(this.page + V_DEBUG_CONTROL, on ? control : 0);
     for (let n = 0; n < 8; n++) {

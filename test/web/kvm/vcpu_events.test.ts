@@ -134,3 +134,10 @@ describe('a machine check', () => {
     refuses('EINVAL', () => vcpu.setMce({ ...error, bank: 0, status: 0n }));
   });
 });
+
+test('a KVM_SET_GUEST_DEBUG that is refused injects nothing', () => {
+  const { vm } = vmWithRam();
+  const vcpu = vm.createVcpu(0);
+  refuses('EINVAL', () => vcpu.setGuestDebug({ control: 0x8000_0000 | 0x40000 }));
+  expect(vcpu.getVcpuEvents().exception.injected).toBe(0);
+});
