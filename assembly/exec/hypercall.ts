@@ -9,14 +9,15 @@ import {
   VM_HYPERCALL_EXITS,
 } from '../abi/calls';
 import { FLOW_EXIT, FLOW_NEXT, FLOW_STOP, R_IMM } from '../abi/insn';
-import { ENGINE_PARALLEL, VM_ENGINE, VM_PAGE, VM_TIME_ORIGIN, VM_VCPUS } from '../abi/map';
+import { KVM_MEM_READONLY } from '../abi/kvm_run';
+import { ENGINE_PARALLEL, SLOT_FLAGS, VM_ENGINE, VM_PAGE, VM_TIME_ORIGIN, VM_VCPUS } from '../abi/map';
 import { PENDING_HYPERCALL, V_GPR, V_PENDING } from '../abi/vcpu_page';
 import { RAX, RBX, RCX, RDX, RSI, UD } from '../abi/x86';
 import { cpuid_entry, entry_eax } from '../cpu/cpuid';
 import { exit_hypercall } from '../cpu/exits';
 import { host_now, vm_base } from '../host';
 import { accept, kick } from '../irqchip/lapic_bus';
-import { find_slot, host_written, slot_hva } from '../memory/slots';
+import { find_slot, host_written, slot_hva, unalias } from '../memory/slots';
 import { raise } from '../state/fault';
 import { count, vm_setting } from '../state/settings';
 import { read_tsc } from '../state/tsc';
@@ -83,9 +84,12 @@ function send_ipi(low: u64, high: u64, first: u64, icr: u64, width: u32): i64 {
 /** struct kvm_clock_pairing at `gpa`: the wall clock, and the TSC of the same moment. */
 function clock_pairing(v: u32, gpa: u64, kind: u64): i64 {
   if (kind != 0 || vm_setting(VM_ENGINE) != ENGINE_PARALLEL) return KVM_EOPNOTSUPP;
-  const s = find_slot(gpa);
-  if (s == 0 || find_slot(gpa + PAIRING_SIZE - 1) != s) return KVM_EFAULT;
-  const at = slot_hva(s, gpa);
+  const first = unalias(gpa);
+  const s = find_slot(first);
+  const last = unalias(gpa + PAIRING_SIZE - 1);
+  if (s == 0 || last - first != PAIRING_SIZE - 1 || find_slot(last) != s) return KVM_EFAULT;
+  if (load<u32>(s + SLOT_FLAGS) & KVM_MEM_READONLY) return KVM_EFAULT;
+  const at = slot_hva(s, first);
   const wall = ((load<f64>(vm_base + VM_PAGE + VM_TIME_ORIGIN) * 1e6) as u64) + host_now();
   memory.fill(at, 0, PAIRING_SIZE);
   store<u64>(at, wall / 1000000000);

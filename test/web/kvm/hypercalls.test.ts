@@ -1,7 +1,7 @@
 // VMCALL: the hypercalls that KVM carries out, the one that exits, and what the others answer.
 
 import { describe, expect, test } from 'vitest';
-import { KVM_CAP, KVM_EXIT, type Vcpu, type Vm } from '../../../web/kvm/index.ts';
+import { KVM_CAP, KVM_EXIT, KVM_MEM_READONLY, type Vcpu, type Vm } from '../../../web/kvm/index.ts';
 import { refuses, vmWithRam } from './support.ts';
 
 const KICK_CPU = 5;
@@ -134,4 +134,22 @@ test('KVM_HC_CLOCK_PAIRING writes the wall clock and the TSC of one moment', () 
   expect(view.getBigUint64(16, true)).toBeGreaterThan(0n);
   expect(result(caller(CLOCK_PAIRING, [0x3000, 1]))).toBe(0xffff_ffa1n);
   expect(result(caller(CLOCK_PAIRING, [0x4000_0000, 0]))).toBe(0xffff_fff2n);
+});
+
+test('KVM_HC_CLOCK_PAIRING writes behind an alias, and into no slot that is read-only', () => {
+  const one = caller(CLOCK_PAIRING, [0x60_0000, 0]);
+  one.vm.setMemoryAlias({ guest_phys_addr: 0x60_0000, memory_size: 0x1000, target_phys_addr: 0x3000 });
+  expect(result(one)).toBe(0n);
+  expect(one.vm.read(0x3000, 64).some((byte) => byte !== 0)).toBe(true);
+  const rom = caller(CLOCK_PAIRING, [0x80_0000, 0]);
+  const hva = rom.vm.allocate(0x1000);
+  rom.vm.setUserMemoryRegion({
+    slot: 1,
+    flags: KVM_MEM_READONLY,
+    guest_phys_addr: 0x80_0000,
+    memory_size: 0x1000,
+    userspace_addr: hva,
+  });
+  expect(result(rom)).toBe(0xffff_fff2n);
+  expect(rom.vm.read(0x80_0000, 64).every((byte) => byte === 0)).toBe(true);
 });
