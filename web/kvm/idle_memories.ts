@@ -3,7 +3,7 @@
 
 import { PAGE_SIZE, VM_LIFE, VM_PAGE } from '../../assembly/abi/map.ts';
 import type { Core } from './core.ts';
-import type { MachineMemory } from './memory.ts';
+import { MachineMemory } from './memory.ts';
 import { emptySize, livingVms, relayMemory } from './vm_page.ts';
 
 /** Memories kept at most, and the largest that is: a big one is better given back. */
@@ -39,6 +39,7 @@ export class IdleMemories {
     core.wipe(VM_PAGE, memory.size - (memory.size % PAGE_SIZE));
     memory.store(VM_PAGE + VM_LIFE, life);
     relayMemory(memory, 1);
-    this.#idle.push({ memory, limit });
+    // A view of its own: the one of the destroyed VM ends.
+    this.#idle.push({ memory: new MachineMemory(memory.wasm), limit });
   }
 }

@@ -24,6 +24,7 @@ export class MachineMemory {
   #view: DataView;
   #bytes: Uint8Array;
   #words: Int32Array;
+  #isEnded = false;
 
   constructor(wasm: WebAssembly.Memory, base = 0) {
     this.wasm = wasm;
@@ -75,7 +76,17 @@ export class MachineMemory {
     }
   }
 
+  /** Takes this view away: what is done through it from now on is ENODEV, whoever has the memory next. */
+  end(): void {
+    this.#isEnded = true;
+    const none = new ArrayBuffer(0);
+    this.#view = new DataView(none);
+    this.#bytes = new Uint8Array(none);
+    this.#words = new Int32Array(none);
+  }
+
   #renew(): void {
+    if (this.#isEnded) throw new KvmError('ENODEV', 'this VM was destroyed already; make another.');
     const buffer = this.wasm.buffer;
     this.#view = new DataView(buffer);
     this.#bytes = new Uint8Array(buffer);
@@ -94,7 +105,7 @@ export class MachineMemory {
   }
 
   /** A DataView over the whole memory that covers `end`. */
-  view(end = 0): DataView {
+  view(end = 1): DataView {
     this.#reach(end);
     return this.#view;
   }
@@ -181,11 +192,13 @@ export class MachineMemory {
 
   /** Wakes whoever waits on the word at `offset`. */
   notify(offset: number): void {
+    this.#reach(offset + 4);
     Atomics.notify(this.#words, offset >>> 2);
   }
 
   /** Sleeps while the word holds `value`, for at most `ms`. Where this thread may not sleep (a page), returns at once. */
   wait(offset: number, value: number, ms: number): void {
+    this.#reach(offset + 4);
     try {
       Atomics.wait(this.#words, offset >>> 2, value | 0, ms);
     } catch {
@@ -206,11 +219,13 @@ export class MachineMemory {
 
   /** Frees the lock word at `offset` if a holder with `tag` has died with it. */
   breakLock(offset: number, tag: number): void {
+    this.#reach(offset + 4);
     if (Atomics.compareExchange(this.#words, offset >>> 2, tag, 0) === tag) this.notify(offset);
   }
 
   /** Runs `body` while holding the lock word at `offset` (0 free, `tag` of its holder otherwise). */
   locked<T>(offset: number, body: () => T): T {
+    this.#reach(offset + 4);
     const take = (): number => Atomics.compareExchange(this.#words, offset >>> 2, 0, this.tag);
     for (let held = take(); held !== 0; held = take()) this.wait(offset, held, 1);
     try {

@@ -82,6 +82,8 @@ export interface VmHandle {
   readonly memory: WebAssembly.Memory;
   /** Where in the memory the VM lies: 0 for its first one. */
   readonly base: number;
+  /** Which of the VMs that have lived there is meant. */
+  readonly life: number;
   readonly module: WebAssembly.Module;
 }
 
@@ -126,26 +128,33 @@ export class Vm extends VmCalls {
     return vm;
   }
 
-  /** The same VM from another worker. EINVAL when the memory holds no VM. */
+  /** The same VM from another worker. EINVAL when the memory holds no VM, ENODEV when the handle's was destroyed. */
   static attach(handle: VmHandle): Vm {
-    return new Vm(findMachine(handle.memory, handle.base), handle.module);
+    const vm = new Vm(findMachine(handle.memory, handle.base), handle.module);
+    if (vm.#life !== handle.life || !vm.#isAlive) throw gone();
+    return vm;
+  }
+
+  /** The VM that this object was made for still lives. */
+  get #isAlive(): boolean {
+    const { memory } = this;
+    return memory.load(memory.vm + VM_ALIVE) !== 0 && memory.load(memory.vm + VM_LIFE) === this.#life;
   }
 
   /**
    * The last close of a VM fd: its vCPUs stand and its place in the memory is free for another VM. EBUSY while a vCPU
-   * runs on some thread, and, with their names, while modules or address spaces hold it; ENODEV when it was destroyed before. Guest RAM belongs to who
-   * allocated it.
+   * runs on some thread, and, with their names, while modules or address spaces hold it; ENODEV when it was destroyed
+   * before, as of every later call of this object and its vCPUs: the memory may be another VM's by then. Guest RAM
+   * belongs to who allocated it.
    */
   destroy(): void {
-    const { memory } = this;
-    if (memory.load(memory.vm + VM_ALIVE) === 0 || memory.load(memory.vm + VM_LIFE) !== this.#life)
-      throw new KvmError('ENODEV', 'this VM was destroyed already; make another.');
+    if (!this.#isAlive) throw gone();
     const running = this.vcpuIds().find((id) => this.vcpu(id).running);
     if (running !== undefined)
       throw new KvmError('EBUSY', `vCPU ${running} runs; pause it before the VM is destroyed.`);
     withoutPins(this.memory, () => endMachine(this.memory));
     this.#leave?.();
-    this.#leave = undefined;
+    this.memory.end();
   }
 
   /** Who holds this VM besides its vCPUs, and what they have attached: modules and address spaces (web/xinterface). */
@@ -155,7 +164,7 @@ export class Vm extends VmCalls {
 
   /** What Vm.attach takes; give it to workers with postMessage. */
   get handle(): VmHandle {
-    return { memory: this.memory.wasm, base: this.memory.base, module: this.module };
+    return { memory: this.memory.wasm, base: this.memory.base, life: this.#life, module: this.module };
   }
 
   /** This thread's instance of the core, made when it is first needed. */
@@ -440,6 +449,10 @@ export class Vm extends VmCalls {
   setClock(data: Input<KvmClockData>): void {
     setClock(this.memory, data);
   }
+}
+
+function gone(): KvmError {
+  return new KvmError('ENODEV', 'this VM was destroyed already; make another.');
 }
 
 function outside(gpa: bigint | number, length: number, left: number): KvmError {

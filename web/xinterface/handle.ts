@@ -2,7 +2,16 @@
 // its number inside one owner. A number alone opens nothing.
 
 import { VM_LIFE } from '../../assembly/abi/map.ts';
-import { KvmError, Pin, type PinOwner, type PinPlace, revokePin, Vm, type VmHandle } from '../kvm/index.ts';
+import {
+  isKvmError,
+  KvmError,
+  Pin,
+  type PinOwner,
+  type PinPlace,
+  revokePin,
+  Vm,
+  type VmHandle,
+} from '../kvm/index.ts';
 import { releasePin } from './release.ts';
 import { SlotInterface } from './slot_interface.ts';
 
@@ -49,14 +58,26 @@ export function open(bound: BoundGuest): SlotInterface {
   return new SlotInterface(vm, Pin.open(vm.memory, bound.pin));
 }
 
+/** The VM of a handle while it lives: one that is gone was held by nobody. */
+function living({ vm }: GuestHandle): Vm | undefined {
+  try {
+    return Vm.attach(vm);
+  } catch (error) {
+    if (isKvmError(error, 'ENODEV')) return undefined;
+    throw error;
+  }
+}
+
 /** Bars the thread that holds `bound` from the guest: its next call is ENODEV. */
 export function revoke(bound: BoundGuest): void {
-  revokePin(Vm.attach(bound.handle.vm).memory, bound.pin);
+  const vm = living(bound.handle);
+  if (vm) revokePin(vm.memory, bound.pin);
 }
 
 /** Releases what a dead thread held. It must be dead: what it still did would be done to the next holder. */
 export function releaseDead(bound: BoundGuest): void {
-  releasePin(Vm.attach(bound.handle.vm), bound.pin);
+  const vm = living(bound.handle);
+  if (vm) releasePin(vm, bound.pin);
 }
 
 /** The guests of one owner by number (vmid), as kvm_xinterface_find had it; another owner's numbers mean nothing here. */

@@ -48,3 +48,22 @@ test('a VM is destroyed once', () => {
   vm.destroy();
   refuses('ENODEV', () => vm.destroy());
 });
+
+test('what is left of a destroyed VM reaches nothing of the next one in its memory', () => {
+  const options = { maxVcpus: 2, memoryLimit: 2 ** 27 };
+  const first = kvm.createVm(options);
+  const stale = first.createVcpu(0);
+  const { handle } = first;
+  first.destroy();
+  const next = kvm.createVm(options);
+  expect(next.handle.memory).toBe(handle.memory);
+  const vcpu = next.createVcpu(0);
+  refuses('ENODEV', () => stale.setRegs({ rax: 7 }));
+  refuses('ENODEV', () => stale.run());
+  refuses('ENODEV', () => stale.resume());
+  refuses('ENODEV', () => first.createVcpu(1));
+  refuses('ENODEV', () => first.setUserMemoryRegion({ slot: 0 }));
+  refuses('ENODEV', () => Vm.attach(handle));
+  expect(vcpu.getRegs().rax).toBe(0n);
+  expect(next.vcpuIds()).toEqual([0]);
+});

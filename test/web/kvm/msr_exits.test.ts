@@ -79,11 +79,11 @@ test('a value that an MSR does not take exits with INVAL', () => {
 test('the answer of an exit that was copied with the memory is taken by the copy', () => {
   const { vm, vcpu } = guest(RDMSR, UNKNOWN);
   vcpu.run();
-  const { memory, base, module } = vm.handle;
+  const { memory } = vm.handle;
   const bytes = memory.buffer.byteLength / 65536;
   const copy = new WebAssembly.Memory({ initial: bytes, maximum: bytes, shared: true });
   new Uint8Array(copy.buffer).set(new Uint8Array(memory.buffer));
-  const twin = Vm.attach({ memory: copy, base, module }).vcpu(0);
+  const twin = Vm.attach({ ...vm.handle, memory: copy }).vcpu(0);
   twin.kvmRun.answerMsr(7n);
   expect(twin.run()).toBe(KVM_EXIT.HLT);
   expect(twin.getRegs().rax).toBe(7n);

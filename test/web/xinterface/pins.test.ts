@@ -122,3 +122,13 @@ test('find knows the VMs of its own registry only', async () => {
   mine.remove(id);
   expect(await errnoOf(() => mine.find(id))).toBe('ENOENT');
 });
+
+test('a thread that dies after its guest has nothing to release', async () => {
+  const vm = vmWithRam();
+  const given = bindFor(handleOf(vm), RNG);
+  open(given).put();
+  vm.destroy();
+  revoke(given);
+  releaseDead(given);
+  expect(await errnoOf(() => open(given))).toBe('ENODEV');
+});
