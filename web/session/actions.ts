@@ -1,7 +1,7 @@
 // What each button of a page does, as operations on files, and the same operations as words of a shell. It knows paths
 // and text; a session carries them out, and a shell that is given the text does the same.
 import type { Fs } from '../fs/index.ts';
-import { lineOf, optionsText } from './options_text.ts';
+import { DEFAULT_LINE, lineOf, type MachineLine, optionsText } from './options_text.ts';
 import type { MachineOptions } from './types.ts';
 
 /** The page's own VM in the tree, and where its files wait. */
@@ -53,11 +53,15 @@ function programOf({ program, input }: MachineOptions): FileOperation[] {
 
 const write = (path: string, text: string): Action => [{ kind: 'write', path, text }];
 
+/** What the next machine is made of. */
+export const optionsAction = (line: Partial<MachineLine>): Action =>
+  write(`${VM}/options`, optionsText({ ...DEFAULT_LINE, ...line }));
+
 /** Every change that a page makes to its machine. */
 export const ACTIONS = {
   /** A machine of these options with this program, made anew. */
   make: (options: MachineOptions): Action => [
-    { kind: 'write', path: `${VM}/options`, text: optionsText(lineOf(options)) },
+    ...optionsAction(lineOf(options)),
     { kind: 'clear', path: BOOT },
     ...programOf(options),
     ...ACTIONS.reset(),

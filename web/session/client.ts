@@ -59,7 +59,7 @@ export class SessionClient implements Session {
   #trickled = 0;
   #timer: ReturnType<typeof setInterval> | undefined;
   /** Input goes in the order in which it was given. */
-  #typed: Promise<void> = Promise.resolve();
+  #typed: Promise<unknown> = Promise.resolve();
 
   private constructor(port: Port, tier: Tier) {
     const { calls, files } = splitPort(port);
@@ -74,14 +74,16 @@ export class SessionClient implements Session {
     );
   }
 
-  /** Starts the machine worker at the other end of `port`, and a machine in it. */
+  /** Starts the machine worker at the other end of `port`, and a machine in it; `onCommand` hears of that too. */
   static async start(
     port: Port,
     tier: Tier,
     core: WebAssembly.Module,
     options: MachineOptions,
+    onCommand?: (command: Command) => void,
   ): Promise<SessionClient> {
     const client = new SessionClient(port, tier);
+    if (onCommand) client.onCommand(onCommand);
     try {
       await client.#call('start', { core, share: client.#shares, own: true });
       await client.make(options);
@@ -160,7 +162,7 @@ export class SessionClient implements Session {
 
   input(bytes: Uint8Array): void {
     const action = ACTIONS.input(bytes.slice());
-    this.#typed = this.#typed.then(() => this.#change(action)).catch(() => {});
+    this.#typed = this.#typed.then(() => this.#perform(action)).catch(() => {});
   }
 
   harvest(slot: number): Promise<Uint8Array> {

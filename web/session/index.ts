@@ -2,7 +2,7 @@
 import coreUrl from '../../build/core.wasm?url';
 import { SessionClient } from './client.ts';
 import { workerPort } from './port_browser.ts';
-import type { MachineOptions, Session, Tier } from './types.ts';
+import type { Command, MachineOptions, Session, Tier } from './types.ts';
 
 export * from './types.ts';
 
@@ -22,13 +22,19 @@ function core(): Promise<WebAssembly.Module> {
   return compiled;
 }
 
-/** Makes a machine; it stands until `run`. Rejects with one sentence when it cannot be made. */
-export async function startSession(options: MachineOptions): Promise<Session> {
+/**
+ * Makes a machine; it stands until `run`. `onCommand` hears of every action, the making too. Rejects with one sentence
+ * when it cannot be made.
+ */
+export async function startSession(
+  options: MachineOptions,
+  onCommand?: (command: Command) => void,
+): Promise<Session> {
   const tier: Tier = globalThis.crossOriginIsolated ? options.engine : 'messages';
   const module = await core();
   const worker = new Worker(new URL('./worker_machine.ts', import.meta.url), {
     type: 'module',
     name: 'machine',
   });
-  return SessionClient.start(workerPort(worker), tier, module, options);
+  return SessionClient.start(workerPort(worker), tier, module, options, onCommand);
 }

@@ -29,7 +29,7 @@ if (root && (await ensureIsolation()) !== 'reloading') {
     { guest: page.guest, source: page.source, options: page.options },
     terminal,
   );
-  terminal.onInput((bytes) => workbench.input(bytes));
+  terminal.page.onInput((bytes) => workbench.input(bytes));
   createRoot(root).render(
     <StrictMode>
       <App workbench={workbench} terminal={terminal} />

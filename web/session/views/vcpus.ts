@@ -50,11 +50,12 @@ export interface VcpuSummary {
 export function readVcpus(memory: MachineMemory, status: SessionStatus): VcpuSummary[] {
   return vcpuIds(memory).map((id) => {
     const page = vcpuPage(id);
+    const paused = (readU32(memory, page + V_REQUESTS) & REQ_PAUSE) !== 0;
     return {
       id,
-      paused: (readU32(memory, page + V_REQUESTS) & REQ_PAUSE) !== 0,
+      paused,
       event: eventOf(memory, id, status),
-      state: stateOf(readU32(memory, page + V_MP_STATE), id, status),
+      state: stateOf(readU32(memory, page + V_MP_STATE), paused, id, status),
       instructions: readCounter(memory, page + V_ICOUNT_END) - (readU32(memory, page + V_BUDGET) | 0),
       exits: readCounter(memory, page + V_STAT_EXITS),
       interrupts: readCounter(memory, page + V_STAT_INTERRUPTS),
@@ -80,12 +81,12 @@ function eventOf(memory: MachineMemory, id: number, status: SessionStatus): stri
 }
 
 /** A parked vCPU stays parked whatever the machine does; a machine that stands says more than an mp_state. */
-function stateOf(mpState: number, id: number, status: SessionStatus): VcpuState {
+function stateOf(mpState: number, paused: boolean, id: number, status: SessionStatus): VcpuState {
   if (status.parked?.vcpu === id) return 'parked';
   if (status.state === 'ended') return 'ended';
   if (mpState === KVM_MP_STATE_UNINITIALIZED || mpState === KVM_MP_STATE_INIT_RECEIVED)
     return 'waiting for SIPI';
   if (status.state === 'stopped') return 'not started';
-  if (status.state === 'paused') return 'paused';
+  if (status.state === 'paused' || paused) return 'paused';
   return mpState === KVM_MP_STATE_HALTED ? 'halted' : 'running';
 }

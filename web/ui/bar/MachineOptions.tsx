@@ -2,8 +2,10 @@
 
 import { SlidersHorizontal } from 'lucide-react';
 import { type ChangeEvent, useId, useState } from 'react';
+import { optionsAction, shellText } from '../../session/actions.ts';
 import type { SharedOptions } from '../../session/share.ts';
 import { useActions, useWorkbench } from '../context.ts';
+import { CommandLine } from '../parts/CommandLine.tsx';
 import { bytes, hex, parseNumber, plural } from '../parts/numbers.ts';
 
 const MIB = 1 << 20;
@@ -147,6 +149,7 @@ function Form({ options }: { options: SharedOptions }) {
         Log dirty pages
         <small>KVM_MEM_LOG_DIRTY_PAGES on the main memory slot.</small>
       </label>
+      <CommandLine name="Machine options" text={shellText(optionsAction(options))} />
       <p className="form-note">Changes count from the next Run or Reset.</p>
     </div>
   );

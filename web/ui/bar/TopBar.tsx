@@ -1,10 +1,13 @@
 // The top bar: name, guest, Run, Pause, Step and Reset, the machine's state in words, options, Share and theme.
 
 import { Moon, Pause, Play, RotateCcw, StepForward, Sun } from 'lucide-react';
+import { ACTIONS, shellText } from '../../session/actions.ts';
 import { useActions, useWorkbench } from '../context.ts';
+import { CommandButton } from '../parts/CommandButton.tsx';
 import { useStore } from '../state/store.ts';
 import { theme, toggleTheme } from '../state/theme.ts';
 import { available } from './available.ts';
+import { CommandsButton } from './CommandsButton.tsx';
 import { GuestPicker } from './GuestPicker.tsx';
 import { MachineOptions } from './MachineOptions.tsx';
 import { ShareButton } from './ShareButton.tsx';
@@ -22,6 +25,7 @@ export function TopBar() {
       <MachineState />
       <div className="bar-end">
         <MachineOptions />
+        <CommandsButton />
         <ShareButton />
         <ThemeButton />
       </div>
@@ -52,56 +56,63 @@ function Transport() {
   const canPause = useWorkbench((state) => available(state).pause);
   const canStep = useWorkbench((state) => available(state).step);
   const canReset = useWorkbench((state) => available(state).reset);
+  const vcpu = useWorkbench((state) => state.vcpu);
   return (
     <div className="transport" role="toolbar" aria-label="Machine">
-      <button
-        type="button"
+      <CommandButton
         className="button is-primary"
+        name="Run"
+        command={shellText(ACTIONS.run())}
+        script={() => bench.script('run')}
         disabled={!canRun}
         aria-keyshortcuts="F8"
         onClick={() => void bench.run()}
       >
-        <Play size={14} aria-hidden="true" /> Run{' '}
-        <span className="key" aria-hidden="true">
-          F8
-        </span>
-      </button>
-      <button
-        type="button"
+        <Play size={14} aria-hidden="true" /> Run <Key name="F8" />
+      </CommandButton>
+      <CommandButton
         className="button"
+        name="Pause"
+        command={shellText(ACTIONS.pause())}
         disabled={!canPause}
         aria-keyshortcuts="F8"
         onClick={() => void bench.pause()}
       >
-        <Pause size={14} aria-hidden="true" /> Pause{' '}
-        <span className="key" aria-hidden="true">
-          F8
-        </span>
-      </button>
-      <button
-        type="button"
+        <Pause size={14} aria-hidden="true" /> Pause <Key name="F8" />
+      </CommandButton>
+      <CommandButton
         className="button"
+        name="Step"
+        command={shellText(ACTIONS.step(vcpu))}
+        script={() => bench.script('step')}
         disabled={!canStep}
         aria-keyshortcuts="F10"
         title="One instruction of the selected vCPU"
         onClick={() => void bench.step()}
       >
-        <StepForward size={14} aria-hidden="true" /> Step{' '}
-        <span className="key" aria-hidden="true">
-          F10
-        </span>
-      </button>
-      <button
-        type="button"
+        <StepForward size={14} aria-hidden="true" /> Step <Key name="F10" />
+      </CommandButton>
+      <CommandButton
         className="button"
+        name="Reset"
+        command={shellText(ACTIONS.reset())}
+        script={() => bench.script('reset')}
         disabled={!canReset}
         aria-keyshortcuts="Shift+F8"
         title="Back to the state after loading (Shift+F8)"
         onClick={() => void bench.reset()}
       >
         <RotateCcw size={14} aria-hidden="true" /> Reset
-      </button>
+      </CommandButton>
     </div>
+  );
+}
+
+function Key({ name }: { name: string }) {
+  return (
+    <span className="key" aria-hidden="true">
+      {name}
+    </span>
   );
 }
 

@@ -2,13 +2,13 @@
 
 import { Cpu, FileCode2, LogOut, MemoryStick, SquareTerminal } from 'lucide-react';
 import { type KeyboardEvent, useRef, useState, useSyncExternalStore } from 'react';
-import { Console } from '../panels/Console.tsx';
 import { DirtyLog } from '../panels/DirtyLog.tsx';
 import { Disassembly } from '../panels/Disassembly.tsx';
 import { Editor } from '../panels/Editor.tsx';
 import { Exits } from '../panels/Exits.tsx';
 import { MemorySlots } from '../panels/MemorySlots.tsx';
 import { Registers } from '../panels/Registers.tsx';
+import { Terminals } from '../panels/Terminals.tsx';
 import { Vcpus } from '../panels/Vcpus.tsx';
 import { Guard } from '../parts/Guard.tsx';
 import { Split } from './Split.tsx';
@@ -42,7 +42,7 @@ function Wide() {
           <Editor />
           <Disassembly />
         </Split>
-        <Console />
+        <Terminals />
       </Split>
       <Split group="right" direction="column" borders={['Processor and memory', 'Memory and exits']}>
         <div className="processor">
@@ -66,7 +66,7 @@ const TABS = [
     Icon: FileCode2,
     panels: [<Editor key="editor" />, <Disassembly key="code" />],
   },
-  { id: 'console', title: 'Console', Icon: SquareTerminal, panels: [<Console key="console" />] },
+  { id: 'console', title: 'Console', Icon: SquareTerminal, panels: [<Terminals key="terminals" />] },
   {
     id: 'processor',
     title: 'Processor',

@@ -1,6 +1,7 @@
 // The dirty log of a slot: a heat map of its pages, the same as a table, and the harvest.
 
 import { useCallback, useEffect, useRef, useState } from 'react';
+import { ACTIONS, shellText } from '../../session/actions.ts';
 import {
   countDirty,
   dirtyRanges,
@@ -12,6 +13,7 @@ import {
   type Slot,
 } from '../../session/views/index.ts';
 import { useWorkbench } from '../context.ts';
+import { CommandButton } from '../parts/CommandButton.tsx';
 import { hex, plural } from '../parts/numbers.ts';
 import { Panel } from '../parts/Panel.tsx';
 import { ageOf, HARVEST_INTERVAL_MS, type HarvestLog } from '../state/harvest.ts';
@@ -110,14 +112,15 @@ function SlotLog({ slot, log, picker }: SlotLogProps) {
       >
         Auto
       </button>
-      <button
-        type="button"
+      <CommandButton
         className="button is-small"
+        name="Harvest"
+        command={shellText(ACTIONS.harvest(slot.id))}
         title="KVM_GET_DIRTY_LOG: get and clear"
         onClick={harvest}
       >
         Harvest
-      </button>
+      </CommandButton>
     </>
   );
   return (

@@ -57,7 +57,7 @@ function Card({
   isSelected: boolean;
   onSelect: () => void;
 }) {
-  const { id, state, instructions, exits, interrupts, faults } = vcpu;
+  const { id, state, paused, event, instructions, exits, interrupts, faults } = vcpu;
   return (
     <label className={isSelected ? 'vcpu is-selected' : 'vcpu'}>
       <input type="radio" name="vcpu" className="visually-hidden" checked={isSelected} onChange={onSelect} />
@@ -67,6 +67,12 @@ function Card({
       </span>
       <span className="vcpu-figures" title={`${plural(interrupts, 'interrupt')}, ${plural(faults, 'fault')}`}>
         {count(instructions)} instr · {plural(exits, 'exit')}
+      </span>
+      <span
+        className="vcpu-event"
+        title={`/kvm/vm0/cpu/${id}: paused ${paused ? 1 : 0}, event ${event ?? 'none yet'}`}
+      >
+        paused {paused ? 1 : 0} · {event ?? 'no event'}
       </span>
     </label>
   );

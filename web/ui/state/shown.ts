@@ -7,6 +7,7 @@ import { Store } from './store.ts';
 const CHOICES = {
   registers: ['general', 'x87', 'vectors'],
   lanes: LANE_FORMAT_IDS,
+  terminal: ['console', 'shell'],
 } as const;
 
 export type Shown = { readonly [name in keyof typeof CHOICES]: (typeof CHOICES)[name][number] };
@@ -20,7 +21,11 @@ const KEY = 'vitrine.shown';
 export function completedShown(from: Record<string, string>): Shown {
   const chosen = <T extends string>(name: string, choices: readonly [T, ...T[]]) =>
     choices.find((choice) => choice === from[name]) ?? choices[0];
-  return { registers: chosen('registers', CHOICES.registers), lanes: chosen('lanes', CHOICES.lanes) };
+  return {
+    registers: chosen('registers', CHOICES.registers),
+    lanes: chosen('lanes', CHOICES.lanes),
+    terminal: chosen('terminal', CHOICES.terminal),
+  };
 }
 
 function remembered(): Shown {

@@ -1,5 +1,7 @@
 // What the page works on: source, options, the session and its state, and the actions of the top bar. No React.
 
+import type { Fs } from '../../fs/index.ts';
+import { ACTIONS, shellText } from '../../session/actions.ts';
 import { startSession } from '../../session/index.ts';
 import type { SharedOptions } from '../../session/share.ts';
 import type { MachineOptions, Program, Session, SessionStatus } from '../../session/types.ts';
@@ -19,6 +21,7 @@ import {
   type Problem,
   problemSentence,
 } from '../editor/toolchain.ts';
+import { CommandLog } from './commands.ts';
 import { HarvestLog } from './harvest.ts';
 import { Store } from './store.ts';
 import { MachineWatch } from './watch.ts';
@@ -49,6 +52,8 @@ export interface PageState {
   /** Addresses and lines of the image that is loaded. */
   listing: readonly ListingRow[];
   session: Session | undefined;
+  /** The machine worker's files; they stay while machines come and go. */
+  fs: Fs | undefined;
   status: SessionStatus;
   watch: MachineWatch;
   /** Something is under way that buttons must wait for. */
@@ -76,11 +81,17 @@ const STOPPED: SessionStatus = { state: 'stopped' };
 /** The one workbench of a page. */
 export class Workbench {
   readonly state: Store<PageState>;
+  /** What was done on the machine's files. */
+  readonly commands = new CommandLog();
   readonly #console: ConsoleSink;
   #queue: Promise<void> = Promise.resolve();
   #checking: Promise<void> | undefined;
-  /** The session whose console and status are shown; a closed one may still have words on the way. */
+  /** The machine worker's near end, kept while machines come and go. */
+  #worker: Session | undefined;
+  /** The session whose console and status are shown; a machine that is gone may still have words on the way. */
   #current: Session | undefined;
+  /** Resolved when the page has taken up the machine that was made last. */
+  #taken: Promise<void> = Promise.resolve();
   #goToListeners = new Set<(line: number, column: number) => void>();
 
   constructor(
@@ -96,6 +107,7 @@ export class Workbench {
       problems: [],
       listing: [],
       session: undefined,
+      fs: undefined,
       status: STOPPED,
       watch: new MachineWatch(),
       isBusy: false,
@@ -182,12 +194,23 @@ export class Workbench {
     return this.#do(async () => {
       const { session, isStale } = this.state.get();
       if (!session || isStale) return this.#make();
-      this.#console.clear();
-      this.state.patch({ failure: undefined, before: new Map() });
       await session.reset();
-      await this.#startHarvests(session);
-      this.state.get().watch.look();
+      await this.#taken;
     });
+  }
+
+  /** The lines of a shell that do what Run, Step or Reset would do now. */
+  async script(action: 'run' | 'step' | 'reset'): Promise<string> {
+    const { session, isStale, status, vcpu, source, options, kernel } = this.state.get();
+    const own = { run: ACTIONS.run(), step: ACTIONS.step(vcpu), reset: [] }[action];
+    if (session && !isStale && !status.error) {
+      const isMadeAnew = action === 'reset' || status.state === 'ended';
+      return shellText([...(isMadeAnew ? ACTIONS.reset() : []), ...own]);
+    }
+    const assembled = kernel ? undefined : await assembleSource(source, options.at);
+    if (assembled && errorsOf(assembled.problems).length > 0)
+      return `# ${problemSentence(assembled.problems)}`;
+    return shellText([...ACTIONS.make(machineOptions(options, kernel, assembled)), ...own]);
   }
 
   input(bytes: Uint8Array): void {
@@ -222,27 +245,23 @@ export class Workbench {
       // A source with errors leaves the machine before it in sight, but it is not what was asked for.
       if (this.state.get().isStale) return undefined;
     } else if (status.state === 'ended') {
-      this.#console.clear();
       await session.reset();
-      await this.#startHarvests(session);
+      await this.#taken;
     }
     return this.state.get().session;
   }
 
   async #make(): Promise<void> {
-    const { session: old, source, options, kernel } = this.state.get();
+    const { source, options, kernel } = this.state.get();
     const assembled = kernel ? undefined : await assembleSource(source, options.at);
     // The machine at hand stays until its successor's source is sound.
     if (assembled && !this.#accept(assembled)) return;
     this.#current = undefined;
-    await old?.close();
     this.#console.clear();
     const gone = { session: undefined, status: STOPPED, watch: new MachineWatch(), before: new Map() };
     this.state.patch({ ...gone, listing: [], harvests: new Map(), isStale: false, vcpu: 0 });
-    const session = await startSession(machineOptions(options, kernel, assembled));
+    const session = await this.#sessionOf(machineOptions(options, kernel, assembled));
     this.#current = session;
-    session.onConsole((bytes) => this.#current === session && this.#console.write(bytes));
-    session.onStatus((status) => this.#current === session && this.state.patch({ status }));
     const watch = new MachineWatch(session);
     await watch.refresh();
     this.state.patch({
@@ -252,6 +271,36 @@ export class Workbench {
       listing: assembled?.listing ?? [],
     });
     await this.#startHarvests(session);
+  }
+
+  /** A machine of these options: in the worker at hand if it lives, else in a new one. */
+  async #sessionOf(options: MachineOptions): Promise<Session> {
+    const old = this.#worker;
+    if (old && old.status.error === undefined) {
+      await old.make(options);
+      return old;
+    }
+    this.#worker = undefined;
+    await old?.close();
+    const session = await startSession(options, (command) => this.commands.add(command));
+    this.#worker = session;
+    session.onConsole((bytes) => this.#current === session && this.#console.write(bytes));
+    session.onStatus((status) => this.#current === session && this.state.patch({ status }));
+    session.onMade(() => {
+      if (this.#current === session) this.#taken = this.#takeUp(session);
+    });
+    this.state.patch({ fs: session.fs });
+    return session;
+  }
+
+  /** The machine was made anew, by Reset or by a shell. */
+  async #takeUp(session: Session): Promise<void> {
+    this.#console.clear();
+    this.state.patch({ failure: undefined, before: new Map() });
+    await this.#startHarvests(session);
+    const memory = this.state.get().watch.memory();
+    if (memory && !vcpuIds(memory).includes(this.state.get().vcpu)) this.select(0);
+    this.state.get().watch.look();
   }
 
   /** Shows what assembling gave; false, with the first error as the sentence, when it failed. */

@@ -1,0 +1,248 @@
+// The machine as files in the page: the Shell, every button's command, and both doing the same. Panels have their own test.
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
+import {
+  browserTest,
+  chromePath,
+  findAxeViolations,
+  LOOKS,
+  launchBrowser,
+  type Site,
+  screenshot,
+  serveSite,
+  withPage,
+} from './support/browser.ts';
+
+let browser: Browser;
+let site: Site;
+let plainSite: Site;
+
+beforeAll(async () => {
+  if (!chromePath) return;
+  browser = await launchBrowser();
+  site = await serveSite();
+  plainSite = await serveSite({ isolate: false });
+});
+afterAll(async () => {
+  await browser?.close();
+  await site?.close();
+  await plainSite?.close();
+});
+
+const CLIPBOARD = { permissions: ['clipboard-read', 'clipboard-write'] };
+/** A program that never ends, and one that fills more than a command spells out. */
+const COUNTER = 'bits 16\n org 0x1000\nagain: inc ax\n mov [0x2000], ax\n jmp again\n';
+const LONG_COUNTER = `${COUNTER} times 400 db 0x90\n`;
+
+const region = (page: Page, name: string) => page.getByRole('region', { name, exact: true });
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+const isInState = (page: Page, words: string) =>
+  page.getByRole('status', { name: 'Machine state' }).getByText(words).waitFor();
+const source = (page: Page) => page.getByRole('textbox', { name: 'Guest source, NASM syntax' });
+const keyboard = (page: Page) => page.getByRole('textbox', { name: /^Shell input/ });
+/** The screen of the shell, as a screen reader has it. */
+const screen = (page: Page) => region(page, 'Shell').locator('.xterm-accessibility');
+
+async function openShell(page: Page): Promise<void> {
+  page.setDefaultTimeout(15_000);
+  await region(page, 'Console').getByRole('radio', { name: 'Shell' }).click();
+  await screen(page).getByText('/home $').first().waitFor();
+}
+
+/** Types a line; waits until the screen shows `answer`. */
+async function type(page: Page, line: string, answer: RegExp | string): Promise<void> {
+  await keyboard(page).focus();
+  await page.keyboard.type(line);
+  await page.keyboard.press('Enter');
+  await screen(page).getByText(answer).first().waitFor();
+}
+
+/** Pastes what the clipboard holds, and an Enter behind it. */
+async function paste(page: Page): Promise<void> {
+  await keyboard(page).focus();
+  await page.keyboard.press('Control+v');
+  await page.keyboard.press('Enter');
+}
+
+/** The command of a button from its context menu, by keyboard alone; it lies in the clipboard too. */
+async function copyAsShell(page: Page, name: string): Promise<string> {
+  await button(page, name).focus();
+  await page.keyboard.press('Shift+F10');
+  await page.getByRole('dialog', { name: `Copy as shell: ${name}` }).waitFor();
+  await page.keyboard.press('Enter');
+  await button(page, `Copied: ${name}`).waitFor();
+  await page.keyboard.press('Escape');
+  return page.evaluate(() => navigator.clipboard.readText());
+}
+
+const TIERS = [
+  { name: 'parallel', options: {}, engine: /Parallel/ },
+  { name: 'deterministic', options: {}, engine: /Deterministic/ },
+  { name: 'messages', options: { serviceWorkers: 'block' }, engine: undefined },
+] as const;
+
+describe.each(TIERS)('in tier $name', ({ name, options, engine }) => {
+  browserTest('the buttons act, and the shell does the same', () =>
+    withPage(browser, { ...options, ...CLIPBOARD }, async (page, errors) => {
+      await page.goto(name === 'messages' ? plainSite.url : site.url);
+      await isInState(page, 'Ready');
+      if (engine) {
+        await page.getByRole('button', { name: /Machine options/ }).click();
+        await page.getByRole('radio', { name: engine }).check();
+        await page.keyboard.press('Escape');
+      }
+      await source(page).fill(COUNTER);
+      await button(page, 'Run').click();
+      await isInState(page, 'Running');
+      await button(page, 'Pause').click();
+      await isInState(page, 'Paused');
+      await button(page, 'Step').click();
+      await isInState(page, 'Paused');
+      await openShell(page);
+      await type(page, 'ls /kvm', /README.*vm0/);
+      await type(page, 'echo 0 > /kvm/vm0/paused', '/home $');
+      await isInState(page, 'Running');
+      await type(page, 'echo 1 > /kvm/vm0/paused; cat /kvm/vm0/state', 'paused');
+      await isInState(page, 'Paused');
+      await type(page, 'echo 1 > /kvm/vm0/reset', '/home $');
+      await isInState(page, 'Ready');
+      await button(page, 'Run').click();
+      await isInState(page, 'Running');
+      await button(page, 'Reset').click();
+      await isInState(page, 'Ready');
+      expect(errors).toEqual([]);
+    }),
+  );
+});
+
+describe('copy as shell', () => {
+  browserTest('gives text that does in the shell what the button does', () =>
+    withPage(browser, CLIPBOARD, async (page) => {
+      await page.goto(site.url);
+      await isInState(page, 'Ready');
+      await source(page).fill(LONG_COUNTER);
+      await button(page, 'Reset').click();
+      await isInState(page, 'Ready');
+      await openShell(page);
+      expect(await copyAsShell(page, 'Run')).toBe('echo 0 > /kvm/vm0/paused');
+      await paste(page);
+      await isInState(page, 'Running');
+      expect(await copyAsShell(page, 'Pause')).toBe('echo 1 > /kvm/vm0/paused');
+      await paste(page);
+      await isInState(page, 'Paused');
+      await copyAsShell(page, 'Step');
+      await paste(page);
+      await region(page, 'vCPUs').getByText('paused 1').waitFor();
+      expect(await copyAsShell(page, 'Reset')).toBe('echo 1 > /kvm/vm0/reset');
+      await paste(page);
+      await isInState(page, 'Ready');
+    }),
+  );
+
+  browserTest('of a changed source makes that machine and runs it', () =>
+    withPage(browser, CLIPBOARD, async (page) => {
+      await page.goto(site.url);
+      await isInState(page, 'Ready');
+      await source(page).fill(COUNTER.replace('inc ax', 'inc bx'));
+      const script = await copyAsShell(page, 'Run');
+      expect(script).toMatch(
+        /^echo 'memory=.*options\nrm -f .*\nprintf '.*boot\/image\necho 1 .*reset\necho 0 .*paused$/,
+      );
+      await openShell(page);
+      await paste(page);
+      await isInState(page, 'Running');
+      await button(page, 'Pause').click();
+      await isInState(page, 'Paused');
+      expect(await region(page, 'Registers').getByText(/^rax/).locator('..').textContent()).not.toContain(
+        'was',
+      );
+    }),
+  );
+
+  browserTest('lists what the page has done, so that it can be done again', () =>
+    withPage(browser, CLIPBOARD, async (page) => {
+      await page.goto(site.url);
+      await isInState(page, 'Ready');
+      await source(page).fill(LONG_COUNTER);
+      await button(page, 'Run').click();
+      await isInState(page, 'Running');
+      await button(page, 'Pause').click();
+      await isInState(page, 'Paused');
+      await button(page, 'Commands').click();
+      const commands = page.getByRole('dialog', { name: 'Commands' });
+      await commands.getByText('cp /home/image /kvm/vm0/boot/image').first().waitFor();
+      expect(await findAxeViolations(page)).toEqual([]);
+      await commands.getByRole('button', { name: /^Copy as shell: all/ }).click();
+      await page.keyboard.press('Escape');
+      await openShell(page);
+      await paste(page);
+      await screen(page).getByText('echo 1 > /kvm/vm0/paused').first().waitFor();
+      await isInState(page, 'Paused');
+    }),
+  );
+});
+
+describe('the shell', () => {
+  browserTest('has history, completion and Ctrl-C, and stays while the console is looked at', () =>
+    withPage(browser, CLIPBOARD, async (page) => {
+      await page.goto(site.url);
+      await isInState(page, 'Ready');
+      await openShell(page);
+      await type(page, 'echo one$((40+2))', 'one42');
+      await page.keyboard.type('cat /kvm/vm0/opt');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      await screen(page)
+        .getByText(/memory=\d+M cpus=/)
+        .first()
+        .waitFor();
+      await type(page, 'while :; do :; done', 'done');
+      await page.keyboard.press('Control+c');
+      await type(page, 'echo status $?', 'status 130');
+      await type(page, 'cat /kvm/vm0/cpu/0/event', 'event');
+      await page.keyboard.press('Control+c');
+      await type(page, 'echo still here', /^still here/);
+      await page.keyboard.press('ArrowUp');
+      await screen(page).getByText('$ echo still here').first().waitFor();
+      await region(page, 'Shell').getByRole('radio', { name: 'Console' }).click();
+      await region(page, 'Console').getByRole('radio', { name: 'Shell' }).click();
+      await screen(page).getByText('one42').first().waitFor();
+    }),
+  );
+
+  browserTest('keeps its files when the page makes another machine', () =>
+    withPage(browser, CLIPBOARD, async (page) => {
+      await page.goto(site.url);
+      await isInState(page, 'Ready');
+      await openShell(page);
+      await type(page, 'echo kept > /home/note; mkdir /kvm/mine; ls /kvm', /mine/);
+      await source(page).fill(COUNTER);
+      await button(page, 'Run').click();
+      await isInState(page, 'Running');
+      await type(page, 'clear; cat /home/note; ls -d /kvm/mine', /^kept/);
+      await screen(page).getByText('/kvm/mine').last().waitFor();
+    }),
+  );
+});
+
+describe('looks', () => {
+  for (const look of LOOKS) {
+    browserTest(`${look.name}: the shell and the commands, without a serious finding of axe`, () =>
+      withPage(browser, { ...look, ...CLIPBOARD }, async (page) => {
+        await page.goto(site.url);
+        await isInState(page, 'Ready');
+        const tab = page.getByRole('tab', { name: 'Console' });
+        if (await tab.count()) await tab.click();
+        await openShell(page);
+        await type(page, 'ls /kvm/vm0', /options/);
+        expect(await findAxeViolations(page)).toEqual([]);
+        await screenshot(page, `shell-${look.name}`);
+        await button(page, 'Commands').click();
+        expect(await findAxeViolations(page)).toEqual([]);
+        await screenshot(page, `commands-${look.name}`);
+        const width = await page.evaluate(() => document.documentElement.scrollWidth);
+        expect(width).toBeLessThanOrEqual(look.viewport.width);
+      }),
+    );
+  }
+});

@@ -1,0 +1,77 @@
+// The terminals, one at a time: the guest's serial console, and a shell over the machine's files. Both outlive this panel.
+
+import { useContext, useEffect, useRef, useState } from 'react';
+import { TerminalContext, useActions } from '../context.ts';
+import { Choice } from '../parts/Choice.tsx';
+import { Panel } from '../parts/Panel.tsx';
+import type { ShellTerminal } from '../state/shell.ts';
+import { show, shown } from '../state/shown.ts';
+import { useStore } from '../state/store.ts';
+import { theme } from '../state/theme.ts';
+import type { PageTerminal } from '../state/xterm.ts';
+import './terminals.css';
+
+const OPTIONS = [
+  { id: 'console', label: 'Console' },
+  { id: 'shell', label: 'Shell' },
+] as const;
+
+/** The page's shell, once it was asked for. */
+let shell: Promise<ShellTerminal> | undefined;
+
+const TEXTS = {
+  console: { name: 'Console', note: 'Serial port COM1 · every key goes to the guest,' },
+  shell: { name: 'Shell', note: 'Commands on the files of /kvm · Tab completes,' },
+} as const;
+
+/** The shell's terminal as soon as it is loaded, or why it is not there; loaded when first wanted. */
+function useShell(isWanted: boolean): { page?: PageTerminal; sentence: string } {
+  const bench = useActions();
+  const [page, setPage] = useState<PageTerminal>();
+  const [failure, setFailure] = useState<string>();
+  useEffect(() => {
+    if (!isWanted) return;
+    let isHere = true;
+    shell ??= import('../state/shell.ts').then((chunk) => new chunk.ShellTerminal(bench.state));
+    shell.then(
+      (loaded) => isHere && setPage(loaded.page),
+      () => {
+        shell = undefined;
+        if (isHere) setFailure('The shell could not be loaded: choose Console, then Shell again.');
+      },
+    );
+    return () => {
+      isHere = false;
+    };
+  }, [bench, isWanted]);
+  return { ...(page && { page }), sentence: failure ?? 'The shell is being loaded.' };
+}
+
+export function Terminals() {
+  const chosen = useStore(shown, (choices) => choices.terminal);
+  const shade = useStore(theme);
+  const host = useRef<HTMLDivElement>(null);
+  const console = useContext(TerminalContext)?.page;
+  const { page, sentence } = useShell(chosen === 'shell');
+  const terminal = chosen === 'shell' ? page : console;
+
+  useEffect(() => (host.current && terminal ? terminal.attach(host.current) : undefined), [terminal]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: a new theme is painted, though not read by name.
+  useEffect(() => terminal?.paint(), [terminal, shade]);
+
+  const { name, note } = TEXTS[chosen];
+  const hint = (
+    <>
+      {note} <kbd>F6</kbd> leaves
+    </>
+  );
+  const choice = (
+    <Choice legend="Terminal" options={OPTIONS} value={chosen} onValue={(terminal) => show({ terminal })} />
+  );
+  return (
+    <Panel name={name} note={hint} tools={choice} className="console" isScrolling={false}>
+      {!terminal && <p className="panel-empty">{sentence}</p>}
+      <div ref={host} className="console-host" />
+    </Panel>
+  );
+}
