@@ -26,11 +26,11 @@ const FLAGS = [
   '--disable-sync',
 ];
 
-/** Starts a headless Chromium with a user folder of its own, which is removed with it. */
-export async function launchBrowser(): Promise<Browser> {
+/** Starts a headless Chromium with a user folder of its own, which is removed with it; `flags` come on top of ours. */
+export async function launchBrowser(flags: readonly string[] = []): Promise<Browser> {
   if (!chromePath)
     throw new Error('No Chromium was found: install the package "chromium" or set CHROME_PATH.');
-  return chromium.launch({ executablePath: chromePath, headless: true, args: FLAGS });
+  return chromium.launch({ executablePath: chromePath, headless: true, args: [...FLAGS, ...flags] });
 }
 
 export interface Site {
