@@ -23,11 +23,14 @@ export interface VcpuDone {
 
 /** Idle workers that are kept; more are ended. */
 const KEPT = 16;
+/** After so long without a task, in ms, the idle ones are ended: each holds 2 MiB or more of its host's memory. */
+const IDLE_MS = 10_000;
 
 export class VcpuPool {
   readonly #spawn: () => VcpuWorker;
   readonly #idle: VcpuWorker[] = [];
   readonly #tasks = new Map<VcpuWorker, (why: string | undefined) => void>();
+  #rest: ReturnType<typeof setTimeout> | undefined;
 
   constructor(spawn: () => VcpuWorker) {
     this.#spawn = spawn;
@@ -70,6 +73,8 @@ export class VcpuPool {
     // After an error the worker may hold anything: it is not used again.
     if (error === undefined && this.#idle.length < KEPT) this.#idle.push(worker);
     else worker.close();
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => this.#endIdle(), IDLE_MS);
     this.#end(worker, error);
   }
 
@@ -80,10 +85,15 @@ export class VcpuPool {
     this.#end(worker, why);
   }
 
+  #endIdle(): void {
+    for (const worker of this.#idle.splice(0)) worker.close();
+  }
+
   /** Ends all workers. Their vCPUs must stand. */
   close(): void {
-    for (const worker of [...this.#idle, ...this.#tasks.keys()]) worker.close();
-    this.#idle.length = 0;
+    clearTimeout(this.#rest);
+    this.#endIdle();
+    for (const worker of this.#tasks.keys()) worker.close();
     this.#tasks.clear();
   }
 }
