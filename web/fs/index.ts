@@ -16,7 +16,7 @@ export { type MessagePortLike, messagePort, type Port } from './port.ts';
 export { readOnly } from './read_only.ts';
 export { type DirectoryOptions, directory, type Row } from './rows.ts';
 export { FsServer, OPEN_MAX } from './server.ts';
-export { readiness, type Stream, type StreamOptions, streamFile, streamNode } from './stream.ts';
+export { eventFile, readiness, type Stream, type StreamOptions, streamFile, streamNode } from './stream.ts';
 export {
   type BytesOptions,
   bytesFile,

@@ -65,6 +65,28 @@ export function streamFile({ mode, open }: StreamOptions): FileNode {
   };
 }
 
+/**
+ * An open file over events: a read at position 0 waits for the next one and takes it, and behind it the file ends. So
+ * `cat event` prints one and returns; who wants all reads at position 0 again, as with sysfs's files under poll(2).
+ */
+function eventNode(stream: Stream): OpenNode {
+  const events = streamNode(stream);
+  let event = new Uint8Array(0);
+  return {
+    ...events,
+    async read(offset, length, signal) {
+      if (offset === 0) event = new Uint8Array(await events.read(0, Number.MAX_SAFE_INTEGER, signal));
+      return event.subarray(offset, offset + length);
+    },
+  };
+}
+
+/** A file of events: each open takes one, unless it is read at position 0 again. An event of no bytes ends it. */
+export function eventFile({ mode, open }: StreamOptions): FileNode {
+  const file = streamFile({ mode, open });
+  return { ...file, open: async (flags) => eventNode(await open(flags & ~O_NONBLOCK)) };
+}
+
 /** POLLIN and POLLOUT from two questions. */
 export function readiness(canRead: boolean, canWrite = false): number {
   return (canRead ? POLLIN : 0) | (canWrite ? POLLOUT : 0);

@@ -15,12 +15,12 @@ import {
   type DirNode,
   decimal,
   directory,
+  eventFile,
   type FileNode,
   hex,
   parseInteger,
   type Row,
   readiness,
-  streamFile,
   valueFile,
 } from '../fs/index.ts';
 import { exitOf, KVM_EXIT, KvmError, retired, type Vcpu, vcpuArea } from '../kvm/index.ts';
@@ -56,8 +56,8 @@ function goOn(entry: VmEntry, id: number): void {
 }
 
 /** The event file: a read takes the next event, waiting for it. */
-function eventFile(entry: VmEntry, id: number): FileNode {
-  return streamFile({
+function nextEvent(entry: VmEntry, id: number): FileNode {
+  return eventFile({
     mode: 0o444,
     open: () => {
       const { machine } = entry;
@@ -183,7 +183,7 @@ function vcpuRows(entry: VmEntry, id: number): Row[] {
         set: (on) => (on ? entry.runner.pause(id) : goOn(entry, id)),
       }),
     ],
-    ['event', eventFile(entry, id)],
+    ['event', nextEvent(entry, id)],
     ['exit', valueFile({ get: () => held(() => lastExit(vcpu())) })],
     [
       'answer',

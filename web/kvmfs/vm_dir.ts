@@ -7,11 +7,11 @@ import {
   type DirNode,
   decimal,
   directory,
+  eventFile,
   parseInteger,
   type Row,
   readiness,
   size,
-  streamFile,
   textFile,
   valueFile,
   word,
@@ -40,8 +40,8 @@ function stateText(entry: VmEntry): string {
 }
 
 /** The next event of any vCPU: `cpu 1 hlt`. */
-function eventFile(entry: VmEntry) {
-  return streamFile({
+function nextEvent(entry: VmEntry) {
+  return eventFile({
     mode: 0o444,
     open: () => {
       const { machine, vm } = entry;
@@ -109,7 +109,7 @@ function rowsOf(entry: VmEntry, boot: DirNode): Row[] {
         set: (on) => (on ? entry.runner.pauseAll() : entry.runner.run()),
       }),
     ],
-    ['event', eventFile(entry)],
+    ['event', nextEvent(entry)],
     ['memory', memoryDir(entry)],
     ['alias', aliasDir(entry)],
     ['cpu', cpuDir(entry)],
