@@ -19,6 +19,12 @@ const FLAGS = [
 ];
 const LINK = ['-Wl,--no-entry', '-Wl,--strip-all'];
 
+/** clang runs any wasm-opt that it finds: not that of an npm package, which reads an older Wasm. */
+const PATH = (process.env.PATH ?? '')
+  .split(':')
+  .filter((dir) => !dir.endsWith('node_modules/.bin'))
+  .join(':');
+
 /** The first clang that knows wasm32, or undefined. */
 export function findClang() {
   const names = ['clang', ...[20, 19, 18, 17, 16, 15, 14].map((version) => `clang-${version}`)];
@@ -39,6 +45,7 @@ export function buildModules() {
       const output = join(OUT, name.replace(/\.c$/, '.wasm'));
       const done = spawnSync(clang, [...FLAGS, ...LINK, join(HERE, name), '-o', output], {
         encoding: 'utf8',
+        env: { ...process.env, PATH },
       });
       if (done.status !== 0) throw new Error(`${name}: ${done.stderr}`);
       return [name.replace(/\.c$/, ''), output];
