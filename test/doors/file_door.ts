@@ -101,8 +101,8 @@ export class FileDoor implements Door {
     return undefined;
   }
 
-  /** The errno of a call on something that has no path here is the one that the other doors give. */
-  async #orElse(missing: string, act: () => Promise<unknown>): Promise<unknown> {
+  /** A call on something that has no path here is answered as by the other doors. */
+  async #orElse(missing: string | undefined, act: () => Promise<unknown>): Promise<unknown> {
     try {
       return await act();
     } catch (error) {
@@ -143,7 +143,8 @@ export class FileDoor implements Door {
         return this.#fs.mkdir(`${vm}/irqchip/pit`);
       case 'irqLine':
         if (!(await this.#fs.exists(`${vm}/irqchip`))) return 'ENXIO';
-        return this.#orElse('EINVAL', () => this.#tell(`${vm}/irqchip/irq/${call.gsi}`, `${call.level}`));
+        // A GSI beyond the last leads nowhere, which is no error.
+        return this.#orElse(undefined, () => this.#tell(`${vm}/irqchip/irq/${call.gsi}`, `${call.level}`));
       case 'ram':
         return this.#tree.find(`vm${call.vm}`)?.vm.memory.bytes(Number(this.#ram[call.vm]) + call.offset, 32);
     }

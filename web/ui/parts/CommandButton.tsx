@@ -2,6 +2,7 @@
 // copies it. What the button does is its owner's business.
 
 import { type ButtonHTMLAttributes, type MouseEvent, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
 import { CommandLine } from './CommandLine.tsx';
 
 interface CommandButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
@@ -29,7 +30,9 @@ export function CommandButton({ name, command, script, title, ...button }: Comma
       place.left = `${Math.max(8, Math.min(left, innerWidth - WIDTH))}px`;
       place.top = `${Math.min(bottom + 4, innerHeight - HEIGHT)}px`;
     }
-    setText(script ? await script() : command);
+    const now = script ? await script() : command;
+    // Drawn before it can be copied.
+    flushSync(() => setText(now));
     menu.current?.showPopover();
     menu.current?.querySelector('button')?.focus();
   };
