@@ -1,3 +1,4 @@
 // The door of web/kvmfs: /kvm as a file tree.
 export { KvmTree } from './kvm_tree.ts';
+export { modulesTree } from './modules_tree.ts';
 export type { OwnMachine, VmEntry, VmHost } from './vm_entry.ts';

@@ -10,7 +10,10 @@ import { collect } from './collect.ts';
 const { calls, files } = splitPort(selfPort());
 const vcpus = new Set<Worker>();
 const pool = new VcpuPool(() => {
-  const worker = new Worker(new URL('./collecting_vcpu.ts', import.meta.url), { type: 'module', name: 'vcpu' });
+  const worker = new Worker(new URL('./collecting_vcpu.ts', import.meta.url), {
+    type: 'module',
+    name: 'vcpu',
+  });
   vcpus.add(worker);
   return {
     ...workerPort(worker),
@@ -29,5 +32,5 @@ calls.listen((message) => {
   }
   collect();
   for (const worker of vcpus) worker.postMessage('collect');
-  calls.post(pool.size);
+  calls.post('collected');
 });

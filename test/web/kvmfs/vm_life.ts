@@ -4,7 +4,7 @@ import type { Fs } from '../../../web/fs/index.ts';
 export const SLOTS = 64;
 export const VCPUS = 16;
 /** vCPUs that run, each on a thread of its own. */
-const RUNNERS = 4;
+export const RUNNERS = 16;
 
 const MIB = 0x100000;
 /** lock inc dword [0x2000]; hlt */
