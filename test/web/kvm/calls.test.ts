@@ -1,4 +1,4 @@
-// The table of calls in web/kvm/CALLS.md: every ioctl and capability, and what it says of them is so.
+// The table of calls in web/kvm/README.md: every ioctl and capability, and what it says of them is so.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -9,7 +9,7 @@ type Row = [name: string, state: string, rest: string];
 
 /** The rows of the table under a heading. */
 function table(heading: string): Row[] {
-  const text = readFileSync('web/kvm/CALLS.md', 'utf8').split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
+  const text = readFileSync('web/kvm/README.md', 'utf8').split(`## ${heading}\n`)[1]?.split('\n## ')[0] ?? '';
   return text
     .split('\n')
     .filter((line) => line.startsWith('| '))
