@@ -50,8 +50,10 @@ describe('the layout', () => {
 
 describe('what is shown', () => {
   test('is general and hexadecimal at first, and takes what it knows from a link', () => {
-    expect(completedShown({})).toEqual({ registers: 'general', lanes: 'hex' });
-    expect(completedShown({ registers: 'x87', lanes: 'f128' })).toEqual({ registers: 'x87', lanes: 'hex' });
+    const first = { registers: 'general', lanes: 'hex', terminal: 'console' };
+    expect(completedShown({})).toEqual(first);
+    const link = { registers: 'x87', lanes: 'f128', terminal: 'shell' };
+    expect(completedShown(link)).toEqual({ ...first, registers: 'x87', terminal: 'shell' });
   });
 });
 
