@@ -8,6 +8,8 @@ export const RAM_BYTES = 0x40000;
 export const MAX_SLOT_ID = 255;
 /** The guest's program: HLT. It stands in all of RAM. */
 export const HLT = 0xf4;
+/** OUT imm8, AL: what runOut puts before it. */
+export const OUT = 0xe6;
 
 /** One call. `vm` is 0 or 1, `vcpu` an id that may not exist. */
 export type Call =
@@ -34,6 +36,30 @@ export type Call =
   | { on: 'vm'; vm: number; name: 'setBootCpuId'; id: number }
   | { on: 'vm'; vm: number; name: 'ram'; offset: number }
   | {
+      on: 'vm';
+      vm: number;
+      name: 'ioeventfd';
+      fd: number;
+      addr: bigint;
+      len: number;
+      datamatch: bigint;
+      flags: number;
+    }
+  | { on: 'vm'; vm: number; name: 'irqfd'; fd: number; gsi: number; flags: number; resample: number }
+  | { on: 'vm'; vm: number; name: 'signalEventfd' | 'readEventfd'; fd: number }
+  | { on: 'vm'; vm: number; name: 'coalesce'; addr: bigint; size: number; pio: number; off: boolean }
+  | { on: 'vm'; vm: number; name: 'setGsiRouting'; gsi: number; type: number; low: number; data: number }
+  | { on: 'vm'; vm: number; name: 'setAlias'; slot: number; gpa: bigint; size: number; target: bigint }
+  | {
+      on: 'vm';
+      vm: number;
+      name: 'setTscKhz' | 'setNrMmuPages' | 'setTssAddr' | 'createDevice';
+      value: number;
+    }
+  | { on: 'vm'; vm: number; name: 'getTscKhz' | 'getNrMmuPages' | 'resetDirtyRings' | 'createPit' }
+  | { on: 'vm'; vm: number; name: 'setIdentityMapAddr'; address: bigint }
+  | { on: 'vm'; vm: number; name: 'reinjectControl'; mode: number }
+  | {
       on: 'vcpu';
       vm: number;
       vcpu: number;
@@ -47,6 +73,9 @@ export type Call =
         | 'getXcrs'
         | 'getLapic'
         | 'getCpuid'
+        | 'getSregs2'
+        | 'getXsave'
+        | 'getVcpuTscKhz'
         | 'nmi'
         | 'runHlt'
         | 'runInterrupted';
@@ -80,6 +109,31 @@ export type Call =
   | { on: 'vcpu'; vm: number; vcpu: number; name: 'getMsr'; index: number }
   | { on: 'vcpu'; vm: number; vcpu: number; name: 'setMsr'; index: number; data: bigint }
   | { on: 'vcpu'; vm: number; vcpu: number; name: 'translate'; gva: bigint }
+  | { on: 'vcpu'; vm: number; vcpu: number; name: 'runOut'; port: number; al: number }
+  | {
+      on: 'vcpu';
+      vm: number;
+      vcpu: number;
+      name: 'setSregs2';
+      flags: bigint;
+      cr0: bigint;
+      cr4: bigint;
+      efer: bigint;
+    }
+  | {
+      on: 'vcpu';
+      vm: number;
+      vcpu: number;
+      name: 'setEvents';
+      flags: number;
+      vector: number;
+      nmi: number;
+      shadow: number;
+    }
+  | { on: 'vcpu'; vm: number; vcpu: number; name: 'setupMce'; cap: bigint }
+  | { on: 'vcpu'; vm: number; vcpu: number; name: 'setMce'; status: bigint; bank: number }
+  | { on: 'vcpu'; vm: number; vcpu: number; name: 'setVcpuTscKhz'; khz: number }
+  | { on: 'vcpu'; vm: number; vcpu: number; name: 'setXsave'; fcw: number; mxcsr: number; features: bigint }
   | {
       on: 'vcpu';
       vm: number;
@@ -106,6 +160,9 @@ const page = (pages: number[]) => pages.map((n) => n * 0x1000);
 const vm = fc.nat(1);
 const vcpu = half([0, 0, 1], u32);
 const slot = half([0, 1, 2], u32);
+/** Each VM has two eventfds. */
+const eventfd = fc.nat(1);
+const PORTS = [0x42, 0x43, 0x80];
 const MSRS = [
   0x1b, 0x174, 0x175, 0x277, 0xc000_0080, 0xc000_0081, 0xc000_0082, 0xc000_0100, 0xc000_0102, 0x1a0,
 ];
@@ -125,6 +182,9 @@ const plain = [
   'getXcrs',
   'getLapic',
   'getCpuid',
+  'getSregs2',
+  'getXsave',
+  'getVcpuTscKhz',
   'nmi',
   'runHlt',
   'runInterrupted',
@@ -150,6 +210,61 @@ const rows: fc.Arbitrary<unknown>[] = [
   onVm('getIrqchip', { chip: half([0, 1, 2], u32) }),
   onVm('setBootCpuId', { id: half([0, 1], u32) }),
   onVm('ram', { offset: fc.constantFrom(0, 0x10000, 0x20000) }),
+  onVm('ioeventfd', {
+    fd: eventfd,
+    addr: half(PORTS.map(BigInt), u64),
+    len: half([0, 1, 1, 4], u32),
+    datamatch: half([0n, 1n], u64),
+    flags: half([2, 2, 3, 4, 6], u32),
+  }),
+  onVm('irqfd', { fd: eventfd, gsi: half([4, 10], u32), flags: half([0, 0, 1, 2], u32), resample: eventfd }),
+  onVm('signalEventfd', { fd: eventfd }),
+  onVm('readEventfd', { fd: eventfd }),
+  onVm('coalesce', {
+    addr: half(PORTS.map(BigInt), u64),
+    size: half([1, 4, 0x1000], u32),
+    pio: half([1], u32),
+    off: fc.boolean(),
+  }),
+  onVm('setGsiRouting', {
+    gsi: half([4, 10], u32),
+    type: half([1, 2], u32),
+    low: half([0, 1, 2], u32),
+    data: half([0, 4, 10], u32),
+  }),
+  onVm('setAlias', {
+    slot: half([0, 1], u32),
+    gpa: half([0x10_0000n, 0x11_0000n], u64),
+    size: half(page([0, 4, 16]), u32),
+    target: half([0n, 0x10000n], u64),
+  }),
+  ...['setTscKhz', 'setNrMmuPages', 'setTssAddr', 'createDevice'].map((name) =>
+    onVm(name, { value: half([64, 1_000_000, 0xfffb_d000], u32) }),
+  ),
+  ...['getTscKhz', 'getNrMmuPages', 'resetDirtyRings', 'createPit'].map((name) => onVm(name, {})),
+  onVm('setIdentityMapAddr', { address: half([0n, 0xfffb_c000n], u64) }),
+  onVm('reinjectControl', { mode: fc.nat(1) }),
+  onVcpu('runOut', { port: half(PORTS, fc.nat(0xff)), al: fc.nat(3) }),
+  onVcpu('setSregs2', {
+    flags: half([0n], u64),
+    cr0: half([0x6000_0010n, 0x11n], u64),
+    cr4: half([0n, 0x20n], u64),
+    efer: half([0n, 0x500n], u64),
+  }),
+  onVcpu('setEvents', {
+    flags: half([0, 1, 4, 0xd], u32),
+    vector: half([3, 13, 14], fc.nat(255)),
+    nmi: fc.nat(1),
+    shadow: fc.nat(3),
+  }),
+  onVcpu('setupMce', { cap: half([0x10an, 0x0120n], u64) }),
+  onVcpu('setMce', { status: half([1n << 63n], u64), bank: half([0, 1, 9], fc.nat(255)) }),
+  onVcpu('setVcpuTscKhz', { khz: half([0, 1_000_000], u32) }),
+  onVcpu('setXsave', {
+    fcw: fc.nat(0xffff),
+    mxcsr: half([0x1f80, 0xffff], u32),
+    features: half([0n, 1n, 3n, 7n], u64),
+  }),
   ...plain.map((name) => onVcpu(name, {})),
   onVcpu('setRegs', { rax: u64, rip: u64, rflags: u64 }),
   onVcpu('setSregs', {

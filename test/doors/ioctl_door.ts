@@ -1,50 +1,71 @@
 // Door 2: Linux's system calls with encoded requests and struct bytes.
 
 import {
+  type CoalescedWrite,
   decode,
   ERRNO,
   encode,
   type Input,
   KVM,
   type Kvm,
+  type KvmRegs,
   kvm_clear_dirty_log,
+  kvm_coalesced_mmio,
+  kvm_coalesced_mmio_zone,
   kvm_cpuid2,
+  kvm_create_device,
   kvm_debugregs,
   kvm_dirty_log,
   kvm_enable_cap,
   kvm_fpu,
   kvm_guest_debug,
   kvm_interrupt,
+  kvm_ioeventfd,
   kvm_irq_level,
+  kvm_irq_routing,
   kvm_irqchip,
+  kvm_irqfd,
   kvm_lapic_state,
+  kvm_memory_alias,
   kvm_mp_state,
   kvm_msi,
   kvm_msrs,
   kvm_pit_config,
   kvm_regs,
+  kvm_reinject_control,
   kvm_sregs,
+  kvm_sregs2,
   kvm_translation,
   kvm_userspace_memory_region,
   kvm_vcpu_events,
+  kvm_x86_mce,
   kvm_xcrs,
+  kvm_xsave,
   type Struct,
 } from '../../web/kvm/index.ts';
 import { MAP_ANONYMOUS, MAP_SHARED, VmmProcess } from '../../web/kvm/process/index.ts';
-import { type Call, HLT, RAM_BYTES } from './calls.ts';
-import { type Answer, answerOf, type Door, exitWord } from './door.ts';
-import { REAL_MODE } from './typed_door.ts';
+import { type Call, HLT, OUT, RAM_BYTES } from './calls.ts';
+import { type Answer, answerOf, type Door, exitWord, textOf } from './door.ts';
+import { aliasOf, eventsOf, REAL_MODE, routeOf, xsaveOf } from './typed_door.ts';
 
 const RUN_BYTES = 0x3000;
 const BITMAP_BYTES = 4096;
 
+/** first and last, before the elements (struct kvm_coalesced_mmio_ring). */
+const RING_HEAD = 8;
+
 interface Machine {
   fd: number;
   ram: number;
+  eventfds: number[];
   vcpus: Map<number, { fd: number; run: number }>;
 }
 
 /** A system call's failure, by name. */
+/** eventfd(2), and KVM_COALESCED_MMIO_PAGE_OFFSET of <linux/kvm.h>. */
+const EFD_NONBLOCK = 0o4000;
+const KVM_COALESCED_MMIO_PAGE_OFFSET = 2;
+
 class Refused extends Error {
   constructor(readonly errno: number) {
     super(errnoName(errno));
@@ -81,12 +102,14 @@ export class IoctlDoor implements Door {
     this.#sys = this.#process.open('/dev/kvm');
     this.#vms = this.#ram.map((ram) => {
       this.#bytes(ram, RAM_BYTES).fill(HLT);
-      return { fd: this.#call(this.#sys, KVM.KVM_CREATE_VM), ram, vcpus: new Map() };
+      const eventfds = [0, 1].map(() => this.#process.eventfd(0, EFD_NONBLOCK));
+      return { fd: this.#call(this.#sys, KVM.KVM_CREATE_VM), ram, eventfds, vcpus: new Map() };
     });
   }
 
   end(): void {
-    for (const { fd, vcpus } of this.#vms) {
+    for (const { fd, vcpus, eventfds } of this.#vms) {
+      for (const eventfd of eventfds) this.#process.close(eventfd);
       for (const vcpu of vcpus.values()) {
         this.#process.munmap(vcpu.run, RUN_BYTES);
         this.#process.close(vcpu.fd);
@@ -179,14 +202,72 @@ export class IoctlDoor implements Door {
         return undefined;
       case 'ram':
         return this.#bytes(ram + call.offset, 32);
+      case 'ioeventfd': {
+        const { addr, len, datamatch, flags } = call;
+        return this.#give(fd, KVM.KVM_IOEVENTFD, kvm_ioeventfd, {
+          ...{ fd: machine.eventfds[call.fd] as number, addr, len, datamatch, flags },
+        });
+      }
+      case 'irqfd': {
+        const { gsi, flags } = call;
+        const [eventfd, resamplefd] = [call.fd, call.resample].map((n) => machine.eventfds[n] as number);
+        return this.#give(fd, KVM.KVM_IRQFD, kvm_irqfd, {
+          ...{ fd: eventfd as number, gsi, flags, resamplefd: resamplefd as number },
+        });
+      }
+      case 'signalEventfd':
+        this.#bytes(this.#bitmap, 8).set([1, 0, 0, 0, 0, 0, 0, 0]);
+        this.#done(this.#process.write(machine.eventfds[call.fd] as number, this.#bitmap, 8));
+        return undefined;
+      case 'readEventfd':
+        this.#done(this.#process.read(machine.eventfds[call.fd] as number, this.#bitmap, 8));
+        return new DataView(this.#process.memory.buffer).getBigUint64(this.#bitmap, true);
+      case 'coalesce': {
+        const request = call.off ? KVM.KVM_UNREGISTER_COALESCED_MMIO : KVM.KVM_REGISTER_COALESCED_MMIO;
+        const { addr, size, pio } = call;
+        return this.#give(fd, request, kvm_coalesced_mmio_zone, { addr, size, pio });
+      }
+      case 'setGsiRouting':
+        return this.#give(fd, KVM.KVM_SET_GSI_ROUTING, kvm_irq_routing, { nr: 1, entries: [routeOf(call)] });
+      case 'setAlias':
+        return this.#give(fd, KVM.KVM_SET_MEMORY_ALIAS, kvm_memory_alias, aliasOf(call));
+      case 'setTscKhz':
+        this.#call(fd, KVM.KVM_SET_TSC_KHZ, call.value);
+        return undefined;
+      case 'setNrMmuPages':
+        this.#call(fd, KVM.KVM_SET_NR_MMU_PAGES, call.value);
+        return undefined;
+      case 'setTssAddr':
+        this.#call(fd, KVM.KVM_SET_TSS_ADDR, call.value);
+        return undefined;
+      case 'createDevice':
+        return this.#give(fd, KVM.KVM_CREATE_DEVICE, kvm_create_device, { type: call.value });
+      case 'getTscKhz':
+        return this.#call(fd, KVM.KVM_GET_TSC_KHZ);
+      case 'getNrMmuPages':
+        return this.#call(fd, KVM.KVM_GET_NR_MMU_PAGES);
+      case 'resetDirtyRings':
+        return this.#call(fd, KVM.KVM_RESET_DIRTY_RINGS);
+      case 'createPit':
+        this.#call(fd, KVM.KVM_CREATE_PIT);
+        return undefined;
+      case 'setIdentityMapAddr':
+        this.#call(
+          fd,
+          KVM.KVM_SET_IDENTITY_MAP_ADDR,
+          new Uint8Array(new BigUint64Array([call.address]).buffer),
+        );
+        return undefined;
+      case 'reinjectControl':
+        return this.#give(fd, KVM.KVM_REINJECT_CONTROL, kvm_reinject_control, { pit_reinject: call.mode });
     }
     const found = machine.vcpus.get(call.vcpu);
     // Without an fd there is nothing to call: what the typed API says of a vCPU that does not exist.
     if (!found) throw new Refused(ERRNO.ENOENT);
-    return this.#onVcpu(call, found.fd, found.run);
+    return this.#onVcpu(call, found.fd, found.run, ram);
   }
 
-  #onVcpu(call: Extract<Call, { on: 'vcpu' }>, fd: number, run: number): unknown {
+  #onVcpu(call: Extract<Call, { on: 'vcpu' }>, fd: number, run: number, ram: number): unknown {
     switch (call.name) {
       case 'getRegs':
         return this.#take(fd, KVM.KVM_GET_REGS, kvm_regs);
@@ -209,6 +290,33 @@ export class IoctlDoor implements Door {
         this.#call(fd, KVM.KVM_GET_CPUID2, room);
         const { nent, entries } = decode(kvm_cpuid2, room);
         return entries.slice(0, nent);
+      }
+      case 'getSregs2':
+        return this.#take(fd, KVM.KVM_GET_SREGS2, kvm_sregs2);
+      case 'getXsave':
+        return this.#take(fd, KVM.KVM_GET_XSAVE, kvm_xsave).region;
+      case 'getVcpuTscKhz':
+        return this.#call(fd, KVM.KVM_GET_TSC_KHZ);
+      case 'setSregs2': {
+        const sregs = this.#take(fd, KVM.KVM_GET_SREGS2, kvm_sregs2);
+        const { flags, cr0, cr4, efer } = call;
+        return this.#give(fd, KVM.KVM_SET_SREGS2, kvm_sregs2, { ...sregs, flags, cr0, cr4, efer });
+      }
+      case 'setEvents': {
+        const events = this.#take(fd, KVM.KVM_GET_VCPU_EVENTS, kvm_vcpu_events);
+        return this.#give(fd, KVM.KVM_SET_VCPU_EVENTS, kvm_vcpu_events, eventsOf(call, events));
+      }
+      case 'setupMce':
+        this.#call(fd, KVM.KVM_X86_SETUP_MCE, new Uint8Array(new BigUint64Array([call.cap]).buffer));
+        return undefined;
+      case 'setMce':
+        return this.#give(fd, KVM.KVM_X86_SET_MCE, kvm_x86_mce, { status: call.status, bank: call.bank });
+      case 'setVcpuTscKhz':
+        this.#call(fd, KVM.KVM_SET_TSC_KHZ, call.khz);
+        return undefined;
+      case 'setXsave': {
+        const xsave = this.#take(fd, KVM.KVM_GET_XSAVE, kvm_xsave);
+        return this.#give(fd, KVM.KVM_SET_XSAVE, kvm_xsave, xsaveOf(call, xsave));
       }
       case 'nmi':
         this.#call(fd, KVM.KVM_NMI);
@@ -272,15 +380,47 @@ export class IoctlDoor implements Door {
         } finally {
           this.#bytes(run, 2)[1] = 0;
         }
-      case 'runHlt': {
+      case 'runOut': {
         if (this.#hasIrqchip(fd)) return 'asleep';
-        const sregs = this.#take(fd, KVM.KVM_GET_SREGS, kvm_sregs);
-        this.#give(fd, KVM.KVM_SET_SREGS, kvm_sregs, { ...sregs, ...REAL_MODE });
-        const regs = this.#take(fd, KVM.KVM_GET_REGS, kvm_regs);
-        this.#give(fd, KVM.KVM_SET_REGS, kvm_regs, { ...regs, rip: 0n, rflags: 2n });
-        return exitWord(this.#run(fd, run));
+        this.#bytes(ram, 3).set([OUT, call.port, HLT]);
+        this.#toRealMode(fd, { rax: BigInt(call.al) });
+        const exits = [exitWord(this.#run(fd, run)), exitWord(this.#run(fd, run))];
+        return `${exits.join(' ')} ${textOf(this.#takeCoalesced(run))}`;
       }
+      case 'runHlt':
+        if (this.#hasIrqchip(fd)) return 'asleep';
+        this.#toRealMode(fd);
+        return exitWord(this.#run(fd, run));
     }
+  }
+
+  #toRealMode(fd: number, change: Partial<KvmRegs> = {}): void {
+    const sregs = this.#take(fd, KVM.KVM_GET_SREGS, kvm_sregs);
+    this.#give(fd, KVM.KVM_SET_SREGS, kvm_sregs, { ...sregs, ...REAL_MODE });
+    const regs = this.#take(fd, KVM.KVM_GET_REGS, kvm_regs);
+    this.#give(fd, KVM.KVM_SET_REGS, kvm_regs, { ...regs, ...change, rip: 0n, rflags: 2n });
+  }
+
+  /** The writes in the ring of coalesced zones, two pages behind kvm_run, which are taken out of it. */
+  #takeCoalesced(run: number): CoalescedWrite[] {
+    const view = new DataView(this.#process.memory.buffer, run + KVM_COALESCED_MMIO_PAGE_OFFSET * 4096, 4096);
+    const room = Math.floor((4096 - RING_HEAD) / kvm_coalesced_mmio.size);
+    const writes: CoalescedWrite[] = [];
+    let first = view.getUint32(0, true);
+    for (const last = view.getUint32(4, true); first !== last; first = (first + 1) % room) {
+      const at = view.byteOffset + RING_HEAD + first * kvm_coalesced_mmio.size;
+      const { phys_addr, len, pio, data } = decode(
+        kvm_coalesced_mmio,
+        this.#bytes(at, kvm_coalesced_mmio.size).slice(),
+      );
+      writes.push({ addr: phys_addr, pio: pio !== 0, data: data.slice(0, len) });
+    }
+    view.setUint32(0, first, true);
+    return writes;
+  }
+
+  #done(result: number): void {
+    if (result < 0) throw new Refused(-result);
   }
 
   #run(fd: number, run: number): number {

@@ -1,8 +1,15 @@
 // Door 1: the typed API.
 
-import { type Kvm, layMemory, type Vm } from '../../web/kvm/index.ts';
-import { type Call, HLT, RAM_BYTES } from './calls.ts';
-import { type Answer, answerOf, asReserved, type Door, exitWord } from './door.ts';
+import {
+  type Eventfd,
+  type Kvm,
+  type KvmVcpuEvents,
+  type KvmXsave,
+  layMemory,
+  type Vm,
+} from '../../web/kvm/index.ts';
+import { type Call, HLT, OUT, RAM_BYTES } from './calls.ts';
+import { type Answer, answerOf, asReserved, type Door, exitWord, textOf } from './door.ts';
 
 export class TypedDoor implements Door {
   readonly name = 'typed';
@@ -10,6 +17,7 @@ export class TypedDoor implements Door {
   readonly #memory = layMemory(2, 2 ** 30);
   readonly #ram: number[];
   #vms: Vm[] = [];
+  #eventfds: Eventfd[][] = [];
 
   constructor(kvm: Kvm) {
     this.#kvm = kvm;
@@ -21,10 +29,15 @@ export class TypedDoor implements Door {
   begin(): void {
     for (const at of this.#ram) this.#memory.bytes(at, RAM_BYTES).fill(HLT);
     this.#vms = [0, 1].map(() => this.#kvm.createVm({ memory: this.#memory.wasm, maxVcpus: 2 }));
+    this.#eventfds = this.#vms.map((vm) => [vm.createEventfd(), vm.createEventfd()]);
   }
 
   end(): void {
     for (const vm of this.#vms) vm.destroy();
+  }
+
+  #eventfd({ vm, fd }: { vm: number; fd: number }): Eventfd {
+    return this.#eventfds[vm]?.[fd] as Eventfd;
   }
 
   get size(): number {
@@ -77,6 +90,48 @@ export class TypedDoor implements Door {
         return vm.setBootCpuId(call.id);
       case 'ram':
         return this.#memory.bytes(ram + call.offset, 32);
+      case 'ioeventfd': {
+        const { addr, len, datamatch, flags } = call;
+        return vm.ioeventfd({ fd: this.#eventfd(call), addr, len, datamatch, flags });
+      }
+      case 'irqfd': {
+        const resamples = (call.flags & 3) === 2;
+        const resamplefd = this.#eventfds[call.vm]?.[call.resample] as Eventfd;
+        const { gsi, flags } = call;
+        return vm.irqfd({ fd: this.#eventfd(call), gsi, flags, ...(resamples ? { resamplefd } : {}) });
+      }
+      case 'signalEventfd':
+        return this.#eventfd(call).signal();
+      case 'readEventfd': {
+        const count = this.#eventfd(call).read();
+        return count ?? 'EAGAIN';
+      }
+      case 'coalesce':
+        return call.off ? vm.unregisterCoalescedMmio(call) : vm.registerCoalescedMmio(call);
+      case 'setGsiRouting':
+        return vm.setGsiRouting([routeOf(call)]);
+      case 'setAlias':
+        return vm.setMemoryAlias(aliasOf(call));
+      case 'setTscKhz':
+        return vm.setTscKhz(call.value);
+      case 'setNrMmuPages':
+        return vm.setNrMmuPages(call.value);
+      case 'setTssAddr':
+        return vm.setTssAddr(call.value);
+      case 'createDevice':
+        return vm.createDevice({ type: call.value });
+      case 'getTscKhz':
+        return vm.getTscKhz();
+      case 'getNrMmuPages':
+        return vm.getNrMmuPages();
+      case 'resetDirtyRings':
+        return vm.resetDirtyRings();
+      case 'createPit':
+        return vm.createPit();
+      case 'setIdentityMapAddr':
+        return vm.setIdentityMapAddr(call.address);
+      case 'reinjectControl':
+        return vm.reinjectControl(call.mode !== 0);
     }
     const vcpu = vm.vcpu(call.vcpu);
     switch (call.name) {
@@ -98,6 +153,26 @@ export class TypedDoor implements Door {
         return vcpu.getLapic();
       case 'getCpuid':
         return vcpu.getCpuid2();
+      case 'getSregs2':
+        return vcpu.getSregs2();
+      case 'getXsave':
+        return vcpu.getXsave().region;
+      case 'getVcpuTscKhz':
+        return vcpu.getTscKhz();
+      case 'setSregs2': {
+        const { flags, cr0, cr4, efer } = call;
+        return vcpu.setSregs2({ ...vcpu.getSregs2(), flags, cr0, cr4, efer });
+      }
+      case 'setEvents':
+        return vcpu.setVcpuEvents(eventsOf(call, vcpu.getVcpuEvents()));
+      case 'setupMce':
+        return vcpu.setupMce(call.cap);
+      case 'setMce':
+        return vcpu.setMce({ status: call.status, bank: call.bank });
+      case 'setVcpuTscKhz':
+        return vcpu.setTscKhz(call.khz);
+      case 'setXsave':
+        return vcpu.setXsave(xsaveOf(call, vcpu.getXsave()));
       case 'nmi':
         return vcpu.nmi();
       case 'setRegs':
@@ -137,6 +212,14 @@ export class TypedDoor implements Door {
         } finally {
           vcpu.kvmRun.immediateExit = false;
         }
+      case 'runOut': {
+        if (vm.hasIrqchip) return 'asleep';
+        this.#memory.bytes(ram, 3).set([OUT, call.port, HLT]);
+        vcpu.setSregs({ ...REAL_MODE });
+        vcpu.setRegs({ ...vcpu.getRegs(), rax: BigInt(call.al), rip: 0n, rflags: 2n });
+        const exits = [exitWord(vcpu.run()), exitWord(vcpu.run())];
+        return `${exits.join(' ')} ${textOf(vcpu.takeCoalesced())}`;
+      }
       case 'runHlt': {
         // A halted guest with an irqchip sleeps inside: only a VM without one can be run to its HLT.
         if (vm.hasIrqchip) return 'asleep';
@@ -146,6 +229,42 @@ export class TypedDoor implements Door {
       }
     }
   }
+}
+
+/** A route to a pin of a chip (type 1: low chip, data pin) or to local APICs (type 2). */
+export function routeOf({ gsi, type, low, data }: Extract<Call, { name: 'setGsiRouting' }>) {
+  const u =
+    type === 2
+      ? { msi: { address_lo: (0xfee0_0000 + low) >>> 0, address_hi: 0, data } }
+      : { irqchip: { irqchip: low, pin: data } };
+  return { gsi, type, u };
+}
+
+export function aliasOf({ slot, gpa, size, target }: Extract<Call, { name: 'setAlias' }>) {
+  return { slot, guest_phys_addr: gpa, memory_size: BigInt(size), target_phys_addr: target };
+}
+
+export function eventsOf(
+  { flags, vector, nmi, shadow }: Extract<Call, { name: 'setEvents' }>,
+  events: KvmVcpuEvents,
+): KvmVcpuEvents {
+  return {
+    ...events,
+    flags,
+    exception: { ...events.exception, injected: vector & 1, nr: vector },
+    nmi: { ...events.nmi, pending: nmi },
+    interrupt: { ...events.interrupt, shadow },
+  };
+}
+
+/** fcw and MXCSR at 0 and 24, XSTATE_BV at 512 (SDM vol. 1, 13.4). */
+export function xsaveOf({ fcw, mxcsr, features }: Extract<Call, { name: 'setXsave' }>, { region }: KvmXsave) {
+  const words = [...region];
+  words[0] = fcw;
+  words[6] = mxcsr;
+  words[128] = Number(features & 0xffff_ffffn);
+  words[129] = Number(features >> 32n);
+  return { region: words };
 }
 
 const DATA = {
