@@ -62,6 +62,8 @@ export const KVM_EXIT_IOAPIC_EOI: u32 = 26;
 export const KVM_EXIT_X86_RDMSR: u32 = 29;
 export const KVM_EXIT_X86_WRMSR: u32 = 30;
 export const KVM_EXIT_X86_BUS_LOCK: u32 = 33;
+/** kvm_run.flags: the vCPU is in system management mode. */
+export const KVM_RUN_X86_SMM: u32 = 1;
 /** kvm_run.flags: the instruction that ended locked the bus. */
 export const KVM_RUN_X86_BUS_LOCK: u32 = 2;
 export const KVM_EXIT_IO_IN: u32 = 0;

@@ -7,6 +7,7 @@
 //   0x0002_8000  pins              who holds the VM, and what they have attached (pins.ts)
 //   0x0003_0000  devices           sixteen pages, one a device
 //   0x0004_0000  rings             console in and out, exit trace
+//   0x000c_8000  slots of SMM      the slot table of address space 1
 //   0x000d_0000  eventfd values    what ioeventfds were written with
 //   0x000f_0000  MSR filters       two places, one of them in force
 //   0x0010_0000  page flags        a byte for each 4 KiB page of this memory (holds code, pinned)
@@ -201,7 +202,7 @@ export const ALIAS_FLAGS: u32 = 24; // u32, kept for its reader
 /** From here on the tables of events: abi/bus.ts, abi/eventfd.ts and abi/irqchip.ts draw them. */
 export const VM_EVENT_TABLES: u32 = 0x7f20;
 
-/** Slot table: entries sorted by nothing; id = index. */
+/** Slot table of address space 0: entries sorted by nothing; id = index. */
 export const VM_SLOTS: u32 = 0x1000;
 export const SLOT_ENTRY_SIZE: u32 = 64;
 export const MAX_SLOTS: u32 = 256;
@@ -212,7 +213,8 @@ export const SLOT_HVA: u32 = 16; // u32 offset in this memory
 export const SLOT_FLAGS: u32 = 20; // u32 KVM_MEM_*
 /** u32 offset of the dirty bitmap, 0 = none. Behind it another of its size: pages that lie in some vCPU's dirty ring. */
 export const SLOT_BITMAP: u32 = 24;
-export const SLOT_ID: u32 = 28; // u32
+/** u32: the number that user space gave it, its address space in bits 16 up. */
+export const SLOT_ID: u32 = 28;
 /** Where the dirty bitmap of this id was allocated and its size in bytes; kept when the slot goes (u32 each). */
 export const SLOT_BITMAP_HOME: u32 = 32;
 export const SLOT_BITMAP_ROOM: u32 = 36;
@@ -221,3 +223,6 @@ export const SLOT_RAM_HOME: u32 = 40;
 export const SLOT_RAM_ROOM: u32 = 44;
 /** Highest used slot index + 1 (u32), so that a look-up stops early. */
 export const VM_SLOT_COUNT: u32 = 0x054;
+/** The same for address space 1, which vCPUs in system management mode see. */
+export const VM_SMM_SLOTS: u32 = 0xb8000;
+export const VM_SMM_SLOT_COUNT: u32 = 0x1f8;

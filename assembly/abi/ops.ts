@@ -177,6 +177,7 @@ export const OP_SYSRET: u32 = 0x1cf;
 export const OP_SYSENTER: u32 = 0x1d0;
 export const OP_SYSEXIT: u32 = 0x1d1;
 export const OP_UD: u32 = 0x1d2; // #UD, also every undefined encoding
+export const OP_RSM: u32 = 0x1d4; // exec/rsm.ts
 export const OP_NM: u32 = 0x1d3; // #NM: x87, MMX, SSE or AVX while CR0 forbids it
 /** exec/control.ts: system registers and instructions. */
 export const OP_MOV_FROM_CR: u32 = 0x200; // CR number in R_IMM, register address in R_REG

@@ -2,6 +2,7 @@
 // by the host (KVM_GET_MSRS, KVM_SET_MSRS). Raises nothing: a refusal is `false`.
 import { MCE_BANKS, MCG_STATUS, V_MCG_CAP, V_MCG_CTL } from '../abi/calls';
 import { VCPU_MSRS, VCPU_PAGE } from '../abi/map';
+import { MSR_SMBASE, MSR_SMI_COUNT, V_SMBASE, V_SMI_COUNT } from '../abi/smm';
 import {
   FS,
   GS,
@@ -57,7 +58,6 @@ const MSR_P5_MC_TYPE: u32 = 0x1;
 const MSR_PLATFORM_ID: u32 = 0x17;
 const MSR_FEATURE_CONTROL: u32 = 0x3a;
 const MSR_TSC_ADJUST: u32 = 0x3b;
-const MSR_SMBASE: u32 = 0x9e;
 export const MSR_PLATFORM_INFO: u32 = 0xce;
 const MSR_ARCH_CAPABILITIES: u32 = 0x10a;
 const MSR_MISC_FEATURES: u32 = 0x140;
@@ -123,6 +123,10 @@ function home(v: u32, index: u32): u32 {
       return v + V_KERNEL_GS_BASE;
     case MSR_TSC_AUX:
       return v + V_TSC_AUX;
+    case MSR_SMBASE:
+      return v + V_SMBASE;
+    case MSR_SMI_COUNT:
+      return v + V_SMI_COUNT;
     default:
       break;
   }
@@ -213,6 +217,11 @@ function answer(v: u32, value: u64): bool {
   return true;
 }
 
+/** A guest gets #GP, as in KVM: SMBASE is user space's, and the count of SMIs can only be read. */
+export function is_host_msr(index: u32, write: bool): bool {
+  return index == MSR_SMBASE || (write && index == MSR_SMI_COUNT);
+}
+
 /** Reads an MSR into V_MSR_VALUE; false when it does not exist. */
 export function read_msr(v: u32, index: u32): bool {
   const at = home(v, index);
@@ -244,7 +253,6 @@ export function read_msr(v: u32, index: u32): bool {
     case MSR_MISC_FEATURES:
     case MSR_PERF_STATUS:
     case MSR_PERF_CTL:
-    case MSR_SMBASE:
       return answer(v, 0);
     default:
       break;

@@ -21,7 +21,7 @@ export function uses_pdptrs(v: u32): bool {
 
 /** Loads the four pointers; false (and nothing changed) when a present one has a reserved bit: #GP(0). */
 export function load_pdptrs(v: u32, cr3: u64): bool {
-  const at = hva_of(cr3 & 0xffffffe0);
+  const at = hva_of(v, cr3 & 0xffffffe0);
   // A hole reads as ones, which are reserved bits.
   if (at == 0) return false;
   for (let i: u32 = 0; i < 4; i++) {

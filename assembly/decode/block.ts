@@ -77,7 +77,7 @@ export function fetch_hva(v: u32, la: u64): u32 {
     return 0;
   }
   if (!walk(v, la, ACCESS_FETCH | (user ? ACCESS_USER : 0))) return 0;
-  const hva = hva_of(load<u64>(v + V_WALK_GPA));
+  const hva = hva_of(v, load<u64>(v + V_WALK_GPA));
   if (hva == 0) {
     emulation_failure(v);
     return 0;

@@ -50,6 +50,7 @@ import {
   OP_RDRAND,
   OP_RDTSC,
   OP_RDTSCP,
+  OP_RSM,
   OP_SETCC,
   OP_SGDT,
   OP_SHLD,
@@ -383,6 +384,8 @@ export function decode_two_byte(c: u32, v: u32, r: u32): void {
       if (op & 1) return set_op(r, op == 0xa5 ? OP_SHLD_CL : OP_SHRD_CL);
       set_imm(r, next8(c));
       return set_op(r, op == 0xa4 ? OP_SHLD : OP_SHRD);
+    case 0xaa:
+      return system(c, r, OP_RSM);
     case 0xae:
       return group15(c, v, r);
     case 0xaf:

@@ -27,6 +27,7 @@ import {
   OP_MOV_TO_SEG,
   OP_NM,
   OP_RET_FAR,
+  OP_RSM,
   OP_SYSCALL,
   OP_SYSENTER,
   OP_SYSEXIT,
@@ -108,6 +109,7 @@ import { linear } from '../memory/segments';
 import { faulted, raise, raise_code } from '../state/fault';
 import { canonical, cpl, is_long, is_real, seg } from '../state/vcpu';
 import { exec_iret } from './iret';
+import { exec_rsm } from './rsm';
 import { exec_syscall } from './syscall';
 
 /** The instruction ends the block only if the mode that blocks are decoded for has changed. */
@@ -441,6 +443,8 @@ export function exec_far(v: u32, r: u32, op: u32, rm: u32): u32 {
       return far_memory(v, r, true);
     case OP_RET_FAR:
       return ret_far(v, r);
+    case OP_RSM:
+      return exec_rsm(v);
     case OP_IRET:
       return exec_iret(v, r);
     case OP_INT:

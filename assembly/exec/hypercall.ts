@@ -84,10 +84,10 @@ function send_ipi(low: u64, high: u64, first: u64, icr: u64, width: u32): i64 {
 /** struct kvm_clock_pairing at `gpa`: the wall clock, and the TSC of the same moment. */
 function clock_pairing(v: u32, gpa: u64, kind: u64): i64 {
   if (kind != 0 || vm_setting(VM_ENGINE) != ENGINE_PARALLEL) return KVM_EOPNOTSUPP;
-  const first = unalias(gpa);
-  const s = find_slot(first);
-  const last = unalias(gpa + PAIRING_SIZE - 1);
-  if (s == 0 || last - first != PAIRING_SIZE - 1 || find_slot(last) != s) return KVM_EFAULT;
+  const first = unalias(0, gpa);
+  const s = find_slot(0, first);
+  const last = unalias(0, gpa + PAIRING_SIZE - 1);
+  if (s == 0 || last - first != PAIRING_SIZE - 1 || find_slot(0, last) != s) return KVM_EFAULT;
   if (load<u32>(s + SLOT_FLAGS) & KVM_MEM_READONLY) return KVM_EFAULT;
   const at = slot_hva(s, first);
   const wall = ((load<f64>(vm_base + VM_PAGE + VM_TIME_ORIGIN) * 1e6) as u64) + host_now();

@@ -39,7 +39,7 @@ import { exit_msr, run_page } from '../cpu/exits';
 import { set_arith } from '../cpu/flags';
 import { update_mode } from '../cpu/mode';
 import { msr_allowed } from '../cpu/msr_filter';
-import { MSR_PLATFORM_INFO, read_msr, write_msr } from '../cpu/msr_table';
+import { is_host_msr, MSR_PLATFORM_INFO, read_msr, write_msr } from '../cpu/msr_table';
 import { write_rm } from '../cpu/operands';
 import { raise, raise_code } from '../state/fault';
 import { mix64 } from '../state/random';
@@ -92,7 +92,11 @@ function rdmsr(v: u32): u32 {
   const index = gpr32(v, RCX);
   if (!msr_allowed(index, KVM_MSR_FILTER_READ))
     return refuse_msr(v, KVM_EXIT_X86_RDMSR, KVM_MSR_EXIT_REASON_FILTER, 0);
-  if (!read_msr(v, index) || (index == MSR_PLATFORM_INFO && vm_setting(VM_PLATFORM_INFO_HIDDEN) != 0))
+  if (
+    is_host_msr(index, false) ||
+    !read_msr(v, index) ||
+    (index == MSR_PLATFORM_INFO && vm_setting(VM_PLATFORM_INFO_HIDDEN) != 0)
+  )
     return refuse_msr(v, KVM_EXIT_X86_RDMSR, refusal(v, index), 0);
   set_pair(v, load<u64>(v + V_MSR_VALUE));
   return FLOW_NEXT;
@@ -105,7 +109,8 @@ function wrmsr(v: u32): u32 {
   const index = gpr32(v, RCX);
   if (!msr_allowed(index, KVM_MSR_FILTER_WRITE))
     return refuse_msr(v, KVM_EXIT_X86_WRMSR, KVM_MSR_EXIT_REASON_FILTER, value);
-  if (!write_msr(v, index, value)) return refuse_msr(v, KVM_EXIT_X86_WRMSR, refusal(v, index), value);
+  if (is_host_msr(index, true) || !write_msr(v, index, value))
+    return refuse_msr(v, KVM_EXIT_X86_WRMSR, refusal(v, index), value);
   update_mode(v);
   return FLOW_STOP;
 }

@@ -1,5 +1,5 @@
 // The I/O APIC with 24 pins, an 82093AA as KVM shows it (version 0x11). Callers hold the irqchip lock. Not modelled:
-// pin polarity (KVM_CAP_IOAPIC_POLARITY_IGNORED), the EOI register of later versions, SMI.
+// pin polarity (KVM_CAP_IOAPIC_POLARITY_IGNORED), the EOI register of later versions.
 
 import {
   APIC_DEST_LOGICAL,

@@ -49,6 +49,7 @@ import {
   LAPIC_DEADLINE,
   LAPIC_ERRORS,
   LAPIC_EVENT_NONE,
+  LAPIC_EVENT_SIPI,
   LAPIC_EVENTS,
   LAPIC_EXTINT,
 } from '../abi/irqchip';
@@ -469,6 +470,11 @@ export function lapic_take_events(v: u32): u32 {
   return atomic.load<u32>(word) == LAPIC_EVENT_NONE
     ? LAPIC_EVENT_NONE
     : atomic.xchg<u32>(word, LAPIC_EVENT_NONE);
+}
+
+/** Forgets a SIPI that has come in, but no INIT. */
+export function lapic_drop_sipi(v: u32): void {
+  atomic.and<u32>(lapic_page(v) + LAPIC_EVENTS, ~LAPIC_EVENT_SIPI);
 }
 
 /** Brings the current count into the page, before KVM_GET_LAPIC copies it. */

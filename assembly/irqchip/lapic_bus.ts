@@ -11,6 +11,7 @@ import {
   APIC_DM_INIT,
   APIC_DM_LOWEST,
   APIC_DM_NMI,
+  APIC_DM_SMI,
   APIC_DM_STARTUP,
   APIC_ESR_RECV_ILLEGAL,
   APIC_ID,
@@ -30,6 +31,7 @@ import {
   LAPIC_EXTINT,
 } from '../abi/irqchip';
 import { IOAPIC_PAGE, VCPU_LAPIC, VCPU_PAGE, VM_PAGE, VM_VCPUS } from '../abi/map';
+import { V_SMI_PENDING } from '../abi/smm';
 import { REQ_EVENTS, V_APIC_BASE, V_NMI_PENDING, V_REQUESTS, V_SIPI_VECTOR, V_WAKE } from '../abi/vcpu_page';
 import { vm_base } from '../host';
 import { vm_setting } from '../state/settings';
@@ -120,6 +122,9 @@ export function accept(v: u32, mode: u32, vector: u32, level: bool): bool {
       if ((atomic.or<u32>(vector_word(v, APIC_IRR, vector), bit) & bit) == 0) kick(v);
       return true;
     }
+    case APIC_DM_SMI:
+      atomic.store<u32>(v + V_SMI_PENDING, 1);
+      break;
     case APIC_DM_NMI:
       atomic.store<u32>(v + V_NMI_PENDING, 1);
       break;
@@ -135,7 +140,7 @@ export function accept(v: u32, mode: u32, vector: u32, level: bool): bool {
       lapic_set(v, LAPIC_EXTINT, 1);
       break;
     default:
-      return false; // SMI and remote read: there is no SMM, and no chipset reads remotely.
+      return false; // Remote read: no chipset reads remotely.
   }
   kick(v);
   return true;

@@ -46,7 +46,7 @@ import { faulted, raise_code } from '../state/fault';
 import { canonical, is_64, is_long } from '../state/vcpu';
 import { code_written, hits_code, mark_mixed, page_flags } from './code_marks';
 import { mmio_read, mmio_write } from './mmio';
-import { find_slot, hva_of, mark_dirty, slot_hva, unalias } from './slots';
+import { find_slot, hva_of, mark_dirty, slot_hva, space_of, unalias } from './slots';
 import { fill_data, tlb_array } from './tlb';
 import { ACCESS_SYSTEM, ACCESS_USER, ACCESS_WRITE, WALK_TLB_SHIFT, WALK_WRITABLE, walk } from './walk';
 
@@ -57,8 +57,9 @@ import { ACCESS_SYSTEM, ACCESS_USER, ACCESS_WRITE, WALK_TLB_SHIFT, WALK_WRITABLE
 function resolve(v: u32, table: u32, la: u64, bytes: u32, write: bool, access: u32): u32 {
   store<u64>(v + V_STAT_TLB_MISSES, load<u64>(v + V_STAT_TLB_MISSES) + 1);
   if (!walk(v, la, access | (write ? ACCESS_WRITE : 0))) return 0;
-  const gpa = unalias(load<u64>(v + V_WALK_GPA));
-  const s = find_slot(gpa);
+  const space = space_of(v);
+  const gpa = unalias(space, load<u64>(v + V_WALK_GPA));
+  const s = find_slot(space, gpa);
   if (s == 0) return 0;
   const readonly = (load<u32>(s + SLOT_FLAGS) & KVM_MEM_READONLY) != 0;
   if (write && readonly) return 0;
@@ -188,7 +189,7 @@ export function access_slow(
     const scratch = v + V_SCRATCH;
     // A store to a read-only slot is MMIO, but its old bytes are there to be read.
     if (!write || rmw) {
-      if (!read_part(v, hva_of(gpa), gpa, scratch, span + 1)) return 0;
+      if (!read_part(v, hva_of(v, gpa), gpa, scratch, span + 1)) return 0;
     }
     if (write) {
       store<u32>(v + V_COMMIT_HVA1, 0);
@@ -208,8 +209,8 @@ export function access_slow(
   const gpa2 = load<u64>(v + V_WALK_GPA);
   const scratch = v + V_SCRATCH;
   if (!write || rmw) {
-    if (!read_part(v, hva ? hva : hva_of(gpa1), gpa1, scratch, first)) return 0;
-    if (!read_part(v, hva2 ? hva2 : hva_of(gpa2), gpa2, scratch + first, span + 1 - first)) return 0;
+    if (!read_part(v, hva ? hva : hva_of(v, gpa1), gpa1, scratch, first)) return 0;
+    if (!read_part(v, hva2 ? hva2 : hva_of(v, gpa2), gpa2, scratch + first, span + 1 - first)) return 0;
   }
   if (write) {
     store<u32>(v + V_COMMIT_HVA1, hva);

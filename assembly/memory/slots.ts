@@ -22,13 +22,25 @@ import {
   VM_PAGE,
   VM_SLOT_COUNT,
   VM_SLOTS,
+  VM_SMM_SLOT_COUNT,
+  VM_SMM_SLOTS,
 } from '../abi/map';
+import { V_SMM } from '../abi/smm';
 import { vm_base } from '../host';
 import { code_written, page_flags } from './code_marks';
 import { bitmap_bytes, has_rings, ring_push } from './dirty_ring';
 
-/** What `gpa` means: the address in the target of the first alias that holds it (KVM_SET_MEMORY_ALIAS), or itself. */
-export function unalias(gpa: u64): u64 {
+/** The address space that vCPU `v` sees: 1 in system management mode, else 0. */
+export function space_of(v: u32): u32 {
+  return load<u32>(v + V_SMM);
+}
+
+/**
+ * What `gpa` means: the address in the target of the first alias that holds it (KVM_SET_MEMORY_ALIAS), or itself. Aliases are
+ * older than address spaces: they are of space 0.
+ */
+export function unalias(space: u32, gpa: u64): u64 {
+  if (space != 0) return gpa;
   const end =
     vm_base + VM_PAGE + VM_ALIASES + load<u32>(vm_base + VM_PAGE + VM_ALIAS_COUNT) * ALIAS_ENTRY_SIZE;
   for (let a = vm_base + VM_PAGE + VM_ALIASES; a < end; a += ALIAS_ENTRY_SIZE) {
@@ -39,10 +51,13 @@ export function unalias(gpa: u64): u64 {
   return gpa;
 }
 
-/** The slot entry that holds `gpa` (after unalias), or 0. */
-export function find_slot(gpa: u64): u32 {
-  const end = vm_base + VM_PAGE + VM_SLOTS + load<u32>(vm_base + VM_PAGE + VM_SLOT_COUNT) * SLOT_ENTRY_SIZE;
-  for (let s = vm_base + VM_PAGE + VM_SLOTS; s < end; s += SLOT_ENTRY_SIZE) {
+/** The slot entry of an address space that holds `gpa` (after unalias), or 0. */
+export function find_slot(space: u32, gpa: u64): u32 {
+  const vm = vm_base + VM_PAGE;
+  const table = vm + VM_SLOTS + space * (VM_SMM_SLOTS - VM_SLOTS);
+  const count = load<u32>(vm + VM_SLOT_COUNT + space * (VM_SMM_SLOT_COUNT - VM_SLOT_COUNT));
+  const end = table + count * SLOT_ENTRY_SIZE;
+  for (let s = table; s < end; s += SLOT_ENTRY_SIZE) {
     const size = atomic.load<u64>(s + SLOT_SIZE);
     if (gpa - load<u64>(s + SLOT_GPA) < size) return s;
   }
@@ -54,10 +69,11 @@ export function slot_hva(s: u32, gpa: u64): u32 {
   return load<u32>(s + SLOT_HVA) + ((gpa - load<u64>(s + SLOT_GPA)) as u32);
 }
 
-/** hva of `gpa`, 0 when no slot holds it. */
-export function hva_of(gpa: u64): u32 {
-  const at = unalias(gpa);
-  const s = find_slot(at);
+/** hva of `gpa` as vCPU `v` sees it, 0 when no slot holds it. */
+export function hva_of(v: u32, gpa: u64): u32 {
+  const space = space_of(v);
+  const at = unalias(space, gpa);
+  const s = find_slot(space, at);
   return s ? slot_hva(s, at) : 0;
 }
 
@@ -87,8 +103,8 @@ export function mark_dirty(v: u32, s: u32, gpa: u64): void {
 export function host_written(gpa: u64, length: u32): void {
   const end = gpa + length;
   for (let page = gpa & ~0xfff; page < end; page += 0x1000) {
-    const at = unalias(page < gpa ? gpa : page);
-    const s = find_slot(at);
+    const at = unalias(0, page < gpa ? gpa : page);
+    const s = find_slot(0, at);
     if (s == 0) continue;
     mark_dirty(0, s, at);
     const hva = slot_hva(s, at);

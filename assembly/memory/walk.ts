@@ -33,7 +33,7 @@ import {
   PF_W,
 } from '../abi/x86';
 import { raise_page_fault } from '../state/fault';
-import { find_slot, mark_dirty, slot_hva, unalias } from './slots';
+import { find_slot, mark_dirty, slot_hva, space_of, unalias } from './slots';
 
 // Access bits.
 export const ACCESS_WRITE: u32 = 1;
@@ -113,6 +113,7 @@ export function walk(v: u32, la: u64, access: u32): bool {
   const cr4 = load<u32>(v + V_CR4);
   const efer = load<u32>(v + V_EFER);
   const long_mode = (efer & EFER_LMA) != 0;
+  const space = space_of(v);
   const wide = (cr4 & CR4_PAE) != 0;
   for (;;) {
     let level: u32, table: u64;
@@ -133,8 +134,8 @@ export function walk(v: u32, la: u64, access: u32): bool {
     let retry = false;
     for (;;) {
       const shift = wide ? 12 + (level - 1) * 9 : 12 + (level - 1) * 10;
-      const at = unalias(table + (wide ? ((la >> shift) & 511) * 8 : ((la >> shift) & 1023) * 4));
-      const slot = find_slot(at);
+      const at = unalias(space, table + (wide ? ((la >> shift) & 511) * 8 : ((la >> shift) & 1023) * 4));
+      const slot = find_slot(space, at);
       if (slot == 0) return fault(v, la, access, 0);
       const entry = slot_hva(slot, at);
       const pte = wide ? atomic.load<u64>(entry) : (atomic.load<u32>(entry) as u64);

@@ -11,7 +11,7 @@ import {
   V_PV_UNHALT,
   V_TRIPLE_FAULT,
 } from '../abi/calls';
-import { FLOW_EXIT, FLOW_NEXT } from '../abi/insn';
+import { FLOW_BRANCH, FLOW_EXIT, FLOW_NEXT } from '../abi/insn';
 import { LAPIC_EVENT_INIT, LAPIC_EVENT_SIPI } from '../abi/irqchip';
 import {
   KVM_GUESTDBG_BLOCKIRQ,
@@ -21,6 +21,7 @@ import {
   KVM_MP_STATE_RUNNABLE,
   RUN_REQUEST_INTERRUPT_WINDOW,
 } from '../abi/kvm_run';
+import { V_SMI_PENDING, V_SMM } from '../abi/smm';
 import {
   CS,
   SHADOW_MOV_SS,
@@ -46,10 +47,11 @@ import { deliver_fault, deliver_interrupt, KIND_EXTERNAL } from '../cpu/deliver'
 import { exit_eoi, exit_shutdown, exit_window, run_page } from '../cpu/exits';
 import { update_mode } from '../cpu/mode';
 import { set_segment_real } from '../cpu/segment';
+import { enter_smm } from '../cpu/smm';
 import { host_now } from '../host';
 import { has_interrupt, take_interrupt } from '../irqchip/interrupts';
 import { irqfds_poll } from '../irqchip/irqfd';
-import { lapic_init, lapic_take_events } from '../irqchip/lapic';
+import { lapic_drop_sipi, lapic_init, lapic_take_events } from '../irqchip/lapic';
 import { timers_next, timers_poll } from '../irqchip/timers';
 import { raise, raise_code, raise_debug } from '../state/fault';
 import { count } from '../state/settings';
@@ -58,8 +60,9 @@ import { init_vcpu } from './reset';
 
 const APIC_BSP: u64 = 0x100;
 
-/** INIT and SIPI that other processors have sent. */
+/** INIT and SIPI that other processors have sent. In SMM an INIT is latched and a SIPI lost, as in KVM. */
 function take_startup(v: u32): void {
+  if (load<u32>(v + V_SMM)) return lapic_drop_sipi(v);
   const events = lapic_take_events(v);
   if (events & LAPIC_EVENT_INIT) {
     init_vcpu(v);
@@ -89,6 +92,20 @@ function is_open(v: u32): bool {
   if ((load<u32>(v + V_RFLAGS) & FLAG_IF) == 0 || load<u32>(v + V_SHADOW) != 0) return false;
   const control = load<u32>(v + V_DEBUG_CONTROL);
   return (control & KVM_GUESTDBG_ENABLE) == 0 || (control & KVM_GUESTDBG_BLOCKIRQ) == 0;
+}
+
+/** An SMI waits and can come in. KVM holds it back with KVM_GUESTDBG_BLOCKIRQ; a trap behind MOV SS comes before it. */
+function has_smi(v: u32): bool {
+  if (atomic.load<u32>(v + V_SMI_PENDING) == 0 || load<u32>(v + V_SMM) != 0) return false;
+  const control = load<u32>(v + V_DEBUG_CONTROL);
+  const held = (control & KVM_GUESTDBG_ENABLE) != 0 && (control & KVM_GUESTDBG_BLOCKIRQ) != 0;
+  return !held && load<u32>(v + V_DB_PENDING) == 0;
+}
+
+function take_smi(v: u32): u32 {
+  atomic.store<u32>(v + V_SMI_PENDING, 0);
+  enter_smm(v);
+  return FLOW_BRANCH;
 }
 
 function has_nmi(v: u32): bool {
@@ -176,8 +193,13 @@ function take_vector(v: u32): u32 {
   return deliver_interrupt(v, vector, KIND_EXTERNAL);
 }
 
+/** An SMI that waits comes in before the first instruction of an exception's handler. */
+function behind_exception(v: u32, flow: u32): u32 {
+  return flow == FLOW_BRANCH && has_smi(v) ? take_smi(v) : flow;
+}
+
 /**
- * Takes at most one event. FLOW_NEXT: none, or the vCPU still waits (V_MP_STATE says so). FLOW_BRANCH: a handler is
+ * Takes the next event. FLOW_NEXT: none, or the vCPU still waits (V_MP_STATE says so). FLOW_BRANCH: a handler is
  * next. FLOW_EXIT: the run page holds an exit.
  */
 export function inject_events(v: u32): u32 {
@@ -193,6 +215,7 @@ export function inject_events(v: u32): u32 {
     if (
       !is_unhalted(v) &&
       load<u32>(v + V_EXCEPTION) == 0 &&
+      !has_smi(v) &&
       !has_nmi(v) &&
       load<u32>(v + V_DB_PENDING) == 0 &&
       !(is_open(v) && has_vector(v))
@@ -205,11 +228,12 @@ export function inject_events(v: u32): u32 {
   } else if (state != KVM_MP_STATE_RUNNABLE) {
     return FLOW_NEXT;
   }
-  if (load<u32>(v + V_EXCEPTION)) return take_exception(v);
+  if (load<u32>(v + V_EXCEPTION)) return behind_exception(v, take_exception(v));
   if (load<u32>(v + V_DB_PENDING)) {
     const flow = take_trap(v);
-    if (flow != FLOW_NEXT) return flow;
+    if (flow != FLOW_NEXT) return behind_exception(v, flow);
   }
+  if (has_smi(v)) return take_smi(v);
   if (has_nmi(v)) return take_nmi(v);
   if (!is_open(v)) return FLOW_NEXT;
   if (has_vector(v)) return take_vector(v);

@@ -8,6 +8,7 @@ import {
   V_PV_UNHALT,
   V_TRIPLE_FAULT,
 } from '../abi/calls';
+import { SMBASE_RESET, V_SMBASE, V_SMI_COUNT, V_SMI_PENDING, V_SMM, V_SMM_INSIDE_NMI } from '../abi/smm';
 import {
   ATTR_ACCESSED,
   ATTR_CODE,
@@ -122,6 +123,10 @@ function reset_common(v: u32, cr0: u64): void {
   store<u32>(v + V_IRQ_QUEUED, 0);
   store<u32>(v + V_NMI_PENDING, 0);
   store<u32>(v + V_NMI_MASKED, 0);
+  store<u32>(v + V_SMM, 0);
+  store<u32>(v + V_SMM_INSIDE_NMI, 0);
+  atomic.store<u32>(v + V_SMI_PENDING, 0);
+  store<u64>(v + V_SMI_COUNT, 0);
   store<u32>(v + V_EXCEPTION, 0);
   store<u32>(v + V_TRIPLE_FAULT, 0);
   store<u32>(v + V_EOI_EXIT, 0);
@@ -150,6 +155,7 @@ export function reset_vcpu(v: u32): void {
   store<u64>(v + V_PAT, PAT_RESET);
   store<u64>(v + V_MISC_ENABLE, MISC_ENABLE_RESET);
   store<u64>(v + V_XCR0, 1);
+  store<u64>(v + V_SMBASE, SMBASE_RESET as u64);
   if (load<u64>(v + V_MCG_CAP) == 0) store<u64>(v + V_MCG_CAP, KVM_MAX_MCE_BANKS);
   reset_float(v);
   store<u64>(v + V_APIC_BASE, 0xfee00800 | (load<u64>(v + V_APIC_BASE) & 0x100));

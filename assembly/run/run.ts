@@ -17,6 +17,7 @@ import {
 import {
   KVM_MP_STATE_RUNNABLE,
   KVM_RUN_X86_BUS_LOCK,
+  KVM_RUN_X86_SMM,
   RUN_APIC_BASE,
   RUN_CR8,
   RUN_EXIT_REASON,
@@ -30,7 +31,18 @@ import {
   RUN_READY_FOR_INTERRUPT_INJECTION,
 } from '../abi/kvm_run';
 import { VCPU_PAGE } from '../abi/map';
-import { OP_INT, OP_INT1, OP_INT3, OP_INTO, OP_JMP_FAR, OP_MOVS, OP_OUTS, OP_SYSCALL } from '../abi/ops';
+import {
+  OP_INT,
+  OP_INT1,
+  OP_INT3,
+  OP_INTO,
+  OP_JMP_FAR,
+  OP_MOVS,
+  OP_OUTS,
+  OP_RSM,
+  OP_SYSCALL,
+} from '../abi/ops';
+import { V_SMM } from '../abi/smm';
 import {
   FAULT_EXIT,
   LEAVE_MMIO,
@@ -140,7 +152,8 @@ function prepare(v: u32): void {
 function publish(v: u32): void {
   const page = v - VCPU_PAGE;
   const open = (load<u32>(v + V_RFLAGS) & FLAG_IF) != 0;
-  store<u16>(page + RUN_FLAGS, (load<u32>(v + V_BUS_LOCK) ? KVM_RUN_X86_BUS_LOCK : 0) as u16);
+  const smm = load<u32>(v + V_SMM) ? KVM_RUN_X86_SMM : 0;
+  store<u16>(page + RUN_FLAGS, ((load<u32>(v + V_BUS_LOCK) ? KVM_RUN_X86_BUS_LOCK : 0) | smm) as u16);
   store<u32>(v + V_BUS_LOCK, 0);
   store<u8>(page + RUN_IF_FLAG, open as u8);
   store<u8>(
@@ -314,9 +327,9 @@ function run_blocks(v: u32): u32 {
   }
 }
 
-/** The instruction may load a new RF: IRET, and what can switch tasks. */
+/** The instruction may load a new RF: IRET, RSM, and what can switch tasks. */
 function writes_rf(op: u32): bool {
-  return op >= OP_JMP_FAR && op <= OP_INTO;
+  return (op >= OP_JMP_FAR && op <= OP_INTO) || op == OP_RSM;
 }
 
 /** Executes one instruction with everything that may follow it: shadow, RF, single-step trap, instruction breakpoints. */
