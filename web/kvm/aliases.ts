@@ -1,5 +1,5 @@
 // Aliases: guest-physical ranges that mean another range (KVM_SET_MEMORY_ALIAS of Linux 2.6.20 to 2.6.35), and what lies
-// behind an address after them. The core's side is assembly/memory/slots.ts.
+// behind an address after them. They are older than address spaces and of space 0. The core's side is assembly/memory/slots.ts.
 
 import {
   ALIAS_ENTRY_SIZE,
@@ -107,10 +107,10 @@ export interface Place {
   readonly left: number;
 }
 
-/** The slot behind `gpa`, aliases followed; undefined when there is none. */
-export function place(memory: MachineMemory, gpa: bigint): Place | undefined {
-  const { at, end } = unalias(memory, gpa);
-  const slot = slotAt(memory, at);
+/** The slot of an address space behind `gpa`; in space 0 aliases are followed. Undefined when there is none. */
+export function place(memory: MachineMemory, gpa: bigint, space = 0): Place | undefined {
+  const { at, end } = space === 0 ? unalias(memory, gpa) : { at: gpa, end: ADDRESSES };
+  const slot = slotAt(memory, at, space);
   if (!slot) return undefined;
   const offset = Number(at - slot.gpa);
   return { slot, offset, left: Math.min(slot.size - offset, Number(end - gpa)) };

@@ -201,11 +201,11 @@ export function slotWritten(memory: MachineMemory, found: Slot, offset: number, 
  * Somebody beside the vCPUs (a loader, a device, a module) has written `length` bytes at `gpa`: marks the dirty log
  * and stale code of every page touched. Addresses outside all slots are passed over.
  */
-export function hostWritten(memory: MachineMemory, gpa: bigint, length: number): void {
+export function hostWritten(memory: MachineMemory, gpa: bigint, length: number, space = 0): void {
   const end = gpa + BigInt(length);
   const page = BigInt(PAGE_SIZE);
   for (let at = gpa; at < end; at = (at / page + 1n) * page) {
-    const there = place(memory, at);
+    const there = place(memory, at, space);
     if (there) slotWritten(memory, there.slot, there.offset, 1);
   }
 }

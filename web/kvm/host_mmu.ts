@@ -10,7 +10,7 @@ import {
 } from '../../assembly/abi/map.ts';
 import { KvmError } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
-import { slots } from './slots.ts';
+import { allSlots } from './slots.ts';
 import { vcpuIds } from './vm_page.ts';
 
 /** KVM_MIN_ALLOC_MMU_PAGES. */
@@ -34,7 +34,7 @@ export function setNrMmuPages(memory: MachineMemory, pages: number): void {
 export function getNrMmuPages(memory: MachineMemory): number {
   const pages = memory.u32(memory.vm + VM_MMU_PAGES);
   if (pages !== 0 || memory.load(memory.vm + VM_GENERATION) === 0) return pages;
-  const guest = slots(memory).reduce((sum, { size }) => sum + size / PAGE_SIZE, 0);
+  const guest = allSlots(memory).reduce((sum, { size }) => sum + size / PAGE_SIZE, 0);
   return Math.max(MMU_PAGES_MIN, Math.floor(guest / PAGES_PER_MMU_PAGE));
 }
 

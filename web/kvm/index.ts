@@ -33,7 +33,9 @@ export { request, requestAll, requestEvents, waitUntilOut } from './requests.ts'
 export { type IoExit, KVM_SYNC_X86, type MmioExit, RunPage } from './run_page.ts';
 export { SIGUSR1 } from './signals.ts';
 export {
+  ADDRESS_SPACES,
   bitmapBytes,
+  checkSlotId,
   KVM_MEM_LOG_DIRTY_PAGES,
   KVM_MEM_READONLY,
   MAX_SLOTS,

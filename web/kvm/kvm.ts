@@ -23,6 +23,7 @@ import { MCE_CAP_SUPPORTED } from './machine_check.ts';
 import { roundUp } from './memory.ts';
 import { MSR_FEATURES, MSR_INDEX_LIST, readFeatureMsrs } from './msrs.ts';
 import { KVM_SYNC_X86 } from './run_page.ts';
+import { ADDRESS_SPACES } from './slots.ts';
 import { DEBUG_KNOWN } from './vcpu.ts';
 import { Vm, type VmOptions } from './vm.ts';
 import { BUS_LOCK, EXITS_TO_DISABLE, HYPERCALLS_THAT_EXIT, QUIRKS, X2APIC_API } from './vm_settings.ts';
@@ -84,6 +85,8 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   ENABLE_CAP_VM: 1,
   CHECK_EXTENSION_VM: 1,
   DISABLE_QUIRKS: 1,
+  X86_SMM: 1,
+  MULTI_ADDRESS_SPACE: ADDRESS_SPACES,
   SPLIT_IRQCHIP: 1,
   VCPU_ATTRIBUTES: 1,
   IOEVENTFD_ANY_LENGTH: 1,

@@ -1,6 +1,7 @@
 // Model-specific registers for the host: KVM_GET_MSRS and KVM_SET_MSRS over the core's table of MSRs, which is the only
 // one. It knows no MSR but the list that a snapshot needs.
 
+import { MSR_SMBASE, MSR_SMI_COUNT } from '../../assembly/abi/smm.ts';
 import { V_MSR_VALUE } from '../../assembly/abi/vcpu_page.ts';
 import {
   MSR_APIC_BASE,
@@ -49,7 +50,7 @@ export const MSR_INDEX_LIST: readonly number[] = [
     MSR_GS_BASE,
     MSR_KERNEL_GS_BASE,
   ],
-  ...[MSR_TSC_AUX, MSR_TSC_DEADLINE, MSR_MTRR_DEF_TYPE, ...MTRRS],
+  ...[MSR_TSC_AUX, MSR_TSC_DEADLINE, MSR_SMBASE, MSR_SMI_COUNT, MSR_MTRR_DEF_TYPE, ...MTRRS],
 ];
 
 /** MSRs that describe the processor (KVM_GET_MSR_FEATURE_INDEX_LIST) and their values: microcode, no vulnerabilities known. */

@@ -1,5 +1,6 @@
 // kvm_regs, kvm_sregs, kvm_debugregs and kvm_vcpu_events over the vCPU page, both ways. It runs nothing.
 
+import { V_SMM } from '../../assembly/abi/smm.ts';
 import {
   ATTR_AVL,
   ATTR_DB,
@@ -224,7 +225,8 @@ function loadPdptrs(memory: MachineMemory, v: number, next: KvmSregs): void {
   if (!pae) return;
   const table = next.cr3 & 0xffff_ffe0n;
   for (let n = 0; n < 4; n++) {
-    memory.setU64(v + V_PDPTR + n * 8, readPhysical(memory, table + BigInt(n * 8), 8) ?? 0n);
+    const entry = readPhysical(memory, table + BigInt(n * 8), 8, memory.u32(v + V_SMM));
+    memory.setU64(v + V_PDPTR + n * 8, entry ?? 0n);
   }
 }
 

@@ -19,7 +19,10 @@ import {
   VM_SLOT_COUNT,
   VM_SLOT_LOCK,
   VM_SLOTS,
+  VM_SMM_SLOT_COUNT,
+  VM_SMM_SLOTS,
 } from '../../assembly/abi/map.ts';
+import { ADDRESS_SPACES, SPACE_SHIFT } from '../../assembly/abi/smm.ts';
 import { REQ_FLUSH_TLB } from '../../assembly/abi/vcpu_page.ts';
 import { type Input, KvmError, type KvmMemoryRegion, type KvmUserspaceMemoryRegion } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
@@ -27,10 +30,11 @@ import { waitForPins } from './pins.ts';
 import { requestAll } from './requests.ts';
 import { heapAllocate } from './vm_page.ts';
 
-export { KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, MAX_SLOTS };
+export { ADDRESS_SPACES, KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY, MAX_SLOTS };
 
 /** One slot as it stands. Sizes and offsets in bytes. */
 export interface Slot {
+  /** As user space gave it: bits 16 up are its address space. */
   readonly id: number;
   readonly flags: number;
   readonly gpa: bigint;
@@ -46,23 +50,38 @@ const GPA_LIMIT = 1n << 52n;
 const FLAGS_KNOWN = KVM_MEM_LOG_DIRTY_PAGES | KVM_MEM_READONLY;
 
 const hex = (value: bigint | number): string => `0x${value.toString(16)}`;
-const entryOf = (memory: MachineMemory, id: number): number => memory.vm + VM_SLOTS + id * SLOT_ENTRY_SIZE;
+const TABLES = [
+  { table: VM_SLOTS, count: VM_SLOT_COUNT },
+  { table: VM_SMM_SLOTS, count: VM_SMM_SLOT_COUNT },
+] as const;
 
-/** EINVAL for an id that no slot can have: bits 16 up name an address space, and there is one, number 0. */
+/** The address space of the slot with this id: 0, or 1 for what vCPUs in system management mode see. */
+export const spaceOf = (id: number): number => id >>> SPACE_SHIFT;
+const isSlotId = (id: number): boolean =>
+  Number.isInteger(id) && id >= 0 && spaceOf(id) < ADDRESS_SPACES && (id & 0xffff) < MAX_SLOTS;
+const tableOf = (space: number) => TABLES[space as 0 | 1];
+const countAt = (memory: MachineMemory, space: number): number => memory.vm + tableOf(space).count;
+const entryOf = (memory: MachineMemory, id: number): number =>
+  memory.vm + tableOf(spaceOf(id)).table + (id & 0xffff) * SLOT_ENTRY_SIZE;
+
+/** EINVAL for an id that no slot can have: bits 16 up name an address space, and there are two. */
 export function checkSlotId(id: number): void {
-  if (Number.isInteger(id) && id >= 0 && id < MAX_SLOTS) return;
-  if (Number.isInteger(id) && id >>> 16 !== 0) {
+  if (isSlotId(id)) return;
+  if (Number.isInteger(id) && spaceOf(id) >= ADDRESS_SPACES) {
     throw new KvmError(
       'EINVAL',
-      `slot ${hex(id)} lies in address space ${id >>> 16}; this VM has address space 0 only.`,
+      `slot ${hex(id)} lies in address space ${spaceOf(id)}; there are 0, and 1 for system management mode.`,
     );
   }
-  throw new KvmError('EINVAL', `slot ${id} does not exist; slots are 0 to ${MAX_SLOTS - 1}.`);
+  throw new KvmError(
+    'EINVAL',
+    `slot ${id} does not exist; an address space has slots 0 to ${MAX_SLOTS - 1}.`,
+  );
 }
 
 /** The slot with this id, if it exists. */
 export function slot(memory: MachineMemory, id: number): Slot | undefined {
-  if (!(Number.isInteger(id) && id >= 0 && id < MAX_SLOTS)) return undefined;
+  if (!isSlotId(id)) return undefined;
   const entry = entryOf(memory, id);
   // Atomic and first: it is written first when the entry changes, and last when the rest of it stands.
   const size = memory.load(entry + SLOT_SIZE);
@@ -77,16 +96,25 @@ export function slot(memory: MachineMemory, id: number): Slot | undefined {
   };
 }
 
-/** Every slot that exists, by id. */
-export function slots(memory: MachineMemory): Slot[] {
-  const count = memory.load(memory.vm + VM_SLOT_COUNT);
-  return Array.from({ length: count }, (_, id) => slot(memory, id)).filter((found) => found !== undefined);
+/** Every slot of an address space that exists, by id. */
+export function slots(memory: MachineMemory, space = 0): Slot[] {
+  const count = memory.load(countAt(memory, space));
+  const first = space << SPACE_SHIFT;
+  return Array.from({ length: count }, (_, n) => slot(memory, first + n)).filter(
+    (found) => found !== undefined,
+  );
 }
 
-/** The slot that holds `gpa`, if one does. */
-export function slotAt(memory: MachineMemory, gpa: bigint): Slot | undefined {
-  const count = memory.load(memory.vm + VM_SLOT_COUNT);
-  for (let id = 0; id < count; id++) {
+/** Every slot of all address spaces. */
+export function allSlots(memory: MachineMemory): Slot[] {
+  return TABLES.flatMap((_, space) => slots(memory, space));
+}
+
+/** The slot of an address space that holds `gpa`, if one does. */
+export function slotAt(memory: MachineMemory, gpa: bigint, space = 0): Slot | undefined {
+  const first = space << SPACE_SHIFT;
+  const end = first + memory.load(countAt(memory, space));
+  for (let id = first; id < end; id++) {
     const entry = entryOf(memory, id);
     const size = memory.load(entry + SLOT_SIZE);
     const base = memory.u64(entry + SLOT_GPA);
@@ -130,7 +158,7 @@ function checkMemory(memory: MachineMemory, { size, hva }: Slot): void {
 
 function checkOverlap(memory: MachineMemory, region: Slot): void {
   const end = region.gpa + BigInt(region.size);
-  for (const other of slots(memory)) {
+  for (const other of slots(memory, spaceOf(region.id))) {
     if (other.id === region.id) continue;
     if (region.gpa < other.gpa + BigInt(other.size) && other.gpa < end) {
       throw new KvmError(
@@ -217,15 +245,18 @@ function install(memory: MachineMemory, region: Slot): void {
   memory.store(entry + SLOT_BITMAP, region.bitmap);
   // The size comes last: an entry without a size is no slot.
   storeSize(memory, entry + SLOT_SIZE, BigInt(region.size));
-  const count = memory.load(memory.vm + VM_SLOT_COUNT);
-  if (region.id >= count) memory.store(memory.vm + VM_SLOT_COUNT, region.id + 1);
+  const count = countAt(memory, spaceOf(region.id));
+  const number = region.id & 0xffff;
+  if (number >= memory.load(count)) memory.store(count, number + 1);
 }
 
 function remove(memory: MachineMemory, id: number): void {
   storeSize(memory, entryOf(memory, id) + SLOT_SIZE, 0n);
-  let count = memory.load(memory.vm + VM_SLOT_COUNT);
-  while (count > 0 && memory.u64(entryOf(memory, count - 1) + SLOT_SIZE) === 0n) count--;
-  memory.store(memory.vm + VM_SLOT_COUNT, count);
+  const first = spaceOf(id) << SPACE_SHIFT;
+  const at = countAt(memory, spaceOf(id));
+  let count = memory.load(at);
+  while (count > 0 && memory.u64(entryOf(memory, first + count - 1) + SLOT_SIZE) === 0n) count--;
+  memory.store(at, count);
   publish(memory);
   // After that, since a copy that has found the slot marks its log.
   memory.store(entryOf(memory, id) + SLOT_BITMAP, 0);
@@ -240,7 +271,8 @@ function number(value: bigint | number | undefined, name: string): number {
 }
 
 /**
- * KVM_SET_USER_MEMORY_REGION: creates, moves, deletes (memory_size 0) a slot or changes its flags, while vCPUs run.
+ * KVM_SET_USER_MEMORY_REGION: creates, moves, deletes (memory_size 0) a slot or changes its flags, while vCPUs run. Bits 16 up of
+ * its number are its address space; slots of different spaces may overlap.
  *
  * EINVAL for unknown flags, unaligned or absurd addresses, a resize, a new userspace_addr or KVM_MEM_READONLY of an
  * existing slot, and the deletion of one that does not exist; EEXIST when it would overlap another slot; ENOMEM when

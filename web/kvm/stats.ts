@@ -21,7 +21,7 @@ import {
 } from '../../assembly/abi/vcpu_page.ts';
 import { encode, KVM_EXIT, kvm_stats_desc, kvm_stats_header } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
-import { slots } from './slots.ts';
+import { allSlots } from './slots.ts';
 import { retired, vcpuArea, vcpuIds, vcpuPage } from './vm_page.ts';
 
 /** KVM_STATS_TYPE_*: how a value moves. */
@@ -84,7 +84,7 @@ export function vmStats(memory: MachineMemory): Stat[] {
     all.reduce((total, stats) => total + (stats.find((stat) => stat.name === name)?.values[0] ?? 0n), 0n);
   return [
     one('vcpus', all.length, KVM_STATS_TYPE.INSTANT),
-    one('memory_slots', slots(memory).length, KVM_STATS_TYPE.INSTANT),
+    one('memory_slots', allSlots(memory).length, KVM_STATS_TYPE.INSTANT),
     one('exits', sum('exits')),
     one('instructions', sum('instructions')),
     one('tlb_flush', sum('tlb_flush')),

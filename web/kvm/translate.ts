@@ -1,6 +1,7 @@
 // KVM_TRANSLATE: guest-virtual to guest-physical by the guest's own tables (SDM vol. 3, chapter 4). It sets no A or D
 // bit, raises no fault and asks no core, so that any thread may use it, the page too.
 
+import { V_SMM } from '../../assembly/abi/smm.ts';
 import { V_CR0, V_CR3, V_CR4, V_EFER, V_PDPTR } from '../../assembly/abi/vcpu_page.ts';
 import { CR0_PG, CR4_PAE, CR4_PSE, EFER_LMA } from '../../assembly/abi/x86.ts';
 import { readPhysical } from './guest_memory.ts';
@@ -51,7 +52,7 @@ export function translate(memory: MachineMemory, v: number, gva: bigint): Transl
   for (let level = table.level; level > 0; level--) {
     const shift = 12n + BigInt(level - 1) * bits;
     const index = (linear >> shift) & ((1n << bits) - 1n);
-    const entry = readPhysical(memory, at + index * (pae ? 8n : 4n), pae ? 8 : 4);
+    const entry = readPhysical(memory, at + index * (pae ? 8n : 4n), pae ? 8 : 4, memory.u32(v + V_SMM));
     if (entry === undefined || !(entry & P)) return undefined;
     rights &= entry;
     const large = level > 1 && (entry & PS) !== 0n && (pae || (cr4 & CR4_PSE) !== 0);

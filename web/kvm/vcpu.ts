@@ -14,6 +14,7 @@ import {
   KVM_MP_STATE_SIPI_RECEIVED,
 } from '../../assembly/abi/kvm_run.ts';
 import { VCPU_COALESCED, VCPU_LAPIC, VCPU_RUN } from '../../assembly/abi/map.ts';
+import { V_SMI_PENDING } from '../../assembly/abi/smm.ts';
 import {
   REQ_EXIT,
   REQ_PAUSE,
@@ -64,7 +65,7 @@ import { KVM_SYNC_X86, RunPage } from './run_page.ts';
 import { countSignalExit } from './stats.ts';
 import { translate } from './translate.ts';
 import { VcpuCalls } from './vcpu_calls.ts';
-import { injectDebugException, readEvents, writeEvents } from './vcpu_events.ts';
+import { checkStartupAllowed, injectDebugException, readEvents, writeEvents } from './vcpu_events.ts';
 import { machineNanoseconds, retired, vcpuArea } from './vm_page.ts';
 
 /** KVM_GUESTDBG_* that KVM_SET_GUEST_DEBUG takes (KVM_CAP_SET_GUEST_DEBUG2). */
@@ -86,7 +87,7 @@ const HALT_MS = 1000;
 
 /**
  * A vCPU. Setters and getters are for a vCPU that stands: while it runs on another thread they show, or change, a
- * moving thing. `interrupt`, `nmi`, `kick`, `pause` and `resume` may come from any thread at any time.
+ * moving thing. `interrupt`, `nmi`, `smi`, `kick`, `pause` and `resume` may come from any thread at any time.
  */
 export class Vcpu extends VcpuCalls {
   /** The page shared with whoever runs it: struct kvm_run. */
@@ -175,7 +176,7 @@ export class Vcpu extends VcpuCalls {
 
   /** KVM_SET_VCPU_EVENTS. EINVAL for groups or exceptions that this VM cannot hold. */
   setVcpuEvents(events: Input<KvmVcpuEvents>): void {
-    writeEvents(this.memory, this.page, events);
+    if (writeEvents(this.memory, this.page, events)) this.#stateChanged();
     requestEvents(this.memory, this.id);
   }
 
@@ -223,7 +224,10 @@ export class Vcpu extends VcpuCalls {
     return this.memory.load(this.page + V_MP_STATE);
   }
 
-  /** KVM_SET_MP_STATE. EINVAL for anything but RUNNABLE without an irqchip, and for states of other architectures. */
+  /**
+   * KVM_SET_MP_STATE. EINVAL for anything but RUNNABLE without an irqchip, for states of other architectures, and for a wait for
+   * SIPI while an INIT would be latched: in SMM, or with an SMI pending.
+   */
   setMpState(state: number): void {
     if (state !== KVM_MP_STATE_RUNNABLE && !this.#hasIrqchip) {
       throw new KvmError('EINVAL', `mp_state ${state} needs an irqchip in the VM; call createIrqchip first.`);
@@ -233,6 +237,9 @@ export class Vcpu extends VcpuCalls {
         'EINVAL',
         `mp_state ${state} does not exist on x86; states are 0 to ${KVM_MP_STATE_SIPI_RECEIVED}.`,
       );
+    }
+    if (state === KVM_MP_STATE_INIT_RECEIVED || state === KVM_MP_STATE_SIPI_RECEIVED) {
+      checkStartupAllowed(this.memory, this.page);
     }
     if (state === KVM_MP_STATE_SIPI_RECEIVED) {
       // As KVM does: the vCPU waits for a SIPI, and one has come.
@@ -277,6 +284,12 @@ export class Vcpu extends VcpuCalls {
   /** KVM_NMI. */
   nmi(): void {
     this.memory.store(this.page + V_NMI_PENDING, 1);
+    requestEvents(this.memory, this.id);
+  }
+
+  /** KVM_SMI: system management mode at the next instruction boundary; in it, one more is latched until RSM. */
+  smi(): void {
+    this.memory.store(this.page + V_SMI_PENDING, 1);
     requestEvents(this.memory, this.id);
   }
 

@@ -11,8 +11,13 @@ import {
   VM_EXCEPTION_PAYLOADS,
   VM_TRIPLE_FAULT_EVENTS,
 } from '../../assembly/abi/calls.ts';
+import { LAPIC_EVENT_INIT, LAPIC_EVENTS } from '../../assembly/abi/irqchip.ts';
+import { KVM_MP_STATE_INIT_RECEIVED } from '../../assembly/abi/kvm_run.ts';
+import { VCPU_LAPIC, VCPU_PAGE } from '../../assembly/abi/map.ts';
+import { V_SMI_PENDING, V_SMM, V_SMM_INSIDE_NMI } from '../../assembly/abi/smm.ts';
 import {
   V_IRQ_QUEUED,
+  V_MP_STATE,
   V_NMI_MASKED,
   V_NMI_PENDING,
   V_SHADOW,
@@ -54,6 +59,35 @@ function readException(memory: MachineMemory, v: number, payloads: boolean): Par
   };
 }
 
+/** The word of the local APIC in which an INIT waits, latched in SMM. */
+const lapicEvents = (v: number): number => v - VCPU_PAGE + VCPU_LAPIC + LAPIC_EVENTS;
+
+function readSmi(memory: MachineMemory, v: number): KvmVcpuEvents['smi'] {
+  const init = hasIrqchip(memory) && (memory.load(lapicEvents(v)) & LAPIC_EVENT_INIT) !== 0;
+  return {
+    smm: memory.u32(v + V_SMM),
+    pending: memory.load(v + V_SMI_PENDING),
+    smm_inside_nmi: memory.u32(v + V_SMM_INSIDE_NMI),
+    latched_init: init ? 1 : 0,
+  };
+}
+
+function writeSmi(memory: MachineMemory, v: number, given: Input<KvmVcpuEvents>['smi']): void {
+  const { smm = 0, pending = 0, smm_inside_nmi = 0, latched_init = 0 } = given ?? {};
+  memory.setU32(v + V_SMM, smm ? 1 : 0);
+  memory.setU32(v + V_SMM_INSIDE_NMI, smm && smm_inside_nmi ? 1 : 0);
+  memory.store(v + V_SMI_PENDING, pending ? 1 : 0);
+  if (!hasIrqchip(memory)) return;
+  if (latched_init) memory.or(lapicEvents(v), LAPIC_EVENT_INIT);
+  else memory.and(lapicEvents(v), ~LAPIC_EVENT_INIT);
+}
+
+/** EINVAL while an INIT would be latched: a vCPU in SMM, or with an SMI pending, cannot wait for a SIPI. */
+export function checkStartupAllowed(memory: MachineMemory, v: number): void {
+  if (memory.u32(v + V_SMM) === 0 && memory.load(v + V_SMI_PENDING) === 0) return;
+  throw new KvmError('EINVAL', 'a vCPU in SMM, or with an SMI pending, cannot wait for a SIPI.');
+}
+
 /** KVM_GET_VCPU_EVENTS. Exceptions of the guest are delivered before KVM_RUN returns: one here was put in from outside. */
 export function readEvents(memory: MachineMemory, v: number): KvmVcpuEvents {
   const queued = memory.load(v + V_IRQ_QUEUED);
@@ -78,9 +112,10 @@ export function readEvents(memory: MachineMemory, v: number): KvmVcpuEvents {
     flags:
       KVM_VCPUEVENT.NMI_PENDING |
       KVM_VCPUEVENT.SHADOW |
+      KVM_VCPUEVENT.SMM |
       (payloads ? KVM_VCPUEVENT.PAYLOAD : 0) |
       (tripleFaults ? KVM_VCPUEVENT.TRIPLE_FAULT : 0),
-    smi: { smm: 0, pending: 0, smm_inside_nmi: 0, latched_init: 0 },
+    smi: readSmi(memory, v),
     triple_fault: { pending: tripleFaults && memory.load(v + V_TRIPLE_FAULT) ? 1 : 0 },
     reserved: new Uint8Array(26),
     exception_has_payload: 0,
@@ -89,7 +124,7 @@ export function readEvents(memory: MachineMemory, v: number): KvmVcpuEvents {
   };
 }
 
-function checkEvents(memory: MachineMemory, flags: number, given: Input<KvmVcpuEvents>): void {
+function checkEvents(memory: MachineMemory, v: number, flags: number, given: Input<KvmVcpuEvents>): void {
   if (flags & ~KNOWN) {
     throw new KvmError(
       'EINVAL',
@@ -106,8 +141,9 @@ function checkEvents(memory: MachineMemory, flags: number, given: Input<KvmVcpuE
     );
   }
   const smi = given.smi ?? {};
-  if (flags & KVM_VCPUEVENT.SMM && (smi.smm || smi.pending || smi.smm_inside_nmi)) {
-    throw new KvmError('EINVAL', 'this machine has no system management mode; leave smi 0.');
+  const waits = memory.load(v + V_MP_STATE) === KVM_MP_STATE_INIT_RECEIVED;
+  if (flags & KVM_VCPUEVENT.SMM && (smi.smm || smi.pending) && waits) {
+    throw new KvmError('EINVAL', 'a vCPU that waits for a SIPI cannot be in SMM, nor have an SMI pending.');
   }
 }
 
@@ -138,11 +174,13 @@ function writeException(memory: MachineMemory, v: number, flags: number, given: 
 
 /**
  * KVM_SET_VCPU_EVENTS; groups not given stay, and of those with a flag only the ones that `flags` names are taken over.
- * EINVAL for flags unknown or not switched on, an exception that does not exist, and SMM.
+ * EINVAL for flags unknown or not switched on, an exception that does not exist, and SMM of a vCPU that waits for a SIPI. True
+ * when the vCPU has entered or left SMM: what the core derives from its state must be made anew.
  */
-export function writeEvents(memory: MachineMemory, v: number, given: Input<KvmVcpuEvents>): void {
+export function writeEvents(memory: MachineMemory, v: number, given: Input<KvmVcpuEvents>): boolean {
   const flags = given.flags ?? 0;
-  checkEvents(memory, flags, given);
+  const smm = memory.u32(v + V_SMM);
+  checkEvents(memory, v, flags, given);
   if (given.exception) writeException(memory, v, flags, given);
   const { interrupt, nmi } = given;
   if (interrupt) {
@@ -158,8 +196,10 @@ export function writeEvents(memory: MachineMemory, v: number, given: Input<KvmVc
   if (flags & KVM_VCPUEVENT.SIPI_VECTOR && hasIrqchip(memory)) {
     memory.store(v + V_SIPI_VECTOR, given.sipi_vector ?? 0);
   }
+  if (flags & KVM_VCPUEVENT.SMM) writeSmi(memory, v, given.smi);
   if (flags & KVM_VCPUEVENT.TRIPLE_FAULT)
     memory.store(v + V_TRIPLE_FAULT, given.triple_fault?.pending ? 1 : 0);
+  return memory.u32(v + V_SMM) !== smm;
 }
 
 /** KVM_GUESTDBG_INJECT_DB and _BP: #DB or #BP on the next entry. EBUSY when an exception waits already. */

@@ -209,9 +209,9 @@ export class Vm extends VmCalls {
     return slot(this.memory, id);
   }
 
-  /** Every slot, by id. */
-  slots(): Slot[] {
-    return slots(this.memory);
+  /** Every slot of address space 0 or, for what vCPUs in system management mode see, 1; by id. */
+  slots(space = 0): Slot[] {
+    return slots(this.memory, space);
   }
 
   /** KVM_GET_DIRTY_LOG: the pages of a slot written since the last call, a bit a page; clears them. EINVAL, ENOENT, ENXIO. */
@@ -239,16 +239,16 @@ export class Vm extends VmCalls {
     return peekDirtyLog(this.memory, slotId);
   }
 
-  /** Copies `data` to guest-physical `gpa`. EFAULT when not all of it lies in slots. */
-  write(gpa: bigint | number, data: Uint8Array): void {
-    const left = copyToGuest(this.memory, BigInt(gpa), data);
+  /** Copies `data` to guest-physical `gpa` of address space 0, or of another. EFAULT when not all of it lies in slots. */
+  write(gpa: bigint | number, data: Uint8Array, space = 0): void {
+    const left = copyToGuest(this.memory, BigInt(gpa), data, space);
     if (left > 0) throw outside(gpa, data.length, left);
   }
 
   /** A copy of `length` bytes at guest-physical `gpa`. EFAULT when not all of them lie in slots. */
-  read(gpa: bigint | number, length: number): Uint8Array {
+  read(gpa: bigint | number, length: number, space = 0): Uint8Array {
     const data = new Uint8Array(length);
-    const left = copyFromGuest(this.memory, BigInt(gpa), data);
+    const left = copyFromGuest(this.memory, BigInt(gpa), data, space);
     if (left > 0) throw outside(gpa, length, left);
     return data;
   }

@@ -31,6 +31,8 @@ import {
   VM_SEED,
   VM_SLOT_COUNT,
   VM_SLOTS,
+  VM_SMM_SLOT_COUNT,
+  VM_SMM_SLOTS,
   VM_TIME_ORIGIN,
   VM_TIME_STOPPED,
   VM_TSC_KHZ,
@@ -177,12 +179,14 @@ const LASTING = [
   VM_HEAP_LOCK,
   VM_PLACES_LOCK,
   VM_LIFE,
-  ...Array.from({ length: MAX_SLOTS }, (_, id) => VM_SLOTS + id * SLOT_ENTRY_SIZE).flatMap((entry) => [
-    entry + SLOT_BITMAP_HOME,
-    entry + SLOT_BITMAP_ROOM,
-    entry + SLOT_RAM_HOME,
-    entry + SLOT_RAM_ROOM,
-  ]),
+  ...[VM_SLOTS, VM_SMM_SLOTS].flatMap((table) =>
+    Array.from({ length: MAX_SLOTS }, (_, n) => table + n * SLOT_ENTRY_SIZE).flatMap((entry) => [
+      entry + SLOT_BITMAP_HOME,
+      entry + SLOT_BITMAP_ROOM,
+      entry + SLOT_RAM_HOME,
+      entry + SLOT_RAM_ROOM,
+    ]),
+  ),
 ];
 
 /** Zeroes what an earlier VM has left in this place: pages, chips, devices, rings. vCPU areas are cleared one by one. */
@@ -203,6 +207,7 @@ function clearPlace(memory: MachineMemory): void {
 export function endMachine(memory: MachineMemory): void {
   memory.store(memory.vm + VM_VCPUS, 0);
   memory.store(memory.vm + VM_SLOT_COUNT, 0);
+  memory.store(memory.vm + VM_SMM_SLOT_COUNT, 0);
   memory.store(memory.vm + VM_ALIVE, 0);
 }
 

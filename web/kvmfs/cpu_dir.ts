@@ -204,6 +204,7 @@ function vcpuRows(entry: VmEntry, id: number): Row[] {
     ],
     ['irq', valueFile({ ...decimal(0, 255), set: (vector) => vcpu().interrupt(vector) })],
     ['nmi', valueFile({ set: () => vcpu().nmi() })],
+    ['smi', valueFile({ set: () => vcpu().smi() })],
     ['reg', () => registerDir(entry, id)],
     ...structs,
     ['msr', () => msrDir(entry, id)],

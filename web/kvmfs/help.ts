@@ -34,7 +34,7 @@ VM/cpu/N/            mkdir: a vCPU, paused
   paused event exit  0 runs it; event waits for what parks it; exit is what it was
   answer             what an io in, mmio read or rdmsr that parked it gets
   step debugger      step: COUNT; debugger: singlestep=1 break=A watch=A,4,w clear=A off
-  irq nmi            KVM_INTERRUPT (vector), KVM_NMI
+  irq nmi smi        KVM_INTERRUPT (vector), KVM_NMI, KVM_SMI
   reg/NAME msr/0xN translate/0xGVA stats run
   regs sregs fpu xsave xcrs msrs cpuid lapic events debugregs mp_state    and each with .txt
 VM/irqchip/          mkdir, before the first vCPU: pic0 pic1 ioapic routing irq/N msi; mkdir pit

@@ -13,12 +13,13 @@ import {
   words,
 } from '../fs/index.ts';
 import {
+  checkSlotId,
   dirtyPages,
   KVM_MEM_LOG_DIRTY_PAGES,
   KVM_MEM_READONLY,
   KvmError,
-  MAX_SLOTS,
   type Slot,
+  slotWritten,
 } from '../kvm/index.ts';
 import { memoryFile } from './memory_file.ts';
 import type { VmEntry } from './vm_entry.ts';
@@ -150,7 +151,7 @@ function slotRows(entry: VmEntry, id: number): Row[] {
         return {
           size: slot.size,
           bytes: (offset, length) => vm.memory.bytes(slot.hva + offset, length),
-          written: (offset, length) => vm.written(slot.gpa + BigInt(offset), length),
+          written: (offset, length) => slotWritten(vm.memory, slot, offset, length),
         };
       }),
     ],
@@ -170,19 +171,29 @@ function slotRows(entry: VmEntry, id: number): Row[] {
   ];
 }
 
+/** The slot that a directory of this name is: KVM's number, with the address space in bits 16 up. EINVAL. */
+function slotId(name: string): number {
+  const id = indexOf(name, 2 ** 31, 'slot');
+  checkSlotId(id);
+  return id;
+}
+
 /** memory/: mkdir declares a slot, a write to its ctl sets it, rmdir deletes it. */
 export function memoryDir(entry: VmEntry): DirNode {
+  const { vm } = entry;
   const ids = () =>
-    [...new Set([...entry.declared, ...entry.vm.slots().map(({ id }) => id)])].sort((a, b) => a - b);
+    [...new Set([...entry.declared, ...[...vm.slots(), ...vm.slots(1)].map(({ id }) => id)])].sort(
+      (a, b) => a - b,
+    );
   return directory(() => ids().map((id) => [String(id), () => directory(slotRows(entry, id))] as const), {
     mkdir(name) {
-      const id = indexOf(name, MAX_SLOTS, 'slot');
+      const id = slotId(name);
       if (ids().includes(id)) throw new KvmError('EEXIST', `slot ${id} is there already`);
       entry.declared.add(id);
       entry.news.emit({ dir: 'memory', kind: 'made', name });
     },
     rmdir(name) {
-      const id = indexOf(name, MAX_SLOTS, 'slot');
+      const id = slotId(name);
       if (!ids().includes(id)) throw new KvmError('ENOENT', `there is no slot ${id}`);
       removeSlot(entry, id);
       entry.declared.delete(id);

@@ -145,7 +145,12 @@ export class VmEntry {
   /** Nothing has been made in the VM yet. */
   get isUntouched(): boolean {
     const { vm } = this;
-    return vm.vcpuIds().length === 0 && vm.slots().length === 0 && !vm.hasIrqchip && vm.pins().length === 0;
+    return (
+      vm.vcpuIds().length === 0 &&
+      vm.slots().length + vm.slots(1).length === 0 &&
+      !vm.hasIrqchip &&
+      vm.pins().length === 0
+    );
   }
 
   /** Makes the VM anew with other settings. EBUSY once something was made in it, EOPNOTSUPP without threads. */

@@ -56,7 +56,7 @@ describe('a slot', () => {
     ['an unaligned userspace_addr', { memory_size: 4096, userspace_addr: 0x300001 }],
     ['memory that the VM does not have', { memory_size: 2 ** 40 }],
     ['an id beyond the last', { slot: 256, memory_size: 4096 }],
-    ['an address space beside the one there is', { slot: 0x10002, memory_size: 4096 }],
+    ['an address space beside the two there are', { slot: 0x20002, memory_size: 4096 }],
     ['a negative id', { slot: -1, memory_size: 4096 }],
     ['userspace_addr 0', { memory_size: 4096, userspace_addr: 0 }],
     ['an end beyond 64 bits', { guest_phys_addr: 0xffff_ffff_ffff_f000n, memory_size: 8192 }],

@@ -117,6 +117,24 @@ for (const threads of [true, false]) {
       expect(await read(fs, `${vm}/memory/0/dirty`)).toBe('');
     });
 
+    test('an SMI runs its handler in a slot of its own address space, and a snapshot of that goes on', async () => {
+      const vm = await guest(fs, [...OUT_A, HLT], name());
+      await fs.mkdir(`${vm}/memory/65536`);
+      await fs.writeFile(`${vm}/memory/65536/ctl`, 'gpa=0x30000 size=0x10000');
+      await refuses('EINVAL', fs.mkdir(`${vm}/memory/131072`));
+      const mem = await fs.open(`${vm}/memory/65536/mem`, 'r+');
+      await mem.write(Uint8Array.from([0xe6, 0x80, 0x0f, 0xaa]), 0x8000); // out 0x80, al; rsm
+      await mem.close();
+      await fs.writeFile(`${vm}/cpu/0/smi`, '1');
+      expect(await read(fs, `${vm}/cpu/0/events.txt`)).toContain('smi.pending=0x1');
+      expect(await run(vm)).toBe('io out port=0x80 size=1 count=1 data=00');
+      expect(await read(fs, `${vm}/cpu/0/events.txt`)).toContain('smi.smm=0x1');
+      const inside = await fs.readFile(`${vm}/snapshot`);
+      expect(await run(vm)).toBe('io out port=0x42 size=1 count=1 data=41');
+      await fs.writeFile(`${vm}/snapshot`, inside);
+      expect(await run(vm)).toBe('io out port=0x42 size=1 count=1 data=41');
+    });
+
     test('a snapshot brings registers and memory back', async () => {
       const vm = await guest(fs, [0x40, 0xa3, 0, 0x20, HLT], name()); // inc ax; mov [0x2000], ax; hlt
       const before = await fs.readFile(`${vm}/snapshot`);

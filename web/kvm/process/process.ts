@@ -228,7 +228,9 @@ export class VmmProcess {
 
   /** True when a slot of one of this process's VMs lies on part of the range. */
   #isGuestMemory(from: number, to: number): boolean {
-    return [...this.#vms].some(({ vm }) => vm.slots().some(({ hva, size }) => hva < to && from < hva + size));
+    return [...this.#vms].some(({ vm }) =>
+      [...vm.slots(), ...vm.slots(1)].some(({ hva, size }) => hva < to && from < hva + size),
+    );
   }
 }
 

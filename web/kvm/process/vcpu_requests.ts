@@ -92,6 +92,7 @@ export const VCPU_REQUESTS: Requests<VcpuFile> = {
   KVM_TRANSLATE: changes(kvm_translation, ({ vcpu }, { linear_address }) => vcpu.translate(linear_address)),
   KVM_INTERRUPT: takes(kvm_interrupt, ({ vcpu }, { irq }) => vcpu.interrupt(irq)),
   KVM_NMI: ({ file }) => file.vcpu.nmi(),
+  KVM_SMI: ({ file }) => file.vcpu.smi(),
   KVM_SET_GUEST_DEBUG: takes(kvm_guest_debug, ({ vcpu }, debug) => vcpu.setGuestDebug(debug)),
   KVM_SET_SIGNAL_MASK: ({ file, argument }) => {
     if (argument.isNull) return file.vcpu.setSignalMask(undefined);
@@ -125,7 +126,6 @@ export const VCPU_REQUESTS: Requests<VcpuFile> = {
   KVM_GET_ONE_REG: refused('EINVAL', 'x86 names no register by number.'),
   KVM_SET_ONE_REG: refused('EINVAL', 'x86 names no register by number.'),
   KVM_GET_REG_LIST: refused('EINVAL', 'x86 names no register by number.'),
-  KVM_SMI: refused('EINVAL', 'there is no system management mode.'),
   KVM_GET_NESTED_STATE: refused('EINVAL', 'there is neither VMX nor SVM, so no nested guest.'),
   KVM_SET_NESTED_STATE: refused('EINVAL', 'there is neither VMX nor SVM, so no nested guest.'),
 };

@@ -19,6 +19,7 @@ import {
   kvm_msrs,
   kvm_signal_mask,
   kvm_userspace_memory_region,
+  kvm_vcpu_events,
 } from '../../../../web/kvm/index.ts';
 import { kvm } from '../support.ts';
 import { allocate, bytesOf, load, openAll, place, RAM } from './support.ts';
@@ -50,6 +51,16 @@ test.each([
   ['KVM_RUN', vcpu],
 ] as const)('%s takes no argument: EINVAL', (name, fd) => {
   expect(process.ioctl(fd, KVM[name], 1)).toBe(-ERRNO.EINVAL);
+});
+
+test('KVM_SMI pends an SMI, which KVM_GET_VCPU_EVENTS shows', () => {
+  const at = allocate(process);
+  expect(process.ioctl(vcpu, KVM.KVM_SMI)).toBe(0);
+  expect(process.ioctl(vcpu, KVM.KVM_GET_VCPU_EVENTS, at)).toBe(0);
+  const events = decode(kvm_vcpu_events, bytesOf(process, at, kvm_vcpu_events.size));
+  expect(events.smi).toMatchObject({ smm: 0, pending: 1 });
+  const none = place(process, kvm_vcpu_events, { ...events, smi: {} });
+  expect(process.ioctl(vcpu, KVM.KVM_SET_VCPU_EVENTS, none)).toBe(0);
 });
 
 test('extensions of the system and of a VM say the same, and vCPUs as many as fit', () => {
