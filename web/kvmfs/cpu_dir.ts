@@ -8,7 +8,6 @@ import {
   V_STAT_INTERRUPTS,
   V_STAT_TLB_MISSES,
 } from '../../assembly/abi/vcpu_page.ts';
-import { FLAG_RF } from '../../assembly/abi/x86.ts';
 import {
   boolean,
   bytesFile,
@@ -23,11 +22,12 @@ import {
   readiness,
   valueFile,
 } from '../fs/index.ts';
-import { exitOf, KVM_EXIT, KvmError, retired, type Vcpu, vcpuArea } from '../kvm/index.ts';
+import { exitOf, KvmError, retired, type Vcpu, vcpuArea } from '../kvm/index.ts';
 import { exitCounts } from '../vmm/index.ts';
 import { answerExit } from './answer.ts';
-import { debuggerCommand, debuggerText, standsAtBreakpoint } from './debugger.ts';
+import { debuggerCommand, debuggerText } from './debugger.ts';
 import { lastEvent, lastExit } from './exit_text.ts';
+import { goOn, stepOn } from './go_on.ts';
 import { indexOf } from './memory_dir.ts';
 import { memoryFile } from './memory_file.ts';
 import { parseRegister, REGISTERS } from './registers.ts';
@@ -36,24 +36,6 @@ import type { VmEntry } from './vm_entry.ts';
 import { onWord } from './words.ts';
 
 const encoder = new TextEncoder();
-const EFER_LMA = 0x400n;
-
-/** Where the vCPU stands, as breakpoints see it (SDM vol. 3, 18.2.4: linear addresses). */
-function linearRip(vcpu: Vcpu): bigint {
-  const { rip } = vcpu.getRegs();
-  const { cs, efer } = vcpu.getSregs();
-  return efer & EFER_LMA && cs.l ? rip : BigInt.asUintN(32, rip + cs.base);
-}
-
-/** paused = 0. A vCPU that stopped at a breakpoint passes it: RF holds it back for one instruction, as on a processor. */
-function goOn(entry: VmEntry, id: number): void {
-  const vcpu = entry.machine.vcpu(id);
-  if (!vcpu.paused) return;
-  const stopped = entry.machine.vcpuWords(id).cause === 'exit' && vcpu.kvmRun.exitReason === KVM_EXIT.DEBUG;
-  if (stopped && standsAtBreakpoint(entry.vm.memory, vcpu, linearRip(vcpu)))
-    vcpu.setRegs({ rflags: vcpu.getRegs().rflags | BigInt(FLAG_RF) });
-  entry.runner.resume(id);
-}
 
 /** The event file: a read takes the next event, waiting for it. */
 function nextEvent(entry: VmEntry, id: number): FileNode {
@@ -194,7 +176,7 @@ function vcpuRows(entry: VmEntry, id: number): Row[] {
         },
       }),
     ],
-    ['step', valueFile({ ...decimal(1, 1_000_000), set: (count) => entry.runner.step(id, count) })],
+    ['step', valueFile({ ...decimal(1, 1_000_000), set: (count) => stepOn(entry, id, count) })],
     [
       'debugger',
       valueFile({

@@ -1,4 +1,5 @@
 // The door of web/kvmfs: /kvm as a file tree.
+export { goOnAll } from './go_on.ts';
 export { KvmTree } from './kvm_tree.ts';
 export { modulesTree } from './modules_tree.ts';
 export type { OwnMachine, VmEntry, VmHost } from './vm_entry.ts';

@@ -22,6 +22,7 @@ import { consoleFile } from './console_file.ts';
 import { cpuDir } from './cpu_dir.ts';
 import { devDir } from './dev_dir.ts';
 import { lastEvent } from './exit_text.ts';
+import { goOnAll } from './go_on.ts';
 import { VM_README } from './help.ts';
 import { irqchipDir } from './irqchip_dir.ts';
 import { aliasDir, memoryDir } from './memory_dir.ts';
@@ -106,7 +107,7 @@ function rowsOf(entry: VmEntry, boot: DirNode): Row[] {
       valueFile({
         ...boolean,
         get: () => entry.machine.words.state !== 'running',
-        set: (on) => (on ? entry.runner.pauseAll() : entry.runner.run()),
+        set: (on) => (on ? entry.runner.pauseAll() : goOnAll(entry)),
       }),
     ],
     ['event', nextEvent(entry)],

@@ -18,6 +18,8 @@ export type FileOperation =
   | { readonly kind: 'bytes'; readonly path: string; readonly bytes: Uint8Array }
   /** Bytes that only the page has, put where a shell finds them. */
   | { readonly kind: 'upload'; readonly path: string; readonly bytes: Uint8Array }
+  /** A few bytes at a place in the file, which keeps the others. */
+  | { readonly kind: 'patch'; readonly path: string; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly kind: 'copy'; readonly from: string; readonly to: string }
   /** Removes the files of a directory. */
   | { readonly kind: 'clear'; readonly path: string }
@@ -53,6 +55,12 @@ function programOf({ program, input }: MachineOptions): FileOperation[] {
 
 const write = (path: string, text: string): Action => [{ kind: 'write', path, text }];
 
+const memoryOfSlot = (slot: number) => `${VM}/memory/${slot}/mem`;
+
+/** A line of the shell that shows bytes of a slot: looking is no action. */
+export const dumpText = (slot: number, offset: number, length: number): string =>
+  `xxd -s 0x${offset.toString(16)} -l ${length} -g 1 ${memoryOfSlot(slot)}`;
+
 /** What the next machine is made of. */
 export const optionsAction = (line: Partial<MachineLine>): Action =>
   write(`${VM}/options`, optionsText({ ...DEFAULT_LINE, ...line }));
@@ -70,6 +78,12 @@ export const ACTIONS = {
   pause: () => write(`${VM}/paused`, '1'),
   step: (vcpu: number) => write(`${VM}/cpu/${vcpu}/step`, '1'),
   reset: () => write(`${VM}/reset`, '1'),
+  /** Breakpoints and watchpoints of a vCPU; the words are those of its `debugger` file. */
+  debug: (vcpu: number, words: string) => write(`${VM}/cpu/${vcpu}/debugger`, words),
+  /** Bytes into a slot's memory. */
+  poke: (slot: number, offset: number, bytes: Uint8Array): Action => [
+    { kind: 'patch', path: memoryOfSlot(slot), offset, bytes },
+  ],
   /** Gives the bitmap and clears it, as KVM_GET_DIRTY_LOG. */
   harvest: (slot: number): Action => [{ kind: 'read', path: `${VM}/memory/${slot}/dirty_bitmap` }],
   input: (bytes: Uint8Array): Action => [{ kind: 'bytes', path: `${VM}/console`, bytes }],
@@ -87,6 +101,15 @@ export async function perform(fs: Fs, action: Action): Promise<Uint8Array> {
       case 'upload':
         await fs.writeFile(operation.path, operation.bytes);
         break;
+      case 'patch': {
+        const file = await fs.open(operation.path, 'r+');
+        try {
+          await file.write(operation.bytes, operation.offset);
+        } finally {
+          await file.close();
+        }
+        break;
+      }
       case 'copy':
         await fs.writeFile(operation.to, await fs.readFile(operation.from));
         break;
@@ -123,6 +146,10 @@ function commandOf(operation: FileOperation): string {
       return `printf ${printfFormat(operation.bytes)} > ${operation.path}`;
     case 'upload':
       return `# ${operation.path}: ${operation.bytes.length} bytes, put there by the page`;
+    case 'patch': {
+      const place = `bs=1 seek=$((0x${operation.offset.toString(16)})) conv=notrunc status=none`;
+      return `printf ${printfFormat(operation.bytes)} | dd of=${operation.path} ${place}`;
+    }
     case 'copy':
       return `cp ${operation.from} ${operation.to}`;
     case 'clear':

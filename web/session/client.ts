@@ -169,6 +169,14 @@ export class SessionClient implements Session {
     return this.#perform(ACTIONS.harvest(slot));
   }
 
+  async debug(vcpu: number, words: string): Promise<void> {
+    await this.#perform(ACTIONS.debug(vcpu, words));
+  }
+
+  async poke(slot: number, offset: number, bytes: Uint8Array): Promise<void> {
+    await this.#perform(ACTIONS.poke(slot, offset, bytes));
+  }
+
   translate(vcpu: number, gva: bigint): Promise<bigint | undefined> {
     return this.#call('translate', { vcpu, gva });
   }

@@ -7,9 +7,9 @@ import { V_WAKE } from '../../assembly/abi/vcpu_page.ts';
 import { Ring } from '../devices/index.ts';
 import { FsServer, LocalFs, type MountTable, type Port } from '../fs/index.ts';
 import { isKvmError, Kvm, KvmError, vcpuArea, vcpuPage } from '../kvm/index.ts';
-import { KvmTree, type VmEntry } from '../kvmfs/index.ts';
-import { LoadError, Machine, type Runner, SpecError, VcpuPool } from '../vmm/index.ts';
-import { BOOT } from './actions.ts';
+import { goOnAll, KvmTree, type VmEntry } from '../kvmfs/index.ts';
+import { LoadError, Machine, SpecError, VcpuPool } from '../vmm/index.ts';
+import { BOOT, VM } from './actions.ts';
 import { memoryHash } from './hash.ts';
 import { DEFAULT_LINE, type MachineLine } from './options_text.ts';
 import type { OwnVm } from './own_vm.ts';
@@ -31,6 +31,8 @@ const OWN = 'vm0';
 const WATCH_MS = 250;
 /** Input that waits for room in its ring tries again after so long, in ms. */
 const FEED_MS = 4;
+
+const debuggerOf = (id: number) => `${VM}/cpu/${id}/debugger`;
 
 /** A machine that cannot be made, as an error of the file that asked for it. */
 function refusal(error: unknown): unknown {
@@ -117,14 +119,14 @@ export class MachineServer implements OwnVm {
     return undefined;
   }
 
-  get #running(): Runner {
+  get #standing(): VmEntry {
     if (this.#entry === undefined)
       throw new KvmError('ENODEV', 'No machine has been made yet: write 1 to /kvm/vm0/reset.');
-    return this.#entry.runner;
+    return this.#entry;
   }
 
   get #made(): Machine {
-    return this.#running.machine;
+    return this.#standing.machine;
   }
 
   get paused(): boolean {
@@ -132,7 +134,7 @@ export class MachineServer implements OwnVm {
   }
 
   setPaused(on: boolean): Promise<void> | void {
-    return on ? this.#entry?.runner.pauseAll() : this.#running.run();
+    return on ? this.#entry?.runner.pauseAll() : goOnAll(this.#standing);
   }
 
   #input(bytes: Uint8Array): void {
@@ -142,6 +144,7 @@ export class MachineServer implements OwnVm {
 
   async reset(): Promise<void> {
     const options = await this.#options();
+    const points = await this.#points();
     const old = this.#entry;
     this.#entry = undefined;
     await old?.runner.close();
@@ -151,6 +154,13 @@ export class MachineServer implements OwnVm {
     } catch (error) {
       throw refusal(error);
     }
+    for (const { id, words } of points) await this.#fs.writeFile(debuggerOf(id), words).catch(() => {});
+  }
+
+  /** What the debugger of each vCPU has set: a reset keeps it, as it does on a board with a debugger attached. */
+  async #points(): Promise<{ id: number; words: string }[]> {
+    const ids = this.#entry?.vm.vcpuIds() ?? [];
+    return Promise.all(ids.map(async (id) => ({ id, words: await this.#fs.readText(debuggerOf(id)) })));
   }
 
   /** What `options` and `boot` say. */

@@ -29,6 +29,7 @@ export interface StartOptions {
 export interface Calls {
   /** Mounts /kvm and what the client brings; once, before all else. */
   start: [StartOptions, undefined];
+  /** As the vCPU's `translate` directory, but a vCPU that runs is not stopped for it: looking must not change a run. */
   translate: [{ vcpu: number; gva: bigint }, bigint | undefined];
   /** SHA-256 of the memory of a machine that stands. */
   hash: [undefined, string];

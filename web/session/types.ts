@@ -101,6 +101,10 @@ export interface Session {
   input(bytes: Uint8Array): void;
   /** KVM_GET_DIRTY_LOG of a slot: returns the bitmap and clears it. */
   harvest(slot: number): Promise<Uint8Array>;
+  /** Writes words to a vCPU's debugger: `break=0x1000`, `watch=0x2000,4,w`, `clear=0x1000`, `off`. A reset keeps them. */
+  debug(vcpu: number, words: string): Promise<void>;
+  /** Puts bytes into a slot's memory, `offset` bytes from its start. */
+  poke(slot: number, offset: number, bytes: Uint8Array): Promise<void>;
   /** Guest-virtual to guest-physical, as KVM_TRANSLATE; undefined when not mapped. */
   translate(vcpu: number, gva: bigint): Promise<bigint | undefined>;
   /**

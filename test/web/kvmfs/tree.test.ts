@@ -87,6 +87,22 @@ for (const threads of [true, false]) {
       expect(await refuses('EINVAL', fs.writeFile(`${vm}/cpu/0/debugger`, 'brake=1'))).toMatch("'brake=1'");
     });
 
+    test('who goes on from a breakpoint passes it: the vCPU, the whole VM and a step', async () => {
+      // again: inc ax; inc ax; jmp again
+      const vm = await guest(fs, [0x40, 0x40, 0xeb, 0xfc], name());
+      await fs.writeFile(`${vm}/cpu/0/debugger`, 'break=0x1001');
+      const turns = async (path: string) => {
+        await fs.writeFile(path, '0');
+        await read(fs, `${vm}/cpu/0/event`);
+        return read(fs, `${vm}/cpu/0/reg/rax`);
+      };
+      expect(await turns(`${vm}/paused`)).toBe('0x1');
+      expect(await turns(`${vm}/paused`)).toBe('0x3');
+      expect(await turns(`${vm}/cpu/0/paused`)).toBe('0x5');
+      await fs.writeFile(`${vm}/cpu/0/step`, '1');
+      expect(await read(fs, `${vm}/cpu/0/reg/rip`)).toBe('0x1002');
+    });
+
     test('step runs so many instructions and stands', async () => {
       const vm = await guest(fs, [0x40, 0x40, 0x40, HLT], name());
       await fs.writeFile(`${vm}/cpu/0/step`, '2');

@@ -1,6 +1,7 @@
 // The door of web/session/views: pure readers of a machine's memory. They import no DOM and change nothing.
 
 export * from './bits.ts';
+export * from './debugger.ts';
 export * from './dirty.ts';
 export * from './exits.ts';
 export * from './flags.ts';
