@@ -53,6 +53,41 @@ async function xxd(call: Call): Promise<number> {
   }
 }
 
+/** `xxd -a`: of three and more lines of zeros in a row the first stands, and a star for the others; the last one stands too. */
+class Autoskip {
+  readonly #print: (line: string) => Promise<void>;
+  #zeros = 0;
+  #second = '';
+  #last = '';
+
+  constructor(print: (line: string) => Promise<void>) {
+    this.#print = print;
+  }
+
+  async line(text: string, isZero: boolean): Promise<void> {
+    this.#last = text;
+    if (!isZero) {
+      await this.#flush();
+      this.#zeros = 0;
+      return this.#print(text);
+    }
+    this.#zeros++;
+    if (this.#zeros === 1) return this.#print(text);
+    if (this.#zeros === 2) this.#second = text;
+  }
+
+  async end(): Promise<void> {
+    if (this.#zeros < 2) return;
+    this.#zeros--;
+    await this.#flush();
+    await this.#print(this.#last);
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#zeros > 1) await this.#print(this.#zeros === 2 ? this.#second : '*\n');
+  }
+}
+
 async function dumpOrRevert(call: Call): Promise<number> {
   // xxd's own spelling: options are whole words, so `-ps` and `-cols 8` are known too.
   const long: Record<string, string> = {
@@ -66,9 +101,10 @@ async function dumpOrRevert(call: Call): Promise<number> {
     '-groupsize': '-g',
     '-bits': '-b',
     '-include': '-i',
+    '-autoskip': '-a',
   };
   const args = call.args.map((arg) => long[arg] ?? arg);
-  const options = readOptions(args, '+prs:l:c:g:ubieo:d');
+  const options = readOptions(args, '+prs:l:c:g:ubieo:da');
   const [input = '-', output] = options.operands;
   if (options.has('r')) return await revert(call, input, output, options);
   const isPlain = options.has('p');
@@ -94,6 +130,7 @@ async function dumpOrRevert(call: Call): Promise<number> {
   const limit = number('l', Number.POSITIVE_INFINITY);
   const size = Math.min(columns, 65536);
   if (isC && input !== '-') await call.out(`unsigned char ${cName(input)}[] = {\n`);
+  const skipper = options.has('a') ? new Autoskip((line) => call.out(line)) : undefined;
   for await (const bytes of pieces(call, [input], size, skip, limit)) {
     if (isPlain) {
       await call.out([...bytes].map(byteText).join('') + (columns > 65536 ? '' : '\n'));
@@ -122,9 +159,12 @@ async function dumpOrRevert(call: Call): Promise<number> {
     }
     const place = options.has('d') ? String(at).padStart(8, '0') : hex(at, 8);
     const text = [...bytes].map(printable).join('');
-    await call.out(`${place}: ${groups.join(' ').padEnd(lineWidth)}  ${text}\n`);
+    const line = `${place}: ${groups.join(' ').padEnd(lineWidth)}  ${text}\n`;
+    if (skipper) await skipper.line(line, bytes.length === columns && bytes.every((byte) => byte === 0));
+    else await call.out(line);
     at += bytes.length;
   }
+  await skipper?.end();
   if (isPlain && columns > 65536 && total > 0) await call.out('\n');
   if (isC && total > 0) await call.out('\n');
   if (isC && input !== '-') await call.out(`};\nunsigned int ${cName(input)}_len = ${total};\n`);
@@ -250,7 +290,7 @@ export const DUMP: Utility[] = [
   { name: 'hexdump', usage: 'hexdump [-bcCdoxv] [-n length] [-s skip] [file...]', run: hexdump },
   {
     name: 'xxd',
-    usage: 'xxd [-pru] [-b] [-i] [-l length] [-s seek] [-c columns] [-g bytes] [file [output]]',
+    usage: 'xxd [-apru] [-b] [-i] [-l length] [-s seek] [-c columns] [-g bytes] [file [output]]',
     run: xxd,
   },
 ];
