@@ -1,4 +1,5 @@
 // The machine as files in the page: the Shell, every button's command, and both doing the same. Panels have their own test.
+import { readFileSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import {
@@ -223,6 +224,31 @@ describe('the shell', () => {
       await screen(page).getByText('/kvm/mine').last().waitFor();
     }),
   );
+});
+
+describe('the tour', () => {
+  for (const { name, options } of TIERS.filter((tier) => tier.name !== 'deterministic')) {
+    browserTest(`a button runs it, and it prints what it prints in Node: ${name}`, () =>
+      withPage(browser, { ...options, ...CLIPBOARD }, async (page, errors) => {
+        await page.goto(name === 'messages' ? plainSite.url : site.url);
+        await isInState(page, 'Ready');
+        await openShell(page);
+        await button(page, 'Tour').click();
+        await screen(page)
+          .getByText(/^nothing is left/)
+          .first()
+          .waitFor();
+        const lines = (await screen(page).locator('[role="listitem"]').allTextContents()).map((line) =>
+          line.replaceAll('\u00a0', ' ').trimEnd(),
+        );
+        const from = lines.indexOf('/home $ sh /home/tour.sh') + 1;
+        const expected = readFileSync('test/fixtures/sh/tour.txt', 'utf8').trimEnd().split('\n');
+        expect(lines.slice(from, from + expected.length)).toEqual(expected.map((line) => line.trimEnd()));
+        await type(page, 'sh tour.sh | wc -l', new RegExp(`^ *${expected.length}$`));
+        expect(errors).toEqual([]);
+      }),
+    );
+  }
 });
 
 describe('looks', () => {

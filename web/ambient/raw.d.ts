@@ -3,3 +3,7 @@ declare module '*.asm?raw' {
   const text: string;
   export default text;
 }
+declare module '*.sh?raw' {
+  const text: string;
+  export default text;
+}

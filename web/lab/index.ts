@@ -1,4 +1,4 @@
-// The lab's guests: small machines in assembly source, each with a lesson in its opening comment. Data only:
+// The lab's guests: small machines in assembly source, each with a lesson in its opening comment; and scripts. Data only:
 // this floor starts no machine and draws nothing.
 
 /// <reference path="../ambient/raw.d.ts" />
@@ -12,6 +12,7 @@ import modes from './guests/modes.asm?raw';
 import painter from './guests/painter.asm?raw';
 import smp from './guests/smp.asm?raw';
 import vectors from './guests/vectors.asm?raw';
+import tour from './scripts/tour.sh?raw';
 
 /** The machine that a guest is written for; `web/session` starts it. */
 export interface GuestMachine {
@@ -122,6 +123,25 @@ export const guests: readonly Guest[] = [
     sentence: 'A thousand million turns of a loop of four instructions.',
     source: count,
     machine: small('protected', 0x10000),
+  },
+];
+
+/** A script for the shell, under the name that it has in /home. */
+export interface Script {
+  readonly name: string;
+  readonly title: string;
+  /** One sentence about what it shows. */
+  readonly sentence: string;
+  readonly text: string;
+}
+
+/** All scripts. */
+export const scripts: readonly Script[] = [
+  {
+    name: 'tour.sh',
+    title: 'Tour',
+    sentence: 'Makes a VM of its own in /kvm, runs it through every kind of exit, and removes it.',
+    text: tour,
   },
 ];
 

@@ -1,4 +1,4 @@
-// The page's keys: F8 runs or pauses, Shift+F8 resets, F10 steps, F6 walks through the panels. Buttons show them.
+// The page's keys: F8 runs or pauses, Shift+F8 resets, F9 sets a breakpoint, F10 steps, F6 walks through the panels. Buttons show them.
 
 import { available } from './bar/available.ts';
 import type { Workbench } from './state/workbench.ts';
@@ -14,6 +14,7 @@ export function listenToKeys(bench: Workbench): () => void {
     else if (event.key === 'F8') runOrPause(bench);
     else if (event.key === 'F10' && !event.shiftKey)
       act(available(bench.state.get()).step, () => bench.step());
+    else if (event.key === 'F9') toggleBreakpoint();
     else return;
     event.preventDefault();
   };
@@ -31,6 +32,12 @@ function runOrPause(bench: Workbench): void {
   else if (pause) void bench.pause();
 }
 
+/** Sets or clears a breakpoint at the instruction that has the focus, else at the one that comes next. */
+function toggleBreakpoint(): void {
+  const chosen = document.activeElement?.closest<HTMLElement>('.dis-break');
+  (chosen ?? document.querySelector<HTMLElement>('tr[aria-current="step"] .dis-break'))?.click();
+}
+
 /** Moves the focus to the next or previous panel, into its editor or terminal where it has one. */
 function walk(direction: 1 | -1): void {
   const panels = [...document.querySelectorAll<HTMLElement>('[data-panel]')];
@@ -38,7 +45,7 @@ function walk(direction: 1 | -1): void {
   const from = at < 0 && direction < 0 ? 0 : at;
   const next = panels[(from + direction + panels.length) % panels.length];
   const inside = next?.querySelector<HTMLElement>(
-    '.cm-content, .xterm-helper-textarea, .panel-body[tabindex], .exit-list',
+    '.cm-content, .xterm-helper-textarea, .panel-body[tabindex], .exit-list, .hex table',
   );
   (inside ?? next)?.focus();
 }

@@ -15,7 +15,7 @@ import { Shell } from '../../../web/sh/index.ts';
 import type { VcpuPool } from '../../../web/vmm/index.ts';
 import { kvmFs } from './support.ts';
 
-const script = readFileSync('test/fixtures/sh/tour.sh', 'utf8');
+const script = readFileSync('web/lab/scripts/tour.sh', 'utf8');
 const expected = readFileSync('test/fixtures/sh/tour.txt', 'utf8');
 const pools: VcpuPool[] = [];
 afterAll(() => {
@@ -53,7 +53,7 @@ test('over a message port', async () => {
 });
 
 test('by vitrine sh', () => {
-  const done = spawnSync(process.execPath, ['build/cli/main.js', 'sh', 'test/fixtures/sh/tour.sh'], {
+  const done = spawnSync(process.execPath, ['build/cli/main.js', 'sh', 'web/lab/scripts/tour.sh'], {
     timeout: 30_000,
   });
   expect([done.status, done.stdout.toString(), done.stderr.toString()]).toEqual([0, expected, '']);

@@ -50,7 +50,7 @@ describe('the layout', () => {
 
 describe('what is shown', () => {
   test('is general and hexadecimal at first, and takes what it knows from a link', () => {
-    const first = { registers: 'general', lanes: 'hex', terminal: 'console' };
+    const first = { registers: 'general', lanes: 'hex', terminal: 'console', lower: 'exits' };
     expect(completedShown({})).toEqual(first);
     const link = { registers: 'x87', lanes: 'f128', terminal: 'shell' };
     expect(completedShown(link)).toEqual({ ...first, registers: 'x87', terminal: 'shell' });

@@ -15,6 +15,13 @@ export function isDirty(bitmap: Uint8Array, page: number): boolean {
   return (((bitmap[page >> 3] ?? 0) >> (page & 7)) & 1) === 1;
 }
 
+/** True when the page of a guest-physical address inside the slot waits for the next harvest. */
+export function isDirtyNow(memory: MachineMemory, slot: Slot, gpa: number): boolean {
+  if (!slot.logDirty || slot.bitmap === 0) return false;
+  const page = Math.floor((gpa - slot.gpa) / PAGE_SIZE);
+  return (((memory.bytes[slot.bitmap + (page >> 3)] ?? 0) >> (page & 7)) & 1) === 1;
+}
+
 /** Number of pages set in a bitmap. */
 export function countDirty(bitmap: Uint8Array): number {
   let count = 0;

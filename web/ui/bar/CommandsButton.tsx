@@ -3,8 +3,11 @@
 import { ScrollText } from 'lucide-react';
 import { useEffect, useId, useState } from 'react';
 import { ACTIONS, shellText } from '../../session/actions.ts';
+import { setWords } from '../../session/views/index.ts';
 import { useActions, useWorkbench } from '../context.ts';
+import { useDebugging } from '../panels/Breakpoints.tsx';
 import { CommandLine, CopyButton } from '../parts/CommandLine.tsx';
+import { hex } from '../parts/numbers.ts';
 import type { LoggedCommand } from '../state/commands.ts';
 import { useStore } from '../state/store.ts';
 import './commands.css';
@@ -82,14 +85,23 @@ function Buttons() {
   const harvests = useWorkbench((state) => state.harvests);
   const state = useWorkbench((all) => all.status.state);
   const isStale = useWorkbench((all) => all.isStale);
+  const { points } = useDebugging();
   const [run, setRun] = useState(shellText(ACTIONS.run()));
   // biome-ignore lint/correctness/useExhaustiveDependencies: what Run does depends on the machine's state.
   useEffect(() => void bench.script('run').then(setRun), [bench, state, isStale]);
+  const [make, setMake] = useState('');
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another source is another machine.
+  useEffect(() => void bench.script('make').then(setMake), [bench, isStale]);
   const rows = [
     ['Run', run],
     ['Pause', shellText(ACTIONS.pause())],
     ['Step', shellText(ACTIONS.step(vcpu))],
     ['Reset', shellText(ACTIONS.reset())],
+    ['This machine', make],
+    ...points.map((point) => [
+      `Stop at ${hex(point.address)}`,
+      shellText(ACTIONS.debug(vcpu, setWords(point))),
+    ]),
     ...[...harvests.keys()].map((slot) => [`Harvest slot ${slot}`, shellText(ACTIONS.harvest(slot))]),
   ] as const;
   return (

@@ -1,6 +1,7 @@
 // The top bar: name, guest, Run, Pause, Step and Reset, the machine's state in words, options, Share and theme.
 
 import { Moon, Pause, Play, RotateCcw, StepForward, Sun } from 'lucide-react';
+import { KVM_EXIT_DEBUG } from '../../../assembly/abi/kvm_run.ts';
 import { ACTIONS, shellText } from '../../session/actions.ts';
 import { useActions, useWorkbench } from '../context.ts';
 import { CommandButton } from '../parts/CommandButton.tsx';
@@ -122,14 +123,17 @@ function MachineState() {
   const status = useWorkbench((state) => state.status);
   const hasSession = useWorkbench((state) => state.session !== undefined);
   const isBusy = useWorkbench((state) => state.isBusy);
+  const isDebugStop = status.parked?.reason === KVM_EXIT_DEBUG;
   const words = !hasSession
     ? isBusy
       ? 'Starting'
       : 'No machine'
     : status.parked
-      ? 'Parked'
+      ? isDebugStop
+        ? 'Stopped'
+        : 'Parked'
       : WORDS[status.state];
-  const kind = !hasSession ? 'none' : status.parked ? 'parked' : status.state;
+  const kind = !hasSession ? 'none' : status.parked && !isDebugStop ? 'parked' : status.state;
   return (
     <div className={`machine-state is-${kind}`} role="status" aria-label="Machine state">
       <span className="machine-dot" aria-hidden="true" />

@@ -6,6 +6,8 @@ import { DirtyLog } from '../panels/DirtyLog.tsx';
 import { Disassembly } from '../panels/Disassembly.tsx';
 import { Editor } from '../panels/Editor.tsx';
 import { Exits } from '../panels/Exits.tsx';
+import { Lower } from '../panels/Lower.tsx';
+import { Memory } from '../panels/Memory.tsx';
 import { MemorySlots } from '../panels/MemorySlots.tsx';
 import { Registers } from '../panels/Registers.tsx';
 import { Terminals } from '../panels/Terminals.tsx';
@@ -53,7 +55,7 @@ function Wide() {
           <MemorySlots />
           <DirtyLog />
         </Split>
-        <Exits />
+        <Lower />
       </Split>
     </Split>
   );
@@ -77,7 +79,7 @@ const TABS = [
     id: 'memory',
     title: 'Memory',
     Icon: MemoryStick,
-    panels: [<MemorySlots key="slots" />, <DirtyLog key="dirty" />],
+    panels: [<MemorySlots key="slots" />, <Memory key="memory" />, <DirtyLog key="dirty" />],
   },
   { id: 'exits', title: 'Exits', Icon: LogOut, panels: [<Exits key="exits" />] },
 ] as const;

@@ -1,6 +1,6 @@
 // The exits of all vCPUs in order: reason, fields, and what a VMM does with such an exit. Only visible rows are read.
 
-import { type CSSProperties, useCallback, useEffect, useMemo, useRef, useState } from 'react';
+import { type CSSProperties, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import {
   type MachineMemory,
   readExit,
@@ -24,7 +24,12 @@ const LIST_INTERVAL_MS = 60;
 /** Rows kept above and below the visible ones. */
 const SPARE = 4;
 
-export function Exits() {
+interface ExitsProps {
+  /** The choice between this panel and the one in its place. */
+  choice?: ReactNode;
+}
+
+export function Exits({ choice }: ExitsProps) {
   const stamp = useMachine(traceStamp, LIST_INTERVAL_MS) ?? 0;
   const [hidden, setHidden] = useState<ReadonlySet<number>>(new Set());
   const readList = useCallback(
@@ -51,7 +56,7 @@ export function Exits() {
 
   if (!list || list.head === 0) {
     return (
-      <Panel name="Exits">
+      <Panel name="Exits" tools={choice}>
         <p className="panel-empty">Each time a vCPU leaves the guest for its VMM, the exit is listed here.</p>
       </Panel>
     );
@@ -78,7 +83,17 @@ export function Exits() {
     </fieldset>
   );
   return (
-    <Panel name="Exits" tools={filter} className="exits" isScrolling={false}>
+    <Panel
+      name="Exits"
+      tools={
+        <>
+          {filter}
+          {choice}
+        </>
+      }
+      className="exits"
+      isScrolling={false}
+    >
       <Rows numbers={list.numbers} stamp={list.stamp} />
     </Panel>
   );

@@ -1,14 +1,15 @@
 // The terminals, one at a time: the guest's serial console, and a shell over the machine's files. Both outlive this panel.
 
 import { useContext, useEffect, useRef, useState } from 'react';
+import { scripts } from '../../lab/index.ts';
 import { TerminalContext, useActions } from '../context.ts';
 import { Choice } from '../parts/Choice.tsx';
+import { CommandButton } from '../parts/CommandButton.tsx';
 import { Panel } from '../parts/Panel.tsx';
 import type { ShellTerminal } from '../state/shell.ts';
 import { show, shown } from '../state/shown.ts';
 import { useStore } from '../state/store.ts';
 import { theme } from '../state/theme.ts';
-import type { PageTerminal } from '../state/xterm.ts';
 import './terminals.css';
 
 const OPTIONS = [
@@ -25,16 +26,16 @@ const TEXTS = {
 } as const;
 
 /** The shell's terminal as soon as it is loaded, or why it is not there; loaded when first wanted. */
-function useShell(isWanted: boolean): { page?: PageTerminal; sentence: string } {
+function useShell(isWanted: boolean): { loaded?: ShellTerminal; sentence: string } {
   const bench = useActions();
-  const [page, setPage] = useState<PageTerminal>();
+  const [loaded, setLoaded] = useState<ShellTerminal>();
   const [failure, setFailure] = useState<string>();
   useEffect(() => {
     if (!isWanted) return;
     let isHere = true;
     shell ??= import('../state/shell.ts').then((chunk) => new chunk.ShellTerminal(bench.state));
     shell.then(
-      (loaded) => isHere && setPage(loaded.page),
+      (terminal) => isHere && setLoaded(terminal),
       () => {
         shell = undefined;
         if (isHere) setFailure('The shell could not be loaded: choose Console, then Shell again.');
@@ -44,7 +45,7 @@ function useShell(isWanted: boolean): { page?: PageTerminal; sentence: string } 
       isHere = false;
     };
   }, [bench, isWanted]);
-  return { ...(page && { page }), sentence: failure ?? 'The shell is being loaded.' };
+  return { ...(loaded && { loaded }), sentence: failure ?? 'The shell is being loaded.' };
 }
 
 export function Terminals() {
@@ -52,8 +53,8 @@ export function Terminals() {
   const shade = useStore(theme);
   const host = useRef<HTMLDivElement>(null);
   const console = useContext(TerminalContext)?.page;
-  const { page, sentence } = useShell(chosen === 'shell');
-  const terminal = chosen === 'shell' ? page : console;
+  const { loaded, sentence } = useShell(chosen === 'shell');
+  const terminal = chosen === 'shell' ? loaded?.page : console;
 
   useEffect(() => (host.current && terminal ? terminal.attach(host.current) : undefined), [terminal]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new theme is painted, though not read by name.
@@ -65,13 +66,32 @@ export function Terminals() {
       {note} <kbd>F6</kbd> leaves
     </>
   );
-  const choice = (
-    <Choice legend="Terminal" options={OPTIONS} value={chosen} onValue={(terminal) => show({ terminal })} />
+  const tools = (
+    <>
+      {chosen === 'shell' && loaded && <Scripts shell={loaded} />}
+      <Choice legend="Terminal" options={OPTIONS} value={chosen} onValue={(terminal) => show({ terminal })} />
+    </>
   );
   return (
-    <Panel name={name} note={hint} tools={choice} className="console" isScrolling={false}>
+    <Panel name={name} note={hint} tools={tools} className="console" isScrolling={false}>
       {!terminal && <p className="panel-empty">{sentence}</p>}
       <div ref={host} className="console-host" />
     </Panel>
   );
+}
+
+/** The lab's scripts, each typed into the shell by its button. */
+function Scripts({ shell }: { shell: ShellTerminal }) {
+  return scripts.map(({ name, title, sentence }) => (
+    <CommandButton
+      key={name}
+      className="button is-small"
+      name={title}
+      command={`sh /home/${name}`}
+      title={sentence}
+      onClick={() => shell.type(`sh /home/${name}`)}
+    >
+      {title}
+    </CommandButton>
+  ));
 }

@@ -25,16 +25,15 @@ export function CommandButton({ name, command, script, title, ...button }: Comma
   const open = async (event: MouseEvent) => {
     event.preventDefault();
     const { bottom, left } = event.currentTarget.getBoundingClientRect();
-    const place = menu.current?.style;
-    if (place) {
-      place.left = `${Math.max(8, Math.min(left, innerWidth - WIDTH))}px`;
-      place.top = `${Math.min(bottom + 4, innerHeight - HEIGHT)}px`;
-    }
     const now = script ? await script() : command;
-    // Drawn before it can be copied.
+    // Drawn before it can be copied; until then a button has no menu.
     flushSync(() => setText(now));
-    menu.current?.showPopover();
-    menu.current?.querySelector('button')?.focus();
+    const shown = menu.current;
+    if (!shown) return;
+    shown.style.left = `${Math.max(8, Math.min(left, innerWidth - WIDTH))}px`;
+    shown.style.top = `${Math.min(bottom + 4, innerHeight - HEIGHT)}px`;
+    shown.showPopover();
+    shown.querySelector('button')?.focus();
   };
 
   return (
@@ -45,16 +44,18 @@ export function CommandButton({ name, command, script, title, ...button }: Comma
         title={title ? `${title}\n${command}` : command}
         onContextMenu={(event) => void open(event)}
       />
-      <div
-        ref={menu}
-        popover="auto"
-        className="popover command-menu"
-        role="dialog"
-        aria-label={`Copy as shell: ${name}`}
-      >
-        <h2>Copy as shell</h2>
-        <CommandLine name={name} text={text ?? command} />
-      </div>
+      {text !== undefined && (
+        <div
+          ref={menu}
+          popover="auto"
+          className="popover command-menu"
+          role="dialog"
+          aria-label={`Copy as shell: ${name}`}
+        >
+          <h2>Copy as shell: {name}</h2>
+          <CommandLine name={name} text={text} />
+        </div>
+      )}
     </>
   );
 }

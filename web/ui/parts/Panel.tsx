@@ -15,6 +15,8 @@ interface PanelProps {
   isLevel?: boolean;
   /** False where the content has its own scrolling and its own way to be focused. */
   isScrolling?: boolean;
+  /** What stays in sight below the body. */
+  foot?: ReactNode;
   children: ReactNode;
 }
 
@@ -26,6 +28,7 @@ export function Panel({
   className,
   isLevel = false,
   isScrolling = true,
+  foot,
   children,
 }: PanelProps) {
   const body = className ? `panel-body ${className}` : 'panel-body';
@@ -47,6 +50,7 @@ export function Panel({
       >
         {children}
       </div>
+      {foot}
     </section>
   );
 }

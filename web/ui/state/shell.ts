@@ -2,14 +2,18 @@
 // Shell is first looked at.
 
 import type { Fs } from '../../fs/index.ts';
+import { scripts } from '../../lab/index.ts';
 import { InteractiveShell, Shell } from '../../sh/index.ts';
 import type { Store } from './store.ts';
 import type { PageState } from './workbench.ts';
 import { PageTerminal } from './xterm.ts';
 
 const GREETING =
-  'A POSIX shell over the files of this machine. Try: ls /kvm/vm0, cat /kvm/README, echo 0 > /kvm/vm0/paused';
-const ENVIRONMENT = { HOME: '/home', PS1: '$PWD $ ' };
+  'A POSIX shell over the files of this machine. Try: ls /kvm/vm0, cat /kvm/README, sh tour.sh';
+const HOME = '/home';
+/** Ctrl-U: what stands half typed at the prompt is no part of a command from elsewhere. */
+const CLEAR_LINE = '\x15';
+const ENVIRONMENT = { HOME, PS1: '$PWD $ ' };
 /** On a phone 80 columns would be too small to read, so lines wrap. */
 const FONT_SIZE = 12;
 
@@ -37,11 +41,18 @@ export class ShellTerminal {
     follow();
   }
 
+  /** Types a command and Enter. */
+  type(command: string): void {
+    this.#shell?.input(new TextEncoder().encode(`${CLEAR_LINE}${command}\r`));
+    this.page.xterm.focus();
+  }
+
   /** A shell after the other, until the files are another worker's. */
   async #serve(fs: Fs): Promise<void> {
+    for (const { name, text } of scripts) await fs.writeFile(`${HOME}/${name}`, text).catch(() => {});
     while (fs === this.#fs) {
       const shell = new InteractiveShell({
-        shell: new Shell({ fs, cwd: '/home', env: ENVIRONMENT }),
+        shell: new Shell({ fs, cwd: HOME, env: ENVIRONMENT }),
         output: (bytes) => {
           if (this.#shell === shell) this.page.xterm.write(bytes);
         },
@@ -54,7 +65,7 @@ export class ShellTerminal {
   }
 
   #say(sentence: string): void {
-    this.page.xterm.writeln(`\x1b[2m${sentence}\x1b[22m`);
+    this.page.xterm.writeln(`\x1b[90m${sentence}\x1b[39m`);
   }
 
   #resize(): void {

@@ -8,6 +8,7 @@ const CHOICES = {
   registers: ['general', 'x87', 'vectors'],
   lanes: LANE_FORMAT_IDS,
   terminal: ['console', 'shell'],
+  lower: ['exits', 'memory'],
 } as const;
 
 export type Shown = { readonly [name in keyof typeof CHOICES]: (typeof CHOICES)[name][number] };
@@ -25,6 +26,7 @@ export function completedShown(from: Record<string, string>): Shown {
     registers: chosen('registers', CHOICES.registers),
     lanes: chosen('lanes', CHOICES.lanes),
     terminal: chosen('terminal', CHOICES.terminal),
+    lower: chosen('lower', CHOICES.lower),
   };
 }
 

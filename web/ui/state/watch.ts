@@ -2,10 +2,18 @@
 
 import { createContext, useContext, useRef, useSyncExternalStore } from 'react';
 import type { Session } from '../../session/types.ts';
-import { isMachine, type MachineMemory, memoryOf, viewRanges } from '../../session/views/index.ts';
+import {
+  isMachine,
+  type MachineMemory,
+  memoryOf,
+  type Range,
+  viewRanges,
+} from '../../session/views/index.ts';
 
 /** In tier `messages` each look is a copy over a channel, so it is taken this often at most. */
 const COPY_INTERVAL_MS = 120;
+/** A machine that stands is changed by a shell only: looked at this often. */
+const IDLE_INTERVAL_MS = 250;
 
 /** One session's memory as seen by the page. Every look moves `stamp`, and subscribers compare what they read. */
 export class MachineWatch {
@@ -14,7 +22,10 @@ export class MachineWatch {
   #frame = 0;
   #lastCopy = 0;
   #isCopying = false;
+  #idle: ReturnType<typeof setInterval> | undefined;
   #unsubscribe = () => {};
+  /** Guest memory that panels show. */
+  readonly #wanted = new Set<readonly Range[]>();
   stamp = 0;
 
   /** True while the machine changes its memory by itself. */
@@ -42,13 +53,34 @@ export class MachineWatch {
     };
   };
 
+  /** Guest memory that a panel shows from now on: copied with the rest, and remembered before a run or step. */
+  want(ranges: readonly Range[]): () => void {
+    this.#wanted.add(ranges);
+    if (this.#session?.tier === 'messages') void this.#copy();
+    return () => this.#wanted.delete(ranges);
+  }
+
+  /** The bytes that panels show now, copied. */
+  wanted(): { offset: number; bytes: Uint8Array }[] {
+    const memory = this.memory();
+    if (!memory) return [];
+    return this.#shownRanges().map(({ offset, length }) => ({
+      offset,
+      bytes: memory.bytes.slice(offset, offset + length),
+    }));
+  }
+
+  #shownRanges(): Range[] {
+    return [...this.#wanted].flat();
+  }
+
   /** Makes the copy that a page without shared memory reads true again; done at once where memory is shared. */
   async refresh(): Promise<void> {
     if (this.#session?.tier !== 'messages') return;
-    const known = viewRanges(memoryOf(this.#session.memory()));
+    const known = [...viewRanges(memoryOf(this.#session.memory())), ...this.#shownRanges()];
     await this.#session.refresh(known);
     // vCPUs and slots that this copy has shown for the first time have parts of their own.
-    const all = viewRanges(memoryOf(this.#session.memory()));
+    const all = [...viewRanges(memoryOf(this.#session.memory())), ...this.#shownRanges()];
     if (!isSame(all, known)) await this.#session.refresh(all);
   }
 
@@ -65,11 +97,13 @@ export class MachineWatch {
       this.look();
       this.#schedule();
     });
+    this.#idle = setInterval(() => this.isRunning || this.look(), IDLE_INTERVAL_MS);
     this.#schedule();
     this.look();
   }
 
   #stop(): void {
+    clearInterval(this.#idle);
     this.#unsubscribe();
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;

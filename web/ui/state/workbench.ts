@@ -1,13 +1,14 @@
 // What the page works on: source, options, the session and its state, and the actions of the top bar. No React.
 
 import type { Fs } from '../../fs/index.ts';
-import { ACTIONS, shellText } from '../../session/actions.ts';
+import { ACTIONS, perform, shellText } from '../../session/actions.ts';
 import { startSession } from '../../session/index.ts';
 import type { SharedOptions } from '../../session/share.ts';
 import type { MachineOptions, Program, Session, SessionStatus } from '../../session/types.ts';
 import {
   type FloatRegisters,
   type Registers,
+  readDebugging,
   readFloat,
   readRegisters,
   readSlots,
@@ -66,6 +67,8 @@ export interface PageState {
   vcpu: number;
   /** Registers of each vCPU before the last run or step. */
   before: ReadonlyMap<number, RegisterState>;
+  /** The guest memory in sight before the last run or step, by offset in the machine's memory. */
+  beforeBytes: readonly { readonly offset: number; readonly bytes: Uint8Array }[];
   /** Dirty log history by slot id. */
   harvests: ReadonlyMap<number, HarvestLog>;
 }
@@ -115,6 +118,7 @@ export class Workbench {
       failure: undefined,
       vcpu: 0,
       before: new Map(),
+      beforeBytes: [],
       harvests: new Map(),
     });
   }
@@ -127,13 +131,27 @@ export class Workbench {
   /** Replaces source and options by a guest's, and makes its machine. */
   open(guest: { guest?: string | undefined; source: string; options: SharedOptions }): Promise<void> {
     this.state.patch({ ...guest, guest: guest.guest, kernel: undefined, failure: undefined, problems: [] });
-    return this.prepare();
+    return this.#openAnew();
   }
 
   /** Takes a kernel instead of the source, and makes its machine. */
   openKernel(kernel: KernelFiles, options: SharedOptions): Promise<void> {
     this.state.patch({ kernel, options, guest: undefined, failure: undefined });
-    return this.prepare();
+    return this.#openAnew();
+  }
+
+  /** Another program: the breakpoints of the one before mean nothing to it. */
+  #openAnew(): Promise<void> {
+    return this.#do(async () => {
+      const { session, watch, status } = this.state.get();
+      const memory = watch.memory();
+      const set =
+        memory && !status.error
+          ? vcpuIds(memory).filter((id) => readDebugging(memory, id).points.length > 0)
+          : [];
+      for (const id of set) await session?.debug(id, 'off');
+      await this.#make();
+    });
   }
 
   edit(source: string): void {
@@ -199,18 +217,35 @@ export class Workbench {
     });
   }
 
-  /** The lines of a shell that do what Run, Step or Reset would do now. */
-  async script(action: 'run' | 'step' | 'reset'): Promise<string> {
+  /** Words for the selected vCPU's debugger: breakpoints and watchpoints set and cleared. */
+  debug(words: string): Promise<void> {
+    return this.#beside(async ({ session, vcpu }) => session?.debug(vcpu, words));
+  }
+
+  /** Puts bytes into a slot's memory. */
+  poke(slot: number, offset: number, bytes: Uint8Array): Promise<void> {
+    return this.#beside(async ({ session }) => session?.poke(slot, offset, bytes));
+  }
+
+  /** The lines of a shell that do what Run, Step or Reset would do now, or that make this machine from nothing. */
+  async script(action: 'run' | 'step' | 'reset' | 'make'): Promise<string> {
     const { session, isStale, status, vcpu, source, options, kernel } = this.state.get();
-    const own = { run: ACTIONS.run(), step: ACTIONS.step(vcpu), reset: [] }[action];
-    if (session && !isStale && !status.error) {
+    const own = { run: ACTIONS.run(), step: ACTIONS.step(vcpu), reset: [], make: [] }[action];
+    if (action !== 'make' && session && !isStale && !status.error) {
       const isMadeAnew = action === 'reset' || status.state === 'ended';
       return shellText([...(isMadeAnew ? ACTIONS.reset() : []), ...own]);
     }
     const assembled = kernel ? undefined : await assembleSource(source, options.at);
     if (assembled && errorsOf(assembled.problems).length > 0)
       return `# ${problemSentence(assembled.problems)}`;
-    return shellText([...ACTIONS.make(machineOptions(options, kernel, assembled)), ...own]);
+    const whole = [...ACTIONS.make(machineOptions(options, kernel, assembled)), ...own];
+    // What is too long to be spelled out must lie where the lines say.
+    if (session && !status.error)
+      await perform(
+        session.fs,
+        whole.filter(({ kind }) => kind === 'upload'),
+      );
+    return shellText(whole);
   }
 
   input(bytes: Uint8Array): void {
@@ -220,6 +255,16 @@ export class Workbench {
   /** Shows one sentence in the status strip until the next action. */
   fail(sentence: string): void {
     this.state.patch({ failure: sentence });
+  }
+
+  /** A change that needs no turn of its own and can be made while the machine runs. */
+  async #beside(change: (state: PageState) => Promise<void>): Promise<void> {
+    try {
+      await change(this.state.get());
+      this.state.get().watch.look();
+    } catch (error) {
+      this.fail(error instanceof Error ? error.message : String(error));
+    }
   }
 
   /** Actions run one after another; what one throws becomes the sentence of the status strip. */
@@ -258,7 +303,13 @@ export class Workbench {
     if (assembled && !this.#accept(assembled)) return;
     this.#current = undefined;
     this.#console.clear();
-    const gone = { session: undefined, status: STOPPED, watch: new MachineWatch(), before: new Map() };
+    const gone = {
+      session: undefined,
+      status: STOPPED,
+      watch: new MachineWatch(),
+      before: new Map(),
+      beforeBytes: [],
+    };
     this.state.patch({ ...gone, listing: [], harvests: new Map(), isStale: false, vcpu: 0 });
     const session = await this.#sessionOf(machineOptions(options, kernel, assembled));
     this.#current = session;
@@ -296,7 +347,7 @@ export class Workbench {
   /** The machine was made anew, by Reset or by a shell. */
   async #takeUp(session: Session): Promise<void> {
     this.#console.clear();
-    this.state.patch({ failure: undefined, before: new Map() });
+    this.state.patch({ failure: undefined, before: new Map(), beforeBytes: [] });
     await this.#startHarvests(session);
     const memory = this.state.get().watch.memory();
     if (memory && !vcpuIds(memory).includes(this.state.get().vcpu)) this.select(0);
@@ -324,7 +375,8 @@ export class Workbench {
     const memory = this.state.get().watch.memory();
     if (!memory) return;
     const stateOf = (id: number) => ({ registers: readRegisters(memory, id), float: readFloat(memory, id) });
-    this.state.patch({ before: new Map(vcpuIds(memory).map((id) => [id, stateOf(id)])) });
+    const before = new Map(vcpuIds(memory).map((id) => [id, stateOf(id)] as const));
+    this.state.patch({ before, beforeBytes: this.state.get().watch.wanted() });
   }
 
   async #startHarvests(session: Session): Promise<void> {

@@ -2,6 +2,9 @@
 import { describe, expect, test } from 'vitest';
 import { V_FCW, V_FLOAT_RESULT } from '../../../../assembly/abi/fpu.ts';
 import {
+  KVM_GUESTDBG_ENABLE,
+  KVM_GUESTDBG_SINGLESTEP,
+  KVM_GUESTDBG_USE_HW_BP,
   KVM_MEM_LOG_DIRTY_PAGES,
   KVM_MEM_READONLY,
   RUN_EXIT_REASON,
@@ -21,6 +24,8 @@ import {
   SEG_STRIDE,
   V_CR0,
   V_CR4,
+  V_DEBUG_CONTROL,
+  V_DEBUG_DR,
   V_EFER,
   V_GPR,
   V_ICOUNT_END,
@@ -35,6 +40,7 @@ import { KVM_EXIT, KVM_RUN_UNION, MachineMemory, Pin } from '../../../../web/kvm
 import {
   addressSpace,
   CR0_BITS,
+  clearWords,
   codeSize,
   countDirty,
   describeSegment,
@@ -46,6 +52,7 @@ import {
   modeOf,
   pagingOf,
   peekDirty,
+  readDebugging,
   readExit,
   readGuest,
   readPins,
@@ -54,6 +61,7 @@ import {
   readVcpus,
   segmentOf,
   setBits,
+  setWords,
   traceHead,
   traceNumbers,
   traceReasons,
@@ -127,6 +135,35 @@ describe('registers', () => {
     setVcpu(memory, 0, { [CS + SEG_ATTR]: CODE | ATTR_DB | 0x60 });
     expect(describeSegment(segmentOf(readRegisters(memory, 0), 'cs'))).toBe('32-bit code, ring 3');
     expect(describeSegment(segmentOf(readRegisters(memory, 0), 'fs'))).toBe('not usable');
+  });
+});
+
+describe('the debugger', () => {
+  test('gives what the debug registers hold, in the words that set and clear it', () => {
+    const { memory } = machine();
+    expect(readDebugging(memory, 0)).toEqual({ singlestep: false, points: [] });
+    // DR0: execute 0x1000; DR1: off; DR2: write 8 bytes at 0x2000; DR3: read or write 4 bytes.
+    setVcpu(memory, 0, {
+      [V_DEBUG_CONTROL]: KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP | KVM_GUESTDBG_SINGLESTEP,
+      [V_DEBUG_DR]: 0x1000n,
+      [V_DEBUG_DR + 16]: 0x2000n,
+      [V_DEBUG_DR + 24]: 0xffff_8000_0000_3000n,
+      [V_DEBUG_DR + 56]: 0xf900_0051n,
+    });
+    const { singlestep, points } = readDebugging(memory, 0);
+    expect(singlestep).toBe(true);
+    expect(points.map(setWords)).toEqual([
+      'break=0x1000',
+      'watch=0x2000,8,w',
+      'watch=0xffff800000003000,4,rw',
+    ]);
+    expect(points.map(clearWords)[0]).toBe('clear=0x1000');
+  });
+
+  test('has nothing set when hardware breakpoints are off, whatever the registers hold', () => {
+    const { memory } = machine();
+    setVcpu(memory, 0, { [V_DEBUG_CONTROL]: KVM_GUESTDBG_ENABLE, [V_DEBUG_DR + 56]: 0xffn });
+    expect(readDebugging(memory, 0).points).toEqual([]);
   });
 });
 
