@@ -1,5 +1,6 @@
 // The door of the core: what the Wasm module exports. It holds no machine state.
-export { read_msr, write_msr } from './cpu/msr_table';
+export { host_read_msr as read_msr, host_write_msr as write_msr } from './exec/msr_access';
+export { reference_time_moved } from './hyperv/reference_time';
 export * from './irqchip/index';
 export { host_written } from './memory/slots';
 export { create_vcpu, state_changed } from './run/calls';

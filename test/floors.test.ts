@@ -42,6 +42,7 @@ const CORE = [
   ['memory'],
   ['decode'],
   ['cpu', 'jit'],
+  ['hyperv'],
   ['exec'],
   ['run'],
   ['index'],

@@ -73,6 +73,8 @@ export const ROUTE_PIN: u32 = 8; // u32: pin, or the MSI address's high half
 export const ROUTE_DATA: u32 = 12; // u32: MSI data
 export const KVM_IRQ_ROUTING_IRQCHIP: u32 = 1;
 export const KVM_IRQ_ROUTING_MSI: u32 = 2;
+/** ROUTE_CHIP is the VP index, ROUTE_PIN the SINT. */
+export const KVM_IRQ_ROUTING_HV_SINT: u32 = 4;
 export const KVM_IRQCHIP_PIC_MASTER: u32 = 0;
 export const KVM_IRQCHIP_PIC_SLAVE: u32 = 1;
 export const KVM_IRQCHIP_IOAPIC: u32 = 2;

@@ -112,3 +112,4 @@ export const RSP: u32 = 4;
 export const RBP: u32 = 5;
 export const RSI: u32 = 6;
 export const RDI: u32 = 7;
+export const R8: u32 = 8;

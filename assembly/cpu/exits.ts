@@ -5,11 +5,15 @@ import {
   KVM_EXIT_DIRTY_RING_FULL,
   KVM_EXIT_HLT,
   KVM_EXIT_HYPERCALL,
+  KVM_EXIT_HYPERV,
+  KVM_EXIT_HYPERV_HCALL,
+  KVM_EXIT_HYPERV_SYNIC,
   KVM_EXIT_INTERNAL_ERROR,
   KVM_EXIT_IO,
   KVM_EXIT_IOAPIC_EOI,
   KVM_EXIT_IRQ_WINDOW_OPEN,
   KVM_EXIT_SHUTDOWN,
+  KVM_EXIT_SYSTEM_EVENT,
   KVM_EXIT_X86_BUS_LOCK,
   KVM_INTERNAL_ERROR_DELIVERY_EV,
   RUN_DEBUG_DR6,
@@ -22,6 +26,14 @@ import {
   RUN_HYPERCALL_LONGMODE,
   RUN_HYPERCALL_NR,
   RUN_HYPERCALL_RET,
+  RUN_HYPERV_INPUT,
+  RUN_HYPERV_PARAMS,
+  RUN_HYPERV_RESULT,
+  RUN_HYPERV_SYNIC_CONTROL,
+  RUN_HYPERV_SYNIC_EVENTS,
+  RUN_HYPERV_SYNIC_MESSAGES,
+  RUN_HYPERV_SYNIC_MSR,
+  RUN_HYPERV_TYPE,
   RUN_INTERNAL_DATA,
   RUN_INTERNAL_NDATA,
   RUN_INTERNAL_SUBERROR,
@@ -34,6 +46,8 @@ import {
   RUN_MSR_ERROR,
   RUN_MSR_INDEX,
   RUN_MSR_REASON,
+  RUN_SYSTEM_EVENT_NDATA,
+  RUN_SYSTEM_EVENT_TYPE,
 } from '../abi/kvm_run';
 import { VCPU_PAGE, VCPU_PIO, VCPU_RUN } from '../abi/map';
 import { SEG_BASE, V_DEBUG_DR, V_DR, V_RIP } from '../abi/vcpu_page';
@@ -134,4 +148,31 @@ export function exit_eoi(v: u32, vector: u32): void {
 /** The instruction that ended was a split lock. */
 export function exit_bus_lock(v: u32): void {
   set_reason(v, KVM_EXIT_X86_BUS_LOCK);
+}
+
+/** A hypercall of Hyper-V's for user space; its answer is read from the run page on re-entry. */
+export function exit_hyperv_call(v: u32, control: u64, input: u64, output: u64): void {
+  const run = set_reason(v, KVM_EXIT_HYPERV);
+  store<u64>(run + RUN_HYPERV_TYPE, KVM_EXIT_HYPERV_HCALL as u64);
+  store<u64>(run + RUN_HYPERV_INPUT, control);
+  store<u64>(run + RUN_HYPERV_RESULT, 0);
+  store<u64>(run + RUN_HYPERV_PARAMS, input);
+  store<u64>(run + RUN_HYPERV_PARAMS + 8, output);
+}
+
+/** The guest has written the SynIC's MSR `msr`: its control, event page and message page. */
+export function exit_hyperv_synic(v: u32, msr: u32, control: u64, events: u64, messages: u64): void {
+  const run = set_reason(v, KVM_EXIT_HYPERV);
+  store<u64>(run + RUN_HYPERV_TYPE, KVM_EXIT_HYPERV_SYNIC as u64);
+  store<u64>(run + RUN_HYPERV_SYNIC_MSR, msr as u64);
+  store<u64>(run + RUN_HYPERV_SYNIC_CONTROL, control);
+  store<u64>(run + RUN_HYPERV_SYNIC_EVENTS, events);
+  store<u64>(run + RUN_HYPERV_SYNIC_MESSAGES, messages);
+}
+
+/** The guest wants its machine reset, or has crashed (KVM_SYSTEM_EVENT_*); no data says more. */
+export function exit_system_event(v: u32, type: u32): void {
+  const run = set_reason(v, KVM_EXIT_SYSTEM_EVENT);
+  store<u32>(run + RUN_SYSTEM_EVENT_TYPE, type);
+  store<u32>(run + RUN_SYSTEM_EVENT_NDATA, 0);
 }

@@ -16,6 +16,7 @@ import { RAX, RBX, RCX, RDX, RSI, UD } from '../abi/x86';
 import { cpuid_entry, entry_eax } from '../cpu/cpuid';
 import { exit_hypercall } from '../cpu/exits';
 import { host_now, vm_base } from '../host';
+import { hyperv_hypercall, takes_hypercalls } from '../hyperv/hypercalls';
 import { accept, kick } from '../irqchip/lapic_bus';
 import { find_slot, host_written, slot_hva, unalias } from '../memory/slots';
 import { raise } from '../state/fault';
@@ -135,6 +136,7 @@ export function hypercall(v: u32, r: u32): u32 {
   const quirks = vm_setting(VM_DISABLED_QUIRKS);
   if (quirks & KVM_X86_QUIRK_FIX_HYPERCALL_INSN && load<u32>(r + R_IMM) == IS_VMMCALL) return raise(v, UD);
   count(v, STAT_HYPERCALLS);
+  if (takes_hypercalls(v)) return hyperv_hypercall(v);
   const wide = is_64(v);
   const mask: u64 = wide ? ~0 : 0xffffffff;
   const gpr = v + V_GPR;

@@ -39,13 +39,14 @@ import { exit_msr, run_page } from '../cpu/exits';
 import { set_arith } from '../cpu/flags';
 import { update_mode } from '../cpu/mode';
 import { msr_allowed } from '../cpu/msr_filter';
-import { is_host_msr, MSR_PLATFORM_INFO, read_msr, write_msr } from '../cpu/msr_table';
+import { is_host_msr, MSR_PLATFORM_INFO } from '../cpu/msr_table';
 import { write_rm } from '../cpu/operands';
 import { raise, raise_code } from '../state/fault';
 import { mix64 } from '../state/random';
 import { vm_setting } from '../state/settings';
 import { read_tsc } from '../state/tsc';
 import { cpl, has_irqchip } from '../state/vcpu';
+import { read_any_msr, write_any_msr } from './msr_access';
 
 const OSXSAVE: u32 = 1 << 27;
 const OSPKE: u32 = 1 << 4;
@@ -94,7 +95,7 @@ function rdmsr(v: u32): u32 {
     return refuse_msr(v, KVM_EXIT_X86_RDMSR, KVM_MSR_EXIT_REASON_FILTER, 0);
   if (
     is_host_msr(index, false) ||
-    !read_msr(v, index) ||
+    !read_any_msr(v, index, false) ||
     (index == MSR_PLATFORM_INFO && vm_setting(VM_PLATFORM_INFO_HIDDEN) != 0)
   )
     return refuse_msr(v, KVM_EXIT_X86_RDMSR, refusal(v, index), 0);
@@ -109,7 +110,7 @@ function wrmsr(v: u32): u32 {
   const index = gpr32(v, RCX);
   if (!msr_allowed(index, KVM_MSR_FILTER_WRITE))
     return refuse_msr(v, KVM_EXIT_X86_WRMSR, KVM_MSR_EXIT_REASON_FILTER, value);
-  if (is_host_msr(index, true) || !write_msr(v, index, value))
+  if (is_host_msr(index, true) || !write_any_msr(v, index, value, false))
     return refuse_msr(v, KVM_EXIT_X86_WRMSR, refusal(v, index), value);
   update_mode(v);
   return FLOW_STOP;
@@ -117,7 +118,7 @@ function wrmsr(v: u32): u32 {
 
 /** Why an MSR was refused: there is none of this number, or there is and the value is wrong. */
 function refusal(v: u32, index: u32): u32 {
-  const exists = (index >= 0x800 && index <= 0x8ff && has_irqchip()) || read_msr(v, index);
+  const exists = (index >= 0x800 && index <= 0x8ff && has_irqchip()) || read_any_msr(v, index, false);
   return exists ? KVM_MSR_EXIT_REASON_INVAL : KVM_MSR_EXIT_REASON_UNKNOWN;
 }
 

@@ -6,20 +6,9 @@ import { DE, FLAG_PF, RAX, RDX } from '../abi/x86';
 import { lazy_result, set_arith } from '../cpu/flags';
 import { read_reg_signed, read_rm, read_rm_signed, size_of, write_gpr, write_reg } from '../cpu/operands';
 import { raise } from '../state/fault';
+import { mul_high_unsigned } from '../state/product';
 
 const CF_OF: u32 = 0x801;
-
-/** Upper 64 bits of an unsigned product. */
-export function mul_high_unsigned(a: u64, b: u64): u64 {
-  const al = a & 0xffffffff;
-  const ah = a >> 32;
-  const bl = b & 0xffffffff;
-  const bh = b >> 32;
-  const low = al * bl;
-  const m1 = ah * bl + (low >> 32);
-  const m2 = al * bh + (m1 & 0xffffffff);
-  return ah * bh + (m1 >> 32) + (m2 >> 32);
-}
 
 /** Upper 64 bits of a signed product. */
 export function mul_high_signed(a: i64, b: i64): i64 {

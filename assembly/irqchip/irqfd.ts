@@ -13,7 +13,7 @@ import {
 } from '../abi/irqchip';
 import { VM_PAGE } from '../abi/map';
 import { vm_base } from '../host';
-import { fire, irqfds_end, irqfds_start, is_own, leave_to_vcpus } from './irqfd_table';
+import { fire, irqfds_end, irqfds_start, is_own, leave_to_vcpus, resample_sints } from './irqfd_table';
 import { irq_lock, irq_try_lock } from './lock';
 import { routes_changed } from './routes';
 import { finish } from './settle';
@@ -103,5 +103,13 @@ export function irqfd_closed(eventfd: u32): void {
   irq_lock();
   const irqfd = atomic.load<u32>(eventfd + EVENTFD_IRQFD);
   if (irqfd != 0 && is_own(irqfd)) remove(irqfd);
+  finish();
+}
+
+/** The guest has ended the interrupts of SINTs: irqfds that resample their GSIs hear of it. */
+export function sints_resample(vp: u32, sints: u32): void {
+  if (load<u32>(vm_base + VM_PAGE + VM_RESAMPLERS) == 0) return;
+  irq_lock();
+  resample_sints(vp, sints);
   finish();
 }

@@ -9,6 +9,12 @@ import {
   IRQFD_RESAMPLE,
   IRQFD_SIZE,
   IRQFDS_MAX,
+  KVM_IRQ_ROUTING_HV_SINT,
+  ROUTE_CHIP,
+  ROUTE_GSI,
+  ROUTE_PIN,
+  ROUTE_SIZE,
+  ROUTE_TYPE,
   VM_IRQFD_WAITS,
   VM_IRQFDS,
 } from '../abi/irqchip';
@@ -16,7 +22,7 @@ import { VCPU_BASE, VCPU_PAGE, VCPU_STRIDE, VM_NEXT, VM_PAGE, VM_VCPUS } from '.
 import { vm_base } from '../host';
 import { eventfd_add, eventfd_take } from '../state/eventfd';
 import { kick } from './lapic_bus';
-import { pins_of_gsi } from './routes';
+import { pins_of_gsi, routes_end, routes_start } from './routes';
 import { set_line } from './wiring';
 
 /** First entry's address. */
@@ -72,6 +78,25 @@ function signal_locked(eventfd: u32): void {
   eventfd_add(eventfd);
   const irqfd = atomic.load<u32>(eventfd + EVENTFD_IRQFD);
   if (irqfd != 0) leave_to_vcpus(irqfd);
+}
+
+/** The guest has ended the interrupts of these SINTs (a bit each) of a virtual processor: their resampled lines fall. */
+export function resample_sints(vp: u32, sints: u32): void {
+  for (let route = routes_start(); route < routes_end(); route += ROUTE_SIZE) {
+    if ((load<u16>(route + ROUTE_TYPE) as u32) != KVM_IRQ_ROUTING_HV_SINT) continue;
+    const n = load<u32>(route + ROUTE_PIN);
+    if (load<u32>(route + ROUTE_CHIP) == vp && n < 32 && (sints >> n) & 1)
+      resample_gsi(load<u16>(route + ROUTE_GSI));
+  }
+}
+
+function resample_gsi(gsi: u32): void {
+  for (let irqfd = irqfds_start(); irqfd < irqfds_end(); irqfd += IRQFD_SIZE) {
+    const eventfd = load<u32>(irqfd + IRQFD_EVENTFD) ? load<u32>(irqfd + IRQFD_RESAMPLE) : 0;
+    if (eventfd == 0 || load<u32>(irqfd + IRQFD_GSI) != gsi) continue;
+    set_line(IRQ_SOURCE_RESAMPLE, gsi, false);
+    signal_locked(eventfd);
+  }
 }
 
 /** The guest has finished with these pins (as in IRQ_ACKS): resampled lines on them fall, then their owners are told. */

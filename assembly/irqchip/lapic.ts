@@ -1,6 +1,7 @@
 // A local APIC as its own vCPU sees it: registers by MMIO and by x2APIC MSRs, priorities, EOI, IPIs, reset, INIT and SIPI.
 // Only the vCPU's own thread comes here (or another while the vCPU is out); what others send is lapic_bus.ts.
 import { KVM_X86_QUIRK_LINT0_REENABLED, V_EOI_EXIT, VM_DISABLED_QUIRKS } from '../abi/calls';
+import { V_HV_SINTS } from '../abi/hyperv';
 import {
   APIC_ARBPRI,
   APIC_BASE_BSP,
@@ -91,6 +92,7 @@ import {
   timer_stop,
 } from './lapic_timer';
 import { broadcast_eoi } from './settle';
+import { sint_ended, sint_ends_itself } from './sint';
 
 /** Integrated APIC with six LVT entries, as KVM's. */
 const VERSION: u32 = 0x50014;
@@ -134,6 +136,10 @@ export function lapic_acknowledge(v: u32): i32 {
   if (vector < 0) return -1;
   const bit: u32 = 1 << (vector & 31);
   atomic.and<u32>(vector_word(v, APIC_IRR, vector), ~bit);
+  if (load<u32>(v + V_HV_SINTS) != 0 && sint_ends_itself(v, vector)) {
+    look_again(v);
+    return vector;
+  }
   atomic.or<u32>(vector_word(v, APIC_ISR, vector), bit);
   lapic_set(v, APIC_PROCPRI, processor_priority(v));
   return vector;
@@ -145,6 +151,7 @@ function end_of_interrupt(v: u32): void {
   const bit: u32 = 1 << (vector & 31);
   atomic.and<u32>(vector_word(v, APIC_ISR, vector), ~bit);
   lapic_set(v, APIC_PROCPRI, processor_priority(v));
+  if (load<u32>(v + V_HV_SINTS) != 0) sint_ended(v, vector);
   const level = (atomic.load<u32>(vector_word(v, APIC_TMR, vector)) & bit) != 0;
   if (!has_pic()) {
     // Split irqchip: user space keeps the IOAPIC and hears of the vectors that its routes name.
@@ -366,6 +373,20 @@ export function lapic_read(v: u32, offset: u32): u32 {
 export function lapic_write(v: u32, offset: u32, value: u32): void {
   if (offset & 15) return;
   if (!write_register(v, offset & 0xff0, value, false)) lapic_error(v, APIC_ESR_ILLEGAL_REG);
+}
+
+/** TPR or ICR (64 bits) as Hyper-V's MSRs show them, in either mode. */
+export function lapic_enlightened_read(v: u32, register: u32): u64 {
+  const low = read_register(v, register) as u64;
+  return register == APIC_ICR ? ((lapic_get(v, APIC_ICR2) as u64) << 32) | low : low;
+}
+
+/** Writes EOI, TPR or ICR (64 bits) by Hyper-V's MSRs. */
+export function lapic_enlightened_write(v: u32, register: u32, value: u64): void {
+  const wide = lapic_is_x2apic(v);
+  const high = (value >> 32) as u32;
+  if (register == APIC_ICR) lapic_set(v, APIC_ICR2, wide ? high : high & 0xff000000);
+  write_register(v, register, value as u32, wide);
 }
 
 /** RDMSR of 0x800..0x8ff into V_MSR_VALUE; false = #GP(0). */

@@ -4,6 +4,8 @@ import {
   APIC_LEVEL_TRIG,
   IRQ_GSIS,
   IRQ_LINES,
+  KVM_IRQ_ROUTING_HV_SINT,
+  KVM_IRQ_ROUTING_IRQCHIP,
   KVM_IRQ_ROUTING_MSI,
   KVM_IRQCHIP_IOAPIC,
   ROUTE_CHIP,
@@ -19,6 +21,7 @@ import { ioapic_set_line } from './ioapic_chip';
 import { deliver } from './lapic_bus';
 import { pic_set_line } from './pic_chip';
 import { routes_end, routes_start } from './routes';
+import { sint_route } from './sint';
 
 /** Sends an MSI (SDM vol. 3, 11.11); the number of local APICs that took it, -1 when it names none. */
 export function send_msi(address: u32, data: u32): i32 {
@@ -52,8 +55,11 @@ export function set_line(source: u32, gsi: u32, level: bool): i32 {
     const chip = load<u32>(entry + ROUTE_CHIP);
     const pin = load<u32>(entry + ROUTE_PIN);
     let went: i32 = -1;
-    if ((load<u16>(entry + ROUTE_TYPE) as u32) == KVM_IRQ_ROUTING_MSI) {
+    const type: u32 = load<u16>(entry + ROUTE_TYPE);
+    if (type == KVM_IRQ_ROUTING_MSI) {
       if (level) went = send_msi(chip, load<u32>(entry + ROUTE_DATA));
+    } else if (type != KVM_IRQ_ROUTING_IRQCHIP) {
+      if (level && type == KVM_IRQ_ROUTING_HV_SINT) went = sint_route(chip, pin);
     } else if (chip == KVM_IRQCHIP_IOAPIC) went = ioapic_set_line(pin, high);
     else went = pic_set_line(chip * 8 + pin, high);
     if (went >= 0) status = max(status, 0) + went;

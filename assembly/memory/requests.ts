@@ -11,7 +11,7 @@ import {
   VCPU_PARKED,
 } from '../abi/vcpu_page';
 import { sleep } from '../state/sleep';
-import { first_vcpu, is_alone, next_vcpu } from '../state/vcpu';
+import { first_vcpu, is_alone, next_vcpu, vcpu_page } from '../state/vcpu';
 import { flush_tlb, flush_tlb_writes } from './tlb';
 
 const WAIT_NS: i64 = 100000;
@@ -109,4 +109,24 @@ export function park_for_exclusive(v: u32): void {
     sleep(EXCLUSIVE_OWNER, owner, WAIT_NS * 10);
     atomic.store<u32>(v + V_STATE, VCPU_IN);
   }
+}
+
+/**
+ * Inside an instruction that holds no translation: vCPUs of this VM, named by a bit each, forget their TLBs before the
+ * guest goes on; `v` itself at its next block edge. While it waits it stands as parked, so that nobody waits for it.
+ */
+export function flush_vcpus(v: u32, ids: u32): void {
+  for (let left = ids; left != 0; left &= left - 1)
+    atomic.or<u32>(vcpu_page(ctz<u32>(left)) + V_REQUESTS, REQ_FLUSH_TLB);
+  atomic.store<u32>(v + V_STATE, VCPU_PARKED);
+  atomic.notify(v + V_STATE, -1);
+  for (let left = ids; left != 0; left &= left - 1) {
+    const other = vcpu_page(ctz<u32>(left));
+    while (other != v && atomic.load<u32>(other + V_STATE) == VCPU_IN) {
+      const requests = atomic.load<u32>(other + V_REQUESTS);
+      if ((requests & REQ_FLUSH_TLB) == 0) break;
+      sleep(other + V_REQUESTS, requests, WAIT_NS);
+    }
+  }
+  atomic.store<u32>(v + V_STATE, VCPU_IN);
 }

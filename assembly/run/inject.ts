@@ -49,6 +49,8 @@ import { update_mode } from '../cpu/mode';
 import { set_segment_real } from '../cpu/segment';
 import { enter_smm } from '../cpu/smm';
 import { host_now } from '../host';
+import { stimers_next } from '../hyperv/stimers';
+import { do_hyperv_work, has_hyperv_work, leaves_for_hyperv } from '../hyperv/work';
 import { has_interrupt, take_interrupt } from '../irqchip/interrupts';
 import { irqfds_poll } from '../irqchip/irqfd';
 import { lapic_drop_sipi, lapic_init, lapic_take_events } from '../irqchip/lapic';
@@ -85,6 +87,11 @@ function poll_timers(): void {
   if (next == 0) return;
   const now = host_now();
   if (now >= next) timers_poll(now);
+}
+
+/** The earlier of two times; 0 = never. */
+function earlier(a: u64, b: u64): u64 {
+  return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
 /** Interrupts are open: IF is set, no shadow, and the debugger does not hold them back. */
@@ -141,6 +148,7 @@ function leaves_at_once(v: u32): bool {
     exit_shutdown(v);
     return true;
   }
+  if (leaves_for_hyperv(v)) return true;
   const eoi = load<u32>(v + V_EOI_EXIT);
   if (eoi == 0) return false;
   store<u32>(v + V_EOI_EXIT, 0);
@@ -207,6 +215,7 @@ export function inject_events(v: u32): u32 {
   if (in_core) {
     irqfds_poll();
     poll_timers();
+    if (has_hyperv_work(v)) do_hyperv_work(v);
     take_startup(v);
   }
   if (leaves_at_once(v)) return FLOW_EXIT;
@@ -220,7 +229,7 @@ export function inject_events(v: u32): u32 {
       load<u32>(v + V_DB_PENDING) == 0 &&
       !(is_open(v) && has_vector(v))
     ) {
-      store<u64>(v + V_WAKE_AT, timers_next());
+      store<u64>(v + V_WAKE_AT, earlier(timers_next(), stimers_next(v)));
       return FLOW_NEXT;
     }
     atomic.store<u32>(v + V_MP_STATE, KVM_MP_STATE_RUNNABLE);

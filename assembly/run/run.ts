@@ -23,6 +23,7 @@ import {
   RUN_EXIT_REASON,
   RUN_FLAGS,
   RUN_HYPERCALL_RET,
+  RUN_HYPERV_RESULT,
   RUN_IF_FLAG,
   RUN_IMMEDIATE_EXIT,
   RUN_MMIO_DATA,
@@ -47,6 +48,7 @@ import {
   FAULT_EXIT,
   LEAVE_MMIO,
   PENDING_HYPERCALL,
+  PENDING_HYPERV,
   PENDING_MMIO_READ,
   PENDING_MMIO_WRITE,
   PENDING_MSR,
@@ -103,6 +105,8 @@ import { update_mode } from '../cpu/mode';
 import { drop_changed_blocks, find_block, flush_blocks } from '../decode/block';
 import { exec_block } from '../exec/dispatch';
 import { set_hypercall_result } from '../exec/hypercall';
+import { set_hyperv_result } from '../hyperv/hypercalls';
+import { hyperv_entered, hyperv_left } from '../hyperv/work';
 import { publish_coalesced } from '../memory/bus';
 import { ring_stops } from '../memory/dirty_ring';
 import { mmio_exit } from '../memory/mmio';
@@ -123,7 +127,9 @@ export function run(v: u32, budget: i32): u32 {
   store<i32>(v + V_BUDGET, budget);
   atomic.store<u32>(v + V_STATE, VCPU_IN);
   prepare(v);
+  hyperv_entered(v);
   const result = enter(v);
+  hyperv_left(v);
   atomic.store<u32>(v + V_STATE, VCPU_OUT);
   atomic.notify(v + V_STATE, -1);
   if (result == RUN_EXIT) count_exit(v);
@@ -170,6 +176,7 @@ function complete(v: u32): bool {
   if (pending == PENDING_PIO_IN || pending == PENDING_MSR) return true;
   store<u32>(v + V_PENDING, PENDING_NONE);
   if (pending == PENDING_HYPERCALL) set_hypercall_result(v, load<u64>(v - VCPU_PAGE + RUN_HYPERCALL_RET));
+  if (pending == PENDING_HYPERV) set_hyperv_result(v, load<u64>(v - VCPU_PAGE + RUN_HYPERV_RESULT));
   if (pending != PENDING_MMIO_READ) return false;
   const page = v - VCPU_PAGE;
   const n = load<u32>(v + V_REPLAY_COUNT);
