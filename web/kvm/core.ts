@@ -19,6 +19,8 @@ export interface Core {
   write_msr(v: number, index: number, value: bigint): number;
   /** Zeroes the pages in use between two offsets that are multiples of 4096. */
   wipe(from: number, to: number): void;
+  /** A TSC, its frequency or kvmclock was set from outside: Hyper-V's reference time page follows. `v` 0 = no vCPU's. */
+  reference_time_moved(v: number): void;
   // The irqchip; each function takes its lock.
   irqchip_create(): void;
   irqchip_reset(): void;

@@ -8,6 +8,7 @@ import {
   IOAPIC_EOI_VECTORS,
   IOAPIC_PINS,
   IRQ_GSIS,
+  KVM_IRQ_ROUTING_HV_SINT,
   KVM_IRQ_ROUTING_IRQCHIP,
   KVM_IRQ_ROUTING_MSI,
   KVM_IRQCHIP_IOAPIC,
@@ -28,7 +29,11 @@ import type { MachineMemory } from './memory.ts';
 import { vcpuArea, vcpuIds } from './vm_page.ts';
 
 /** KVM_IRQ_ROUTING_*: kvm_irq_routing_entry.type. */
-export const KVM_IRQ_ROUTING = { IRQCHIP: KVM_IRQ_ROUTING_IRQCHIP, MSI: KVM_IRQ_ROUTING_MSI } as const;
+export const KVM_IRQ_ROUTING = {
+  IRQCHIP: KVM_IRQ_ROUTING_IRQCHIP,
+  MSI: KVM_IRQ_ROUTING_MSI,
+  HV_SINT: KVM_IRQ_ROUTING_HV_SINT,
+} as const;
 /** How many entries a table may have, and GSIs there are: what KVM_CAP_IRQ_ROUTING tells. */
 export const MAX_IRQ_ROUTES = Math.min(IRQ_GSIS, ROUTES_MAX);
 
@@ -57,7 +62,13 @@ function routeOf({ gsi = 0, type = 0, flags = 0, u }: Input<KvmIrqRoutingEntry>)
     const { address_lo = 0, address_hi = 0, data = 0 } = u?.msi ?? {};
     return { gsi, type, low: address_lo >>> 0, high: address_hi >>> 0, data: data >>> 0 };
   }
-  if (type !== KVM_IRQ_ROUTING_IRQCHIP) throw refuse('is of a type other than IRQCHIP (1) and MSI (2)');
+  if (type === KVM_IRQ_ROUTING_HV_SINT) {
+    if (flags) throw refuse('has flags; a SINT has none');
+    const { vcpu = 0, sint = 0 } = u?.hv_sint ?? {};
+    return { gsi, type, low: vcpu >>> 0, high: sint >>> 0, data: 0 };
+  }
+  if (type !== KVM_IRQ_ROUTING_IRQCHIP)
+    throw refuse('is of a type other than IRQCHIP (1), MSI (2) and HV_SINT (4)');
   if (flags) throw refuse('has flags; a pin has none');
   const { irqchip = 0, pin = 0 } = u?.irqchip ?? {};
   if (!(irqchip >= 0 && irqchip <= KVM_IRQCHIP_IOAPIC))
@@ -74,7 +85,9 @@ function checkTogether(routes: readonly Route[]): void {
     const others = seen.get(route.gsi) ?? [];
     const bad = others.some(
       (other) =>
-        other.type === KVM_IRQ_ROUTING_MSI || route.type === KVM_IRQ_ROUTING_MSI || other.low === route.low,
+        other.type !== KVM_IRQ_ROUTING_IRQCHIP ||
+        route.type !== KVM_IRQ_ROUTING_IRQCHIP ||
+        other.low === route.low,
     );
     if (bad) {
       throw new KvmError(

@@ -11,6 +11,13 @@ export { Eventfd, type EventfdHandle, type EventfdOptions } from './eventfd.ts';
 export { readRflags } from './flags.ts';
 export { KVM_IRQ_ROUTING, MAX_IRQ_ROUTES } from './gsi_routing.ts';
 export { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
+export {
+  HYPERV_MSRS,
+  type HypervEventfd,
+  hypervCpuid,
+  KVM_EXIT_HYPERV_TYPE,
+  KVM_HYPERV_EVENTFD_DEASSIGN,
+} from './hyperv.ts';
 export { type Ioeventfd, KVM_IOEVENTFD_FLAG } from './ioeventfd.ts';
 export { KVM_IRQCHIP } from './irqchip.ts';
 export { type Irqfd, KVM_IRQFD_FLAG } from './irqfd.ts';

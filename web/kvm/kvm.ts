@@ -17,6 +17,7 @@ import { COALESCED_MMIO_PAGE_OFFSET } from './coalesced.ts';
 import { emulatedCpuid, supportedCpuid, supportedXcr0 } from './cpuid.ts';
 import { DIRTY_RING_MAX } from './dirty_ring.ts';
 import { MAX_IRQ_ROUTES } from './gsi_routing.ts';
+import { hypervCpuid } from './hyperv.ts';
 import { IdleMemories } from './idle_memories.ts';
 import { KVM_CLOCK } from './irqchip.ts';
 import { MCE_CAP_SUPPORTED } from './machine_check.ts';
@@ -64,6 +65,9 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   INTERNAL_ERROR_DATA: 1,
   VCPU_EVENTS: 1,
   INTR_SHADOW: 1,
+  HYPERV: 1,
+  HYPERV_VAPIC: 1,
+  HYPERV_SPIN: 1,
   DEBUGREGS: 1,
   X86_ROBUST_SINGLESTEP: 1,
   ENABLE_CAP: 1,
@@ -80,6 +84,7 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   IRQFD_RESAMPLE: 1,
   DEVICE_CTRL: 1,
   EXT_EMUL_CPUID: 1,
+  HYPERV_TIME: 1,
   IOAPIC_POLARITY_IGNORED: 1,
   IOEVENTFD_NO_LENGTH: 1,
   ENABLE_CAP_VM: 1,
@@ -88,21 +93,30 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   X86_SMM: 1,
   MULTI_ADDRESS_SPACE: ADDRESS_SPACES,
   SPLIT_IRQCHIP: 1,
+  HYPERV_SYNIC: 1,
   VCPU_ATTRIBUTES: 1,
   IOEVENTFD_ANY_LENGTH: 1,
   MAX_VCPU_ID: MAX_VCPUS,
   X2APIC_API: X2APIC_API.USE_32BIT_IDS | X2APIC_API.DISABLE_BROADCAST_QUIRK,
   IMMEDIATE_EXIT: 1,
   X86_DISABLE_EXITS: EXITS_TO_DISABLE,
+  HYPERV_SYNIC2: 1,
+  HYPERV_VP_INDEX: 1,
   GET_MSR_FEATURES: 1,
+  HYPERV_EVENTFD: 1,
+  HYPERV_TLBFLUSH: 1,
   MSR_PLATFORM_INFO: 1,
+  HYPERV_SEND_IPI: 1,
   EXCEPTION_PAYLOAD: 1,
+  HYPERV_CPUID: 1,
   HALT_POLL: 1,
   X86_USER_SPACE_MSR: 1,
   X86_MSR_FILTER: 1,
   ENFORCE_PV_FEATURE_CPUID: 1,
+  SYS_HYPERV_CPUID: 1,
   X86_BUS_LOCK_EXIT: BUS_LOCK.OFF | BUS_LOCK.EXIT,
   SET_GUEST_DEBUG2: DEBUG_KNOWN,
+  HYPERV_ENFORCE_CPUID: 1,
   SREGS2: 1,
   EXIT_HYPERCALL: HYPERCALLS_THAT_EXIT,
   BINARY_STATS_FD: 1,
@@ -110,6 +124,7 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   XSAVE2: kvm_xsave.size,
   SYS_ATTRIBUTES: 1,
   DISABLE_QUIRKS2: QUIRKS,
+  SYSTEM_EVENT_DATA: 1,
   X86_TRIPLE_FAULT_EVENT: 1,
   COALESCED_PIO: 1,
   MANUAL_DIRTY_LOG_PROTECT2: MANUAL_PROTECT_ENABLE | MANUAL_INITIALLY_SET,
@@ -164,6 +179,11 @@ export class Kvm {
   /** KVM_GET_SUPPORTED_CPUID. */
   getSupportedCpuid(): KvmCpuidEntry2[] {
     return supportedCpuid();
+  }
+
+  /** KVM_GET_SUPPORTED_HV_CPUID: the leaves of Hyper-V, for guests that shall find it. */
+  getSupportedHvCpuid(): KvmCpuidEntry2[] {
+    return hypervCpuid();
   }
 
   /** KVM_GET_MSR_INDEX_LIST. */

@@ -26,6 +26,7 @@ import {
 } from '../../assembly/abi/x86.ts';
 import type { Input, KvmMsrEntry } from './abi/index.ts';
 import type { Core } from './core.ts';
+import { HYPERV_MSRS } from './hyperv.ts';
 import type { MachineMemory } from './memory.ts';
 
 /** IA32_ARCH_CAPABILITIES. */
@@ -51,6 +52,7 @@ export const MSR_INDEX_LIST: readonly number[] = [
     MSR_KERNEL_GS_BASE,
   ],
   ...[MSR_TSC_AUX, MSR_TSC_DEADLINE, MSR_SMBASE, MSR_SMI_COUNT, MSR_MTRR_DEF_TYPE, ...MTRRS],
+  ...HYPERV_MSRS,
 ];
 
 /** MSRs that describe the processor (KVM_GET_MSR_FEATURE_INDEX_LIST) and their values: microcode, no vulnerabilities known. */

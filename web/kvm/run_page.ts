@@ -7,6 +7,7 @@ import {
   RUN_EXIT_REASON,
   RUN_FLAGS,
   RUN_HYPERCALL_RET,
+  RUN_HYPERV_RESULT,
   RUN_IF_FLAG,
   RUN_IMMEDIATE_EXIT,
   RUN_IO_COUNT,
@@ -152,6 +153,11 @@ export class RunPage {
   /** Answers KVM_EXIT_HYPERCALL: what the guest finds in RAX. */
   answerHypercall(ret: bigint): void {
     this.#memory.setU64(this.offset + RUN_HYPERCALL_RET, BigInt.asUintN(64, ret));
+  }
+
+  /** Answers KVM_EXIT_HYPERV of type HCALL: the hypercall's result value (status, repetitions done). */
+  answerHyperv(result: bigint): void {
+    this.#memory.setU64(this.offset + RUN_HYPERV_RESULT, BigInt.asUintN(64, result));
   }
 
   /** Non-zero makes the next KVM_RUN return at once with EINTR; it stays set until its owner clears it. */

@@ -5,6 +5,7 @@ import { V_TSC_OFFSET } from '../../assembly/abi/vcpu_page.ts';
 import {
   type Input,
   KVM_CAP,
+  type KvmCpuidEntry2,
   type KvmDeviceAttr,
   type KvmEnableCap,
   KvmError,
@@ -16,6 +17,7 @@ import {
 import type { Core } from './core.ts';
 import { readXsave } from './fpu.ts';
 import { hvaOf } from './guest_memory.ts';
+import { enableHyperv, hypervCpuid, referenceTimeMoved } from './hyperv.ts';
 import { hasIrqchip } from './irqchip.ts';
 import { setMce, setupMce } from './machine_check.ts';
 import type { MachineMemory } from './memory.ts';
@@ -42,12 +44,13 @@ export class VcpuCalls {
     this.core = core;
   }
 
-  /** KVM_ENABLE_CAP of a vCPU: ENFORCE_PV_FEATURE_CPUID. EINVAL for every other capability, and for flags. */
+  /** KVM_ENABLE_CAP of a vCPU: ENFORCE_PV_FEATURE_CPUID, HYPERV_*. EINVAL for every other capability, and for flags. */
   enableCap({ cap = 0, flags = 0, args = [] }: Input<KvmEnableCap>): void {
+    if (flags === 0 && enableHyperv(this.memory, this.page, cap, BigInt(args[0] ?? 0))) return;
     if (flags !== 0 || cap !== KVM_CAP.ENFORCE_PV_FEATURE_CPUID) {
       throw new KvmError(
         'EINVAL',
-        `a vCPU switches on ENFORCE_PV_FEATURE_CPUID only, without flags; not ${cap}.`,
+        `a vCPU switches on ENFORCE_PV_FEATURE_CPUID and HYPERV_* only, without flags; not ${cap}.`,
       );
     }
     this.memory.setU32(this.page + V_PV_ENFORCED, BigInt(args[0] ?? 0) === 0n ? 0 : 1);
@@ -67,6 +70,11 @@ export class VcpuCalls {
   /** KVM_GET_XSAVE2: what KVM_GET_XSAVE gives, since no component lies behind its 4096 bytes (KVM_CAP_XSAVE2). */
   getXsave2(): KvmXsave {
     return readXsave(this.memory, this.page);
+  }
+
+  /** KVM_GET_SUPPORTED_HV_CPUID of a vCPU; timers that raise a vector need an irqchip. */
+  getSupportedHvCpuid(): KvmCpuidEntry2[] {
+    return hypervCpuid(hasIrqchip(this.memory));
   }
 
   /** The counters of this vCPU. */
@@ -132,6 +140,7 @@ export class VcpuCalls {
   /** KVM_SET_TSC_KHZ of a vCPU; 0 means the host's, which is 1 GHz. EINVAL for what is no 32-bit number. */
   setTscKhz(khz: number): void {
     this.memory.setU64(this.page + V_TSC_KHZ, tscKhz(khz));
+    referenceTimeMoved(this.memory, this.core);
   }
 
   /** KVM_HAS_DEVICE_ATTR of a vCPU: KVM_VCPU_TSC_CTRL has KVM_VCPU_TSC_OFFSET. ENXIO for others. */
@@ -151,5 +160,6 @@ export class VcpuCalls {
   setDeviceAttr(which: Input<KvmDeviceAttr>, value: bigint): void {
     this.hasDeviceAttr(which);
     this.memory.setU64(this.page + V_TSC_OFFSET, BigInt.asUintN(64, value));
+    referenceTimeMoved(this.memory, this.core);
   }
 }

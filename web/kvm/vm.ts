@@ -41,6 +41,7 @@ import { Eventfd, type EventfdOptions } from './eventfd.ts';
 import { setGsiRouting } from './gsi_routing.ts';
 import { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
 import { getNrMmuPages, setIdentityMapAddr, setNrMmuPages, setTssAddr } from './host_mmu.ts';
+import { referenceTimeMoved, resetHyperv } from './hyperv.ts';
 import type { IdleMemories } from './idle_memories.ts';
 import { type Ioeventfd, ioeventfd } from './ioeventfd.ts';
 import {
@@ -370,9 +371,10 @@ export class Vm extends VmCalls {
     setIrqchip(this.memory, this.core, irqchip);
   }
 
-  /** The PICs, the IOAPIC, the lines and the PIT as after power on: for a machine's reset. */
+  /** The PICs, the IOAPIC, the lines, the PIT and Hyper-V's partition as after power on: for a machine's reset. */
   resetIrqchip(): void {
     if (this.hasIrqchip) this.core.irqchip_reset();
+    resetHyperv(this.memory);
   }
 
   /** KVM_CREATE_PIT2. ENOENT without an irqchip, EEXIST. */
@@ -448,6 +450,7 @@ export class Vm extends VmCalls {
   /** KVM_SET_CLOCK. */
   setClock(data: Input<KvmClockData>): void {
     setClock(this.memory, data);
+    referenceTimeMoved(this.memory, () => this.core);
   }
 }
 

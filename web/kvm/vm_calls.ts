@@ -9,6 +9,7 @@ import {
 } from './abi/index.ts';
 import type { Core } from './core.ts';
 import { enableCap } from './enable_cap.ts';
+import { type HypervEventfd, hypervEventfd } from './hyperv.ts';
 import { createPit2, getPit2, setPit2 } from './irqchip.ts';
 import type { MachineMemory } from './memory.ts';
 import { type MsrFilter, setMsrFilter } from './msr_filter.ts';
@@ -19,6 +20,7 @@ const KVM_PIT_SPEAKER_DUMMY = 1;
 /** The base of Vm. */
 export abstract class VmCalls {
   abstract readonly memory: MachineMemory;
+  abstract readonly module: WebAssembly.Module;
   abstract get core(): Core;
 
   /** KVM_ENABLE_CAP: switches on what `cap` (KVM_CAP) names, with four `args`. EINVAL for what has no switch or refuses. */
@@ -29,6 +31,11 @@ export abstract class VmCalls {
   /** KVM_X86_SET_MSR_FILTER; see setMsrFilter for its rules. EINVAL, EFAULT. */
   setMsrFilter(filter: MsrFilter): void {
     setMsrFilter(this.memory, filter);
+  }
+
+  /** KVM_HYPERV_EVENTFD: see hypervEventfd. EINVAL, EEXIST, ENOENT, ENOSPC. */
+  hypervEventfd(args: HypervEventfd): void {
+    hypervEventfd(this, args);
   }
 
   /** The counters of this VM. */

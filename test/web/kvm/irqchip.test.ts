@@ -109,7 +109,7 @@ describe('an irqchip', () => {
       [pin(0, 0, MAX_IRQ_ROUTES)],
       [{ ...pin(0, 0), flags: 1 }],
       [{ ...msi, flags: 2 }],
-      [{ gsi: 1, type: 4 }],
+      [{ gsi: 1, type: 3 }],
       [pin(0, 1), pin(0, 2)],
       [pin(0, 1), msi],
       [msi, msi],

@@ -117,7 +117,12 @@ const ROWS = [
     'eoi',
     'The guest finished a level interrupt; a VMM with its own IOAPIC lowers that pin.',
   ],
-  [27, 'HYPERV', '', 'The guest uses a Hyper-V interface; a VMM that offers it carries the request out.'],
+  [
+    27,
+    'HYPERV',
+    'hyperv',
+    'The guest uses a Hyper-V interface; a VMM that offers it carries the request out.',
+  ],
   [28, 'ARM_NISV', '', OTHER],
   [
     29,

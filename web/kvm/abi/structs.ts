@@ -184,6 +184,7 @@ export const kvm_irq_routing_entry = record('kvm_irq_routing_entry', {
   u: union('u', {
     irqchip: record('irqchip', { irqchip: u32, pin: u32 }),
     msi: record('msi', { address_lo: u32, address_hi: u32, data: u32 }, overlay({ pad: u32, devid: u32 })),
+    hv_sint: record('hv_sint', { vcpu: u32, sint: u32 }),
     pad: array(u32, 8),
   }),
 });
@@ -192,6 +193,9 @@ export const kvm_irq_routing = record('kvm_irq_routing', {
 });
 export const kvm_msi = record('kvm_msi', {
   ...{ address_lo: u32, address_hi: u32, data: u32, flags: u32, devid: u32, pad: bytes(12) },
+});
+export const kvm_hyperv_eventfd = record('kvm_hyperv_eventfd', {
+  ...{ conn_id: u32, fd: s32, flags: u32, padding: array(u32, 3) },
 });
 export const kvm_pit_config = record('kvm_pit_config', { flags: u32, pad: array(u32, 15) });
 export const kvm_pit_channel_state = record('kvm_pit_channel_state', {
@@ -246,6 +250,15 @@ export const kvm_run_arms = {
     overlay({ flags: u64, data: array(u64, 16) }),
   ),
   eoi: record('eoi', { vector: u8 }),
+  hyperv: record('hyperv', {
+    ...{ type: u32, pad1: u32 },
+    u: union('hyperv.u', {
+      synic: record('synic', {
+        ...{ msr: u32, pad2: u32, control: u64, evt_page: u64, msg_page: u64 },
+      }),
+      hcall: record('hcall', { input: u64, result: u64, params: array(u64, 2) }),
+    }),
+  }),
   msr: record('msr', { error: u8, pad: bytes(7), reason: u32, index: u32, data: u64 }),
   notify: record('notify', { flags: u32 }),
   padding: bytes(256, 'char'),
@@ -343,7 +356,7 @@ export const STRUCTS = {
   ...{ kvm_interrupt, kvm_irq_level, kvm_lapic_state, kvm_irqchip, kvm_pic_state, kvm_ioapic_state },
   ...{ kvm_mp_state, kvm_vcpu_events, kvm_irqfd, kvm_ioeventfd, kvm_irq_routing_entry, kvm_irq_routing },
   ...{ kvm_msi, kvm_pit_config, kvm_pit_channel_state, kvm_pit_state, kvm_pit_state2, kvm_clock_data },
-  ...{ kvm_reinject_control },
+  ...{ kvm_reinject_control, kvm_hyperv_eventfd },
   ...{ kvm_signal_mask, kvm_tpr_access_ctl, kvm_vapic_addr, kvm_x86_mce },
   ...{ kvm_enable_cap, kvm_create_device, kvm_device_attr, kvm_one_reg, kvm_stats_header, kvm_stats_desc },
 } as const satisfies Readonly<Record<string, Struct<never> | Struct<unknown>>>;

@@ -11,6 +11,7 @@ import {
   viewOf,
 } from '../abi/index.ts';
 import type { Kvm } from '../kvm.ts';
+import type { OpenFile } from './fd_table.ts';
 import type { SystemFile } from './files.ts';
 import { getMsrs } from './msr_requests.ts';
 import { attributeAt, bare, type Call, type Requests, takes } from './request.ts';
@@ -33,7 +34,10 @@ function msrList({ argument }: Call<SystemFile>, indices: readonly number[]): vo
 }
 
 /** A table of CPUID entries, with their number. E2BIG when the caller's room is too small; it keeps its number. */
-function cpuidTable({ argument }: Call<SystemFile>, entries: readonly KvmCpuidEntry2[]): void {
+export function cpuidTable<F extends OpenFile>(
+  { argument }: Call<F>,
+  entries: readonly KvmCpuidEntry2[],
+): void {
   const { nent } = argument.read(kvm_cpuid2);
   if (nent < entries.length) {
     throw new KvmError('E2BIG', `the table has room for ${nent} entries; there are ${entries.length}.`);
@@ -59,6 +63,7 @@ export const SYSTEM_REQUESTS: Requests<SystemFile> = {
   KVM_GET_MSR_FEATURE_INDEX_LIST: (call) => msrList(call, call.file.kvm.getMsrFeatureIndexList()),
   KVM_GET_MSRS: ({ file, argument }) => getMsrs(argument, (indices) => file.kvm.getMsrs(indices)),
   KVM_GET_SUPPORTED_CPUID: (call) => cpuidTable(call, call.file.kvm.getSupportedCpuid()),
+  KVM_GET_SUPPORTED_HV_CPUID: (call) => cpuidTable(call, call.file.kvm.getSupportedHvCpuid()),
   KVM_GET_EMULATED_CPUID: (call) => cpuidTable(call, call.file.kvm.getEmulatedCpuid()),
   KVM_X86_GET_MCE_CAP_SUPPORTED: ({ file, argument }) =>
     viewOf(argument.bytes(8)).setBigUint64(0, file.kvm.getMceCapSupported(), true),

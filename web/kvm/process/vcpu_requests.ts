@@ -29,6 +29,7 @@ import { StatsFile, type VcpuFile } from './files.ts';
 import { getMsrs, readMsrs } from './msr_requests.ts';
 import { attributeAt, bare, changes, gives, type Requests, refused, takes } from './request.ts';
 import { forgetCode } from './stale_code.ts';
+import { cpuidTable } from './system_requests.ts';
 
 /** KVM_MAX_CPUID_ENTRIES. */
 const CPUID_ENTRIES_MAX = 256;
@@ -88,6 +89,8 @@ export const VCPU_REQUESTS: Requests<VcpuFile> = {
     }
     argument.write(kvm_cpuid2, { nent: entries.length, entries });
   },
+
+  KVM_GET_SUPPORTED_HV_CPUID: (call) => cpuidTable(call, call.file.vcpu.getSupportedHvCpuid()),
 
   KVM_TRANSLATE: changes(kvm_translation, ({ vcpu }, { linear_address }) => vcpu.translate(linear_address)),
   KVM_INTERRUPT: takes(kvm_interrupt, ({ vcpu }, { irq }) => vcpu.interrupt(irq)),

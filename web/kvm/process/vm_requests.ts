@@ -8,6 +8,7 @@ import {
   kvm_create_device,
   kvm_dirty_log,
   kvm_enable_cap,
+  kvm_hyperv_eventfd,
   kvm_ioeventfd,
   kvm_irq_level,
   kvm_irq_routing,
@@ -25,6 +26,7 @@ import {
 } from '../abi/index.ts';
 import type { Eventfd } from '../eventfd.ts';
 import { MAX_IRQ_ROUTES } from '../gsi_routing.ts';
+import { KVM_HYPERV_EVENTFD_DEASSIGN } from '../hyperv.ts';
 import { KVM_IRQFD_FLAG } from '../irqfd.ts';
 import { bitmapBytes } from '../slots.ts';
 import { pointerOf } from './argument.ts';
@@ -152,6 +154,10 @@ export const VM_REQUESTS: Requests<VmFile> = {
   KVM_IOEVENTFD: takes(kvm_ioeventfd, (file, { fd, addr, len, datamatch, flags }, { get }) =>
     file.vm.ioeventfd({ fd: eventfdOf(file, get(fd)), addr, len, datamatch, flags }),
   ),
+  KVM_HYPERV_EVENTFD: takes(kvm_hyperv_eventfd, (file, { conn_id, fd, flags }, { get }) => {
+    const off = (flags & KVM_HYPERV_EVENTFD_DEASSIGN) !== 0;
+    file.vm.hypervEventfd({ conn_id, flags, ...(off ? {} : { fd: eventfdOf(file, get(fd)) }) });
+  }),
   KVM_REGISTER_COALESCED_MMIO: takes(kvm_coalesced_mmio_zone, ({ vm }, zone) =>
     vm.registerCoalescedMmio(zone),
   ),
