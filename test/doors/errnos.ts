@@ -8,7 +8,7 @@ export const ERRNOS: { readonly [name in Call['name']]?: readonly string[] } = {
   setMemory: ['EINVAL', 'EEXIST', 'EFAULT'],
   getDirtyLog: ['EINVAL', 'ENOENT', 'ENXIO'],
   clearDirtyLog: ['EINVAL', 'ENOENT', 'ENXIO', 'EFAULT'],
-  enableCap: ['EINVAL'],
+  enableCap: ['EINVAL', 'EEXIST', 'E2BIG'],
   createIrqchip: ['EEXIST', 'EINVAL'],
   createPit: ['EEXIST', 'ENOENT'],
   createPit2: ['EEXIST', 'ENOENT', 'EINVAL'],
