@@ -9,6 +9,8 @@ import { emptySize, livingVms, relayMemory } from './vm_page.ts';
 /** Memories kept at most, and the largest that is: a big one is better given back. */
 const KEPT = 4;
 const LARGEST = 2 ** 28;
+/** After so long without a VM that ends, in ms, they are given back. */
+const IDLE_MS = 10_000;
 
 interface Idle {
   readonly memory: MachineMemory;
@@ -18,6 +20,7 @@ interface Idle {
 /** The idle memories of one Kvm. A handle of the destroyed VM stays refused (VM_LIFE). */
 export class IdleMemories {
   #idle: Idle[] = [];
+  #rest: ReturnType<typeof setTimeout> | undefined;
 
   /** A wiped memory with room for `vcpus` vCPU areas that may grow to `limit` bytes, if one is idle. */
   take(vcpus: number, limit: number): MachineMemory | undefined {
@@ -41,5 +44,9 @@ export class IdleMemories {
     relayMemory(memory, 1);
     // A view of its own: the one of the destroyed VM ends.
     this.#idle.push({ memory: new MachineMemory(memory.wasm), limit });
+    clearTimeout(this.#rest);
+    this.#rest = setTimeout(() => this.#idle.splice(0), IDLE_MS);
+    // Node would wait for it before it ends.
+    (this.#rest as { unref?(): void }).unref?.();
   }
 }
