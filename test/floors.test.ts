@@ -42,7 +42,7 @@ const CORE = [
   ['memory'],
   ['decode'],
   ['cpu', 'jit'],
-  ['hyperv'],
+  ['hyperv', 'xen'],
   ['exec'],
   ['run'],
   ['index'],

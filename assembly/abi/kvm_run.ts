@@ -49,6 +49,12 @@ export const RUN_HYPERCALL_ARGS: u32 = 40;
 export const RUN_HYPERCALL_RET: u32 = 88;
 export const RUN_HYPERCALL_LONGMODE: u32 = 96;
 export const RUN_EOI_VECTOR: u32 = 32;
+export const RUN_XEN_TYPE: u32 = 32;
+export const RUN_XEN_LONGMODE: u32 = 40;
+export const RUN_XEN_CPL: u32 = 44;
+export const RUN_XEN_INPUT: u32 = 48;
+export const RUN_XEN_RESULT: u32 = 56;
+export const RUN_XEN_PARAMS: u32 = 64;
 export const RUN_VALID_REGS: u32 = 288;
 export const RUN_DIRTY_REGS: u32 = 296;
 export const RUN_SYNC_REGS: u32 = 304;
@@ -74,6 +80,8 @@ export const KVM_EXIT_HYPERV_HCALL: u32 = 2;
 export const KVM_EXIT_X86_RDMSR: u32 = 29;
 export const KVM_EXIT_X86_WRMSR: u32 = 30;
 export const KVM_EXIT_X86_BUS_LOCK: u32 = 33;
+export const KVM_EXIT_XEN: u32 = 34;
+export const KVM_EXIT_XEN_HCALL: u32 = 1;
 /** kvm_run.flags: the vCPU is in system management mode. */
 export const KVM_RUN_X86_SMM: u32 = 1;
 /** kvm_run.flags: the instruction that ended locked the bus. */

@@ -145,6 +145,8 @@ export const PENDING_MMIO_WRITE: u32 = 5;
 export const PENDING_HYPERCALL: u32 = 6;
 /** A hypercall of Hyper-V's: kvm_run.hyperv.u.hcall.result goes into RAX or EDX:EAX. */
 export const PENDING_HYPERV: u32 = 8;
+/** A hypercall of Xen's: kvm_run.xen.u.hcall.result goes into RAX. */
+export const PENDING_XEN: u32 = 9;
 /** MMIO reads that the current instruction has had answered: count, position, then REPLAY_MAX (gpa u64, size u32, pad, data u64). */
 export const V_REPLAY_COUNT: u32 = 0x3ac;
 export const V_REPLAY_NEXT: u32 = 0x3b0;

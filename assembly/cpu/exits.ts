@@ -15,6 +15,8 @@ import {
   KVM_EXIT_SHUTDOWN,
   KVM_EXIT_SYSTEM_EVENT,
   KVM_EXIT_X86_BUS_LOCK,
+  KVM_EXIT_XEN,
+  KVM_EXIT_XEN_HCALL,
   KVM_INTERNAL_ERROR_DELIVERY_EV,
   RUN_DEBUG_DR6,
   RUN_DEBUG_DR7,
@@ -48,10 +50,16 @@ import {
   RUN_MSR_REASON,
   RUN_SYSTEM_EVENT_NDATA,
   RUN_SYSTEM_EVENT_TYPE,
+  RUN_XEN_CPL,
+  RUN_XEN_INPUT,
+  RUN_XEN_LONGMODE,
+  RUN_XEN_PARAMS,
+  RUN_XEN_RESULT,
+  RUN_XEN_TYPE,
 } from '../abi/kvm_run';
 import { VCPU_PAGE, VCPU_PIO, VCPU_RUN } from '../abi/map';
 import { SEG_BASE, V_DEBUG_DR, V_DR, V_RIP } from '../abi/vcpu_page';
-import { cs, is_64 } from '../state/vcpu';
+import { cpl, cs, is_64 } from '../state/vcpu';
 import { uses_debugger_registers } from './debug';
 
 /** Address of a vCPU's run page. */
@@ -175,4 +183,18 @@ export function exit_system_event(v: u32, type: u32): void {
   const run = set_reason(v, KVM_EXIT_SYSTEM_EVENT);
   store<u32>(run + RUN_SYSTEM_EVENT_TYPE, type);
   store<u32>(run + RUN_SYSTEM_EVENT_NDATA, 0);
+}
+
+/** A hypercall of Xen's; its parameters follow, its answer is read from the run page on re-entry. */
+export function exit_xen_call(v: u32, wide: bool, input: u64): void {
+  const run = set_reason(v, KVM_EXIT_XEN);
+  store<u64>(run + RUN_XEN_TYPE, KVM_EXIT_XEN_HCALL as u64);
+  store<u32>(run + RUN_XEN_LONGMODE, wide as u32);
+  store<u32>(run + RUN_XEN_CPL, cpl(v));
+  store<u64>(run + RUN_XEN_INPUT, input);
+  store<u64>(run + RUN_XEN_RESULT, 0);
+}
+
+export function set_xen_param(v: u32, n: u32, value: u64): void {
+  store<u64>(run_page(v) + RUN_XEN_PARAMS + n * 8, value);
 }

@@ -23,6 +23,7 @@ import { raise } from '../state/fault';
 import { count, vm_setting } from '../state/settings';
 import { read_tsc } from '../state/tsc';
 import { cpl, has_irqchip, is_64, vcpu_page } from '../state/vcpu';
+import { takes_xen_calls, xen_hypercall } from '../xen/hypercalls';
 
 const KVM_HC_VAPIC_POLL_IRQ: u32 = 1;
 const KVM_HC_KICK_CPU: u32 = 5;
@@ -136,7 +137,11 @@ export function hypercall(v: u32, r: u32): u32 {
   const quirks = vm_setting(VM_DISABLED_QUIRKS);
   if (quirks & KVM_X86_QUIRK_FIX_HYPERCALL_INSN && load<u32>(r + R_IMM) == IS_VMMCALL) return raise(v, UD);
   count(v, STAT_HYPERCALLS);
-  if (takes_hypercalls(v)) return hyperv_hypercall(v);
+  const hyperv = takes_hypercalls(v);
+  // Where a guest has both, bit 31 of EAX says that the call is Hyper-V's.
+  const is_xen = !hyperv || (load<u32>(v + V_GPR + RAX * 8) & 0x80000000) == 0;
+  if (takes_xen_calls() && is_xen) return xen_hypercall(v);
+  if (hyperv) return hyperv_hypercall(v);
   const wide = is_64(v);
   const mask: u64 = wide ? ~0 : 0xffffffff;
   const gpr = v + V_GPR;

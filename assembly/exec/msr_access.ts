@@ -7,6 +7,7 @@ import { MSR_TSC_ADJUST, read_msr, write_msr } from '../cpu/msr_table';
 import { vm_base } from '../host';
 import { is_hyperv_msr, read_hyperv_msr, write_hyperv_msr } from '../hyperv/msrs';
 import { reference_time_moved } from '../hyperv/reference_time';
+import { is_xen_msr, takes_xen_calls, write_xen_page } from '../xen/hypercalls';
 
 /** Reads an MSR into V_MSR_VALUE; false when it does not exist. */
 export function read_any_msr(v: u32, index: u32, host: bool): bool {
@@ -15,7 +16,8 @@ export function read_any_msr(v: u32, index: u32, host: bool): bool {
 
 /** Writes an MSR; false when it does not exist or refuses the value. */
 export function write_any_msr(v: u32, index: u32, value: u64, host: bool): bool {
-  if (is_hyperv_msr(index)) return write_hyperv_msr(v, index, value, host, false);
+  if (is_xen_msr(index)) return write_xen_page(v, value);
+  if (is_hyperv_msr(index)) return write_hyperv_msr(v, index, value, host, takes_xen_calls());
   const done = write_msr(v, index, value);
   const has_page = (load<u64>(vm_base + VM_PAGE + VM_HV_TSC_PAGE) & HV_PAGE_ENABLE) != 0;
   if (has_page && (index == MSR_TSC || index == MSR_TSC_ADJUST)) reference_time_moved(v);

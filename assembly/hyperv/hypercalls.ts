@@ -55,9 +55,10 @@ const INVALID_PORT_ID: u64 = 17;
 /** Not a status: user space answers. */
 const ASK_USER_SPACE: u64 = u64.MAX_VALUE;
 
-// The input value: code, fast, size of a variable header in 8 bytes, rep count and rep start; the rest must be 0.
+// The input value: code, fast, size of a variable header in 8 bytes, rep count and rep start; the rest must be 0, but for
+// bit 31, by which a guest that also has Xen's calls tells these from those.
 const FAST: u64 = 0x10000;
-const RESERVED: u64 = 0xf000f000f8000000;
+const RESERVED: u64 = 0xf000f00078000000;
 const FLUSH_ALL_PROCESSORS: u64 = 1;
 /** Format of a set of processors: banks of 64, as a mask says which, or all there are. */
 const SET_SPARSE: u64 = 0;

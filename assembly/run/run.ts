@@ -30,6 +30,7 @@ import {
   RUN_MMIO_LEN,
   RUN_MMIO_PHYS_ADDR,
   RUN_READY_FOR_INTERRUPT_INJECTION,
+  RUN_XEN_RESULT,
 } from '../abi/kvm_run';
 import { VCPU_PAGE } from '../abi/map';
 import {
@@ -54,6 +55,7 @@ import {
   PENDING_MSR,
   PENDING_NONE,
   PENDING_PIO_IN,
+  PENDING_XEN,
   REPLAY_ENTRY,
   REPLAY_MAX,
   REQ_CODE,
@@ -115,6 +117,7 @@ import { flush_tlb } from '../memory/tlb';
 import { clear_fault, raise_debug } from '../state/fault';
 import { count } from '../state/settings';
 import { cs, is_64 } from '../state/vcpu';
+import { set_xen_result } from '../xen/hypercalls';
 import { inject_events } from './inject';
 
 /**
@@ -176,6 +179,7 @@ function complete(v: u32): bool {
   if (pending == PENDING_PIO_IN || pending == PENDING_MSR) return true;
   store<u32>(v + V_PENDING, PENDING_NONE);
   if (pending == PENDING_HYPERCALL) set_hypercall_result(v, load<u64>(v - VCPU_PAGE + RUN_HYPERCALL_RET));
+  if (pending == PENDING_XEN) set_xen_result(v, load<u64>(v - VCPU_PAGE + RUN_XEN_RESULT));
   if (pending == PENDING_HYPERV) set_hyperv_result(v, load<u64>(v - VCPU_PAGE + RUN_HYPERV_RESULT));
   if (pending != PENDING_MMIO_READ) return false;
   const page = v - VCPU_PAGE;

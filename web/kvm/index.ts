@@ -68,3 +68,4 @@ export {
   vcpuPage,
 } from './vm_page.ts';
 export { BUS_LOCK, MSR_EXIT, QUIRKS, X2APIC_API } from './vm_settings.ts';
+export { KVM_XEN_HVM } from './xen.ts';

@@ -28,6 +28,7 @@ import { ADDRESS_SPACES } from './slots.ts';
 import { DEBUG_KNOWN } from './vcpu.ts';
 import { Vm, type VmOptions } from './vm.ts';
 import { BUS_LOCK, EXITS_TO_DISABLE, HYPERCALLS_THAT_EXIT, QUIRKS, X2APIC_API } from './vm_settings.ts';
+import { KVM_XEN_HVM } from './xen.ts';
 
 /** KVM_API_VERSION. */
 export const KVM_API_VERSION = 12;
@@ -61,6 +62,7 @@ const EXTENSIONS: Partial<Record<CapName, number>> = {
   PIT_STATE2: 1,
   SET_IDENTITY_MAP_ADDR: 1,
   IOEVENTFD: 1,
+  XEN_HVM: KVM_XEN_HVM.HYPERCALL_MSR | KVM_XEN_HVM.INTERCEPT_HCALL,
   ADJUST_CLOCK: KVM_CLOCK.TSC_STABLE | KVM_CLOCK.REALTIME | KVM_CLOCK.HOST_TSC,
   INTERNAL_ERROR_DATA: 1,
   VCPU_EVENTS: 1,

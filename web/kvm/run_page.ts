@@ -26,6 +26,7 @@ import {
   RUN_SYNC_REGS,
   RUN_UNION,
   RUN_VALID_REGS,
+  RUN_XEN_RESULT,
 } from '../../assembly/abi/kvm_run.ts';
 import { PAGE_SIZE } from '../../assembly/abi/map.ts';
 import {
@@ -158,6 +159,11 @@ export class RunPage {
   /** Answers KVM_EXIT_HYPERV of type HCALL: the hypercall's result value (status, repetitions done). */
   answerHyperv(result: bigint): void {
     this.#memory.setU64(this.offset + RUN_HYPERV_RESULT, BigInt.asUintN(64, result));
+  }
+
+  /** Answers KVM_EXIT_XEN: what the guest finds in RAX. */
+  answerXen(result: bigint): void {
+    this.#memory.setU64(this.offset + RUN_XEN_RESULT, BigInt.asUintN(64, result));
   }
 
   /** Non-zero makes the next KVM_RUN return at once with EINTR; it stays set until its owner clears it. */

@@ -6,6 +6,7 @@ import {
   type KvmEnableCap,
   KvmError,
   type KvmPitState,
+  type KvmXenHvmConfig,
 } from './abi/index.ts';
 import type { Core } from './core.ts';
 import { enableCap } from './enable_cap.ts';
@@ -14,6 +15,7 @@ import { createPit2, getPit2, setPit2 } from './irqchip.ts';
 import type { MachineMemory } from './memory.ts';
 import { type MsrFilter, setMsrFilter } from './msr_filter.ts';
 import { type Stat, statsFile, vmStats } from './stats.ts';
+import { xenHvmConfig } from './xen.ts';
 
 const KVM_PIT_SPEAKER_DUMMY = 1;
 
@@ -36,6 +38,11 @@ export abstract class VmCalls {
   /** KVM_HYPERV_EVENTFD: see hypervEventfd. EINVAL, EEXIST, ENOENT, ENOSPC. */
   hypervEventfd(args: HypervEventfd): void {
     hypervEventfd(this, args);
+  }
+
+  /** KVM_XEN_HVM_CONFIG: see xenHvmConfig. EINVAL. */
+  xenHvmConfig(config: Input<KvmXenHvmConfig>): void {
+    xenHvmConfig(this.memory, config);
   }
 
   /** The counters of this VM. */

@@ -144,7 +144,7 @@ const ROWS = [
   ],
   [32, 'AP_RESET_HOLD', '', 'A processor of an encrypted guest waits to be started; the VMM parks it.'],
   [33, 'X86_BUS_LOCK', '', 'The guest locked the whole bus with a split access; a VMM may slow it down.'],
-  [34, 'XEN', '', 'The guest made a Xen hypercall; a VMM that offers Xen carries it out.'],
+  [34, 'XEN', 'xen', 'The guest made a Xen hypercall; a VMM that offers Xen carries it out.'],
   [35, 'RISCV_SBI', '', OTHER],
   [36, 'RISCV_CSR', '', OTHER],
   [

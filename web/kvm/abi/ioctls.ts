@@ -59,6 +59,7 @@ const ROWS = [
   ['KVM_CREATE_PIT2', 'W', 0x77, 'kvm_pit_config'],
   ['KVM_SET_BOOT_CPU_ID', '', 0x78],
   ['KVM_IOEVENTFD', 'W', 0x79, 'kvm_ioeventfd'],
+  ['KVM_XEN_HVM_CONFIG', 'W', 0x7a, 'kvm_xen_hvm_config'],
   ['KVM_SET_CLOCK', 'W', 0x7b, 'kvm_clock_data'],
   ['KVM_GET_CLOCK', 'R', 0x7c, 'kvm_clock_data'],
   ['KVM_GET_PIT2', 'R', 0x9f, 'kvm_pit_state2'],

@@ -197,6 +197,10 @@ export const kvm_msi = record('kvm_msi', {
 export const kvm_hyperv_eventfd = record('kvm_hyperv_eventfd', {
   ...{ conn_id: u32, fd: s32, flags: u32, padding: array(u32, 3) },
 });
+export const kvm_xen_hvm_config = record('kvm_xen_hvm_config', {
+  ...{ flags: u32, msr: u32, blob_addr_32: u64, blob_addr_64: u64 },
+  ...{ blob_size_32: u8, blob_size_64: u8, pad2: bytes(30) },
+});
 export const kvm_pit_config = record('kvm_pit_config', { flags: u32, pad: array(u32, 15) });
 export const kvm_pit_channel_state = record('kvm_pit_channel_state', {
   ...{ count: u32, latched_count: u16, count_latched: u8, status_latched: u8, status: u8, read_state: u8 },
@@ -260,6 +264,14 @@ export const kvm_run_arms = {
     }),
   }),
   msr: record('msr', { error: u8, pad: bytes(7), reason: u32, index: u32, data: u64 }),
+  xen: record('xen', {
+    type: u32,
+    u: union('xen.u', {
+      hcall: record('xen.hcall', {
+        ...{ longmode: u32, cpl: u32, input: u64, result: u64, params: array(u64, 6) },
+      }),
+    }),
+  }),
   notify: record('notify', { flags: u32 }),
   padding: bytes(256, 'char'),
 };
@@ -356,7 +368,7 @@ export const STRUCTS = {
   ...{ kvm_interrupt, kvm_irq_level, kvm_lapic_state, kvm_irqchip, kvm_pic_state, kvm_ioapic_state },
   ...{ kvm_mp_state, kvm_vcpu_events, kvm_irqfd, kvm_ioeventfd, kvm_irq_routing_entry, kvm_irq_routing },
   ...{ kvm_msi, kvm_pit_config, kvm_pit_channel_state, kvm_pit_state, kvm_pit_state2, kvm_clock_data },
-  ...{ kvm_reinject_control, kvm_hyperv_eventfd },
+  ...{ kvm_reinject_control, kvm_hyperv_eventfd, kvm_xen_hvm_config },
   ...{ kvm_signal_mask, kvm_tpr_access_ctl, kvm_vapic_addr, kvm_x86_mce },
   ...{ kvm_enable_cap, kvm_create_device, kvm_device_attr, kvm_one_reg, kvm_stats_header, kvm_stats_desc },
 } as const satisfies Readonly<Record<string, Struct<never> | Struct<unknown>>>;
@@ -364,6 +376,7 @@ export const STRUCTS = {
 /** The name of a struct in the table. */
 export type StructName = keyof typeof STRUCTS;
 
+export type KvmXenHvmConfig = ValueOf<typeof kvm_xen_hvm_config>;
 export type KvmRegs = ValueOf<typeof kvm_regs>;
 export type KvmSegment = ValueOf<typeof kvm_segment>;
 export type KvmDtable = ValueOf<typeof kvm_dtable>;

@@ -1,5 +1,6 @@
 // The ioctls of a VM fd. What they do is the typed API's; here is only how their arguments travel.
 
+import { PAGE_SIZE } from '../../../assembly/abi/map.ts';
 import {
   KvmError,
   kvm_clear_dirty_log,
@@ -22,6 +23,7 @@ import {
   kvm_pit_state2,
   kvm_reinject_control,
   kvm_userspace_memory_region,
+  kvm_xen_hvm_config,
   viewOf,
 } from '../abi/index.ts';
 import type { Eventfd } from '../eventfd.ts';
@@ -29,6 +31,7 @@ import { MAX_IRQ_ROUTES } from '../gsi_routing.ts';
 import { KVM_HYPERV_EVENTFD_DEASSIGN } from '../hyperv.ts';
 import { KVM_IRQFD_FLAG } from '../irqfd.ts';
 import { bitmapBytes } from '../slots.ts';
+import type { AddressSpace } from './address_space.ts';
 import { pointerOf } from './argument.ts';
 import type { OpenFile } from './fd_table.ts';
 import { EventFile, StatsFile, VcpuFile, type VmFile } from './files.ts';
@@ -42,6 +45,15 @@ function eventfdOf(vm: VmFile, file: OpenFile): Eventfd {
     throw new KvmError('EINVAL', 'this fd is no eventfd; open one with eventfd(2).');
   file.livesIn(vm);
   return file.eventfd;
+}
+
+/** The process may read so many whole pages there. */
+function readable(space: AddressSpace, address: bigint, pages: number): boolean {
+  try {
+    return space.bytes(pointerOf(address), pages * PAGE_SIZE).length > 0;
+  } catch {
+    return false;
+  }
 }
 
 export const VM_REQUESTS: Requests<VmFile> = {
@@ -157,6 +169,20 @@ export const VM_REQUESTS: Requests<VmFile> = {
   KVM_HYPERV_EVENTFD: takes(kvm_hyperv_eventfd, (file, { conn_id, fd, flags }, { get }) => {
     const off = (flags & KVM_HYPERV_EVENTFD_DEASSIGN) !== 0;
     file.vm.hypervEventfd({ conn_id, flags, ...(off ? {} : { fd: eventfdOf(file, get(fd)) }) });
+  }),
+  KVM_XEN_HVM_CONFIG: takes(kvm_xen_hvm_config, ({ vm }, config, { space }) => {
+    const { flags, msr, blob_addr_32, blob_addr_64, blob_size_32, blob_size_64 } = config;
+    if (flags !== 0) return vm.xenHvmConfig(config);
+    // The guest gets copies of them: what the process may not read is as not there.
+    const pages_32 = readable(space, blob_addr_32, blob_size_32) ? blob_size_32 : 0;
+    const pages_64 = readable(space, blob_addr_64, blob_size_64) ? blob_size_64 : 0;
+    return vm.xenHvmConfig({
+      msr,
+      blob_addr_32,
+      blob_addr_64,
+      blob_size_32: pages_32,
+      blob_size_64: pages_64,
+    });
   }),
   KVM_REGISTER_COALESCED_MMIO: takes(kvm_coalesced_mmio_zone, ({ vm }, zone) =>
     vm.registerCoalescedMmio(zone),
