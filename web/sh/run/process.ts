@@ -66,28 +66,6 @@ export class Killed {
   }
 }
 
-/** How long work may go on before the event loop has its turn, in ms. */
-const SLICE_MS = 4;
-
-/** Lets the event loop have its turn: a shell at work never holds its thread for long. */
-export class Pace {
-  #last = performance.now();
-  #pause: Promise<void> | undefined;
-
-  /** Undefined while there is time left; else what to wait for. All who run beside each other share one pause. */
-  breathe(): Promise<void> | undefined {
-    if (this.#pause || performance.now() - this.#last < SLICE_MS) return this.#pause;
-    this.#pause = new Promise((resolve) => {
-      setTimeout(() => {
-        this.#last = performance.now();
-        this.#pause = undefined;
-        resolve();
-      }, 0);
-    });
-    return this.#pause;
-  }
-}
-
 export class Process {
   readonly pid: number;
   /** Ctrl-C and `kill %1` go to all processes of a group. */

@@ -4,7 +4,8 @@ import type { Fs } from '../../fs/fs.ts';
 import type { Node } from '../syntax/ast.ts';
 import type { Utility } from '../utilities/call.ts';
 import type { Descriptors } from './descriptors.ts';
-import type { Pace, Process, Processes } from './process.ts';
+import type { Pace } from './pace.ts';
+import type { Process, Processes } from './process.ts';
 import { Variables } from './variables.ts';
 
 /** What all shells of one tree of processes share. */

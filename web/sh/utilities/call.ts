@@ -5,7 +5,8 @@ import type { Fs, OpenFlags } from '../../fs/fs.ts';
 import { isKvmError } from '../../kvm/abi/errno.ts';
 import { concatBytes, decodeText, encodeText, fromBytes, toBytes } from '../bytes.ts';
 import type { Description, Descriptors, Stream } from '../run/descriptors.ts';
-import { Killed, type Pace, type Process, SIGPIPE } from '../run/process.ts';
+import type { Pace } from '../run/pace.ts';
+import { Killed, type Process, SIGPIPE } from '../run/process.ts';
 
 /** What runs a utility for `call`. */
 export interface CallHost {
