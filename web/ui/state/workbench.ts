@@ -239,8 +239,8 @@ export class Workbench {
     if (assembled && errorsOf(assembled.problems).length > 0)
       return `# ${problemSentence(assembled.problems)}`;
     const whole = [...ACTIONS.make(machineOptions(options, kernel, assembled)), ...own];
-    // What is too long to be spelled out must lie where the lines say.
-    if (session && !status.error)
+    // What is too long to be spelled out must lie where the lines say; of a machine that was made it does.
+    if (session && isStale && !status.error)
       await perform(
         session.fs,
         whole.filter(({ kind }) => kind === 'upload'),
