@@ -25,6 +25,7 @@ export abstract class BaseFs implements Fs {
   abstract unlink(path: string): Promise<void>;
   abstract rename(from: string, to: string): Promise<void>;
   abstract chmod(path: string, mode: number): Promise<void>;
+  abstract utimes(path: string, mtime: number): Promise<void>;
   abstract watch(path: string, cancel: Cancel): AsyncIterable<Change>;
 
   async readText(path: string, cancel?: Cancel): Promise<string> {

@@ -78,6 +78,10 @@ export class FsClient extends BaseFs {
     return this.#call('chmod', { path, mode });
   }
 
+  utimes(path: string, mtime: number): Promise<void> {
+    return this.#call('utimes', { path, mtime });
+  }
+
   watch(path: string, cancel: Cancel): AsyncIterable<Change> {
     const start = async (tell: (change: Change) => void, fail: (error: unknown) => void) => {
       const stopping = new AbortController();

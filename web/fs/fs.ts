@@ -79,6 +79,8 @@ export interface Fs {
   unlink(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   chmod(path: string, mode: number): Promise<void>;
+  /** Sets the time of the last change, in ms since the Unix epoch. EPERM where nobody counts it. */
+  utimes(path: string, mtime: number): Promise<void>;
   /** Changes of a directory's entries from this call on, until `signal` is aborted. EOPNOTSUPP where nobody tells them. */
   watch(path: string, cancel: Cancel): AsyncIterable<Change>;
   /** Waits until at least one file is ready, or `timeout` ms are over (negative: for ever); sets `revents`, returns how many are. */

@@ -22,6 +22,7 @@ export {
   bytesFile,
   type CommandOptions,
   commandFile,
+  parseSettings,
   type Settings,
   textFile,
   type ValueOptions,

@@ -20,7 +20,7 @@ import {
 } from './node.ts';
 import { LocalFile, statsOf } from './open_file.ts';
 import { flagBits } from './open_flags.ts';
-import { joinNames, parsePath } from './path.ts';
+import { joinNames, otherTree, parsePath } from './path.ts';
 
 /** Permission bits that decide: there is one user, who owns everything. */
 const MAY_READ = 0o400;
@@ -170,11 +170,15 @@ export class LocalFs extends BaseFs {
     }
     const node = present(source);
     if (node.kind === 'file' && (source.slash || target.slash)) throw notDirectory(source.path);
-    if (!source.dir.rename) throw isFixed(source, 'nothing can be renamed');
-    await checkWritable(source.dir, source.path);
-    await checkWritable(target.dir, target.path);
+    if (source.dir.isReadOnly) throw readOnly(source.path);
+    const holder = (await source.dir.holder?.(source.name)) ?? source.dir;
     const receiver = target.dir.receiver?.(target.name) ?? target.dir;
-    await source.dir.rename(source.name, receiver, target.name);
+    // A tree that renames and one that does not are two trees.
+    if (!holder.rename !== !receiver.rename) throw otherTree(target.path);
+    if (!holder.rename) throw isFixed(source, 'nothing can be renamed');
+    await checkWritable(holder, source.path);
+    await checkWritable(receiver, target.path);
+    await holder.rename(source.name, receiver, target.name);
   }
 
   async chmod(path: string, mode: number): Promise<void> {
@@ -183,6 +187,15 @@ export class LocalFs extends BaseFs {
     if (node.isReadOnly) throw readOnly(place.path);
     if (!node.chmod) throw new KvmError('EPERM', `the permission bits of ${place.path} are fixed`);
     await node.chmod(mode & 0o777);
+  }
+
+  async utimes(path: string, mtime: number): Promise<void> {
+    if (!Number.isFinite(mtime)) throw new KvmError('EINVAL', `${mtime} is no time: give ms since 1970`);
+    const place = await this.#find(path);
+    const node = present(place);
+    if (node.isReadOnly) throw readOnly(place.path);
+    if (!node.utimes) throw new KvmError('EPERM', `nobody counts when ${place.path} was changed`);
+    await node.utimes(mtime);
   }
 
   watch(path: string, cancel: Cancel): AsyncIterable<Change> {

@@ -41,6 +41,11 @@ export class MemoryFile implements FileNode {
     this.onChange();
   }
 
+  utimes(mtime: number): void {
+    this.#mtime = mtime;
+    this.onChange();
+  }
+
   /** Its last name is gone: the bytes go with the last open. */
   unlink(): void {
     this.#isUnlinked = true;

@@ -3,6 +3,7 @@
 import { KvmError } from '../kvm/abi/errno.ts';
 import { MemoryFile } from './memory_file.ts';
 import { type Attributes, type Change, type DirNode, S_IFDIR, type TreeNode } from './node.ts';
+import { otherTree } from './path.ts';
 import { Emitter } from './wait.ts';
 
 /** What bounds a memory tree. */
@@ -68,6 +69,10 @@ class MemoryDir implements DirNode {
     this.#mode = mode;
   }
 
+  utimes(mtime: number): void {
+    this.#mtime = mtime;
+  }
+
   lookup(name: string): TreeNode | undefined {
     return this.#entries.get(name);
   }
@@ -105,7 +110,7 @@ class MemoryDir implements DirNode {
 
   rename(name: string, target: DirNode, to: string): void {
     if (!(target instanceof MemoryDir) || target.#store !== this.#store) {
-      throw new KvmError('EXDEV', `${to} would be in another tree: copy it and remove the old one`);
+      throw otherTree(to);
     }
     const moved = this.#present(name);
     if (moved instanceof MemoryDir && target.#isWithin(moved)) {

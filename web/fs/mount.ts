@@ -118,6 +118,12 @@ class MountedDir implements DirNode {
     await top.chmod(mode);
   }
 
+  async utimes(mtime: number): Promise<void> {
+    const top = this.#layers[0];
+    if (!top?.utimes) throw new KvmError('EPERM', `nobody counts when ${this.#path} was changed`);
+    await top.utimes(mtime);
+  }
+
   async lookup(name: string): Promise<TreeNode | undefined> {
     const path = joinNames([...this.#path.split('/').filter(Boolean), name]);
     if (this.#table.leadsOn(path)) {
@@ -156,10 +162,6 @@ class MountedDir implements DirNode {
     await (await this.#holder(name, 'unlink')).unlink(name);
   }
 
-  async rename(name: string, target: DirNode, to: string): Promise<void> {
-    await (await this.#holder(name, 'rename')).rename(name, target, to);
-  }
-
   watch(listener: (change: Change) => void): () => void {
     const stops = this.#layers.map((layer) => layer.watch?.(listener));
     const own = this.#table.onChange(({ kind, path }) => {
@@ -171,6 +173,14 @@ class MountedDir implements DirNode {
       for (const stop of stops) stop?.();
       own();
     };
+  }
+
+  async holder(name: string): Promise<DirNode> {
+    this.#refuseMountPoint(name);
+    for (const layer of this.#layers) {
+      if (await layer.lookup(name)) return (await layer.holder?.(name)) ?? layer;
+    }
+    throw new KvmError('ENOENT', `there is no ${name} in ${this.#path}`);
   }
 
   receiver(name: string): DirNode {
@@ -187,15 +197,11 @@ class MountedDir implements DirNode {
     return top as DirNode & Required<Pick<DirNode, C>>;
   }
 
-  /** The tree in which `name` stands. */
+  /** The tree in which `name` stands. EPERM if it has no such call. */
   async #holder<C extends Call>(name: string, call: C): Promise<DirNode & Required<Pick<DirNode, C>>> {
-    this.#refuseMountPoint(name);
-    for (const layer of this.#layers) {
-      if (!(await layer.lookup(name))) continue;
-      if (!layer[call]) throw this.#fixed();
-      return layer as DirNode & Required<Pick<DirNode, C>>;
-    }
-    throw new KvmError('ENOENT', `there is no ${name} in ${this.#path}`);
+    const layer = await this.holder(name);
+    if (!layer[call]) throw this.#fixed();
+    return layer as DirNode & Required<Pick<DirNode, C>>;
   }
 
   #refuseMountPoint(name: string): void {
@@ -208,4 +214,4 @@ class MountedDir implements DirNode {
   }
 }
 
-type Call = 'create' | 'mkdir' | 'rmdir' | 'unlink' | 'rename';
+type Call = 'create' | 'mkdir' | 'rmdir' | 'unlink';

@@ -88,11 +88,15 @@ interface NodeBase {
   readonly isReadOnly?: boolean;
   /** Changes permission bits (chmod). EPERM where it is left out. */
   chmod?(mode: number): Maybe<void>;
+  /** Sets the time of the last change in ms since the Unix epoch (utimes). EPERM where it is left out: nobody counts it. */
+  utimes?(mtime: number): Maybe<void>;
 }
 
 /** A file. */
 export interface FileNode extends NodeBase {
   readonly kind: 'file';
+  /** A read takes something away or resets it (an event, a dirty bitmap): through a read-only mount it is EROFS. */
+  readonly readChanges?: boolean;
   /** Opens it with O_* flags; permission bits have been looked at already. */
   open(flags: number): Maybe<OpenNode>;
 }
@@ -114,9 +118,11 @@ export interface DirNode extends NodeBase {
   unlink?(name: string): Maybe<void>;
   /**
    * Moves an entry to `to` in `target`, with rename(2)'s rules about what stands there. EXDEV when `target` is not of
-   * this tree; EPERM where it is left out. Callers pass `target.receiver?.(to) ?? target`.
+   * this tree; EPERM where it is left out. Callers ask `holder?.(name)` for it, and pass `target.receiver?.(to) ?? target`.
    */
   rename?(name: string, target: DirNode, to: string): Maybe<void>;
+  /** Of a directory that only shows others: the one in which `name` stands. EBUSY, ENOENT. */
+  holder?(name: string): Maybe<DirNode>;
   /** Of a directory that only shows others: the one that takes what is moved here as `name`. EBUSY, EPERM. */
   receiver?(name: string): DirNode;
   /** Calls back with the name when an entry comes, goes or changes; returns the unsubscriber. */

@@ -58,3 +58,8 @@ export function pathNumber(path: string): bigint {
   for (const byte of encoder.encode(path)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
   return hash;
 }
+
+/** What a rename into another tree fails with. */
+export function otherTree(to: string): KvmError {
+  return new KvmError('EXDEV', `${to} would be in another tree: copy it and remove the old one`);
+}

@@ -27,6 +27,7 @@ export interface Calls {
   unlink(argument: { path: string }): void;
   rename(argument: { from: string; to: string }): void;
   chmod(argument: { path: string; mode: number }): void;
+  utimes(argument: { path: string; mtime: number }): void;
   /** Changes come as events with the call's id, until it is cancelled; only then it is answered. */
   watch(argument: { path: string }): void;
 }

@@ -14,9 +14,15 @@ function readOnlyFile(file: FileNode): FileNode {
     attributes: () => file.attributes(),
     open(flags) {
       if ((flags & O_ACCMODE) !== O_RDONLY || flags & O_TRUNC) refuse();
+      if (file.readChanges)
+        throw new KvmError(
+          'EROFS',
+          'a read takes away what this file shows, and the tree is mounted read-only',
+        );
       return file.open(flags);
     },
     chmod: refuse,
+    utimes: refuse,
   };
 }
 
@@ -40,6 +46,7 @@ export function readOnly(dir: DirNode): DirNode {
     unlink: refuse,
     rename: refuse,
     chmod: refuse,
+    utimes: refuse,
     ...(watch && { watch: (listener) => watch.call(dir, listener) }),
   };
 }

@@ -105,6 +105,7 @@ class Client {
     unlink: ({ path }) => this.#fs.unlink(path),
     rename: ({ from, to }) => this.#fs.rename(from, to),
     chmod: ({ path, mode }) => this.#fs.chmod(path, mode),
+    utimes: ({ path, mtime }) => this.#fs.utimes(path, mtime),
     watch: async ({ path }, signal, id) => {
       for await (const change of this.#fs.watch(path, { signal })) this.#answer({ id, change });
     },

@@ -51,15 +51,18 @@ export function streamNode(stream: Stream): OpenNode {
 export interface StreamOptions {
   /** Permission bits, e.g. 0o444 for an event file, 0o644 for a console. */
   readonly mode: number;
+  /** See FileNode: a read takes from what others would read too. */
+  readonly readChanges?: boolean;
   /** Opens one end: an own one each time, or one that all share. */
   readonly open: (flags: number) => Maybe<Stream>;
 }
 
 /** A file that is a stream. Its `readFile` is one read: one event, or what has come so far. */
-export function streamFile({ mode, open }: StreamOptions): FileNode {
+export function streamFile({ mode, readChanges = false, open }: StreamOptions): FileNode {
   const attributes = { mode: S_IFIFO | mode, size: 0, ino: 0n, mtime: 0 };
   return {
     kind: 'file',
+    readChanges,
     attributes: () => attributes,
     open: async (flags) => streamNode(await open(flags & ~O_NONBLOCK)),
   };
@@ -81,9 +84,9 @@ function eventNode(stream: Stream): OpenNode {
   };
 }
 
-/** A file of events: each open takes one, unless it is read at position 0 again. An event of no bytes ends it. */
+/** A file of events, which are taken: each open takes one, unless it is read at position 0 again. An event of no bytes ends it. */
 export function eventFile({ mode, open }: StreamOptions): FileNode {
-  const file = streamFile({ mode, open });
+  const file = streamFile({ mode, readChanges: true, open });
   return { ...file, open: async (flags) => eventNode(await open(flags & ~O_NONBLOCK)) };
 }
 

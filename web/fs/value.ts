@@ -12,6 +12,7 @@ const TEXT_MAX = 1 << 20;
 
 interface Content {
   readonly mode?: number | undefined;
+  readonly readChanges?: boolean | undefined;
   readonly size?: number | undefined;
   /** The whole content as it is now, in bytes that nobody else has. Without it the file cannot be read. */
   readonly load?: ((signal: AbortSignal) => Maybe<Uint8Array>) | undefined;
@@ -20,7 +21,7 @@ interface Content {
 }
 
 /** A file that is read from one snapshot per open, and of which each write is one value. */
-function snapshotFile({ mode, size = 0, load, store }: Content): FileNode {
+function snapshotFile({ mode, readChanges = false, size = 0, load, store }: Content): FileNode {
   const bits = mode ?? (load ? 0o444 : 0) | (store ? 0o200 : 0);
   const attributes = { mode: S_IFREG | bits, size, ino: 0n, mtime: 0 };
   const open = (): OpenNode => {
@@ -45,7 +46,7 @@ function snapshotFile({ mode, size = 0, load, store }: Content): FileNode {
       close: () => {},
     };
   };
-  return { kind: 'file', attributes: () => attributes, open };
+  return { kind: 'file', attributes: () => attributes, open, readChanges };
 }
 
 /** The text of a write without white space at its ends. EINVAL if it is no UTF-8. */
@@ -92,6 +93,8 @@ export function textFile(text: string): FileNode {
 /** What makes a file of bytes. */
 export interface BytesOptions {
   readonly mode?: number;
+  /** See FileNode. */
+  readonly readChanges?: boolean;
   /** Bytes of a whole value; undefined where values differ in size, and `set` judges. */
   readonly size?: number;
   /** The value now; it is copied. */
@@ -100,9 +103,10 @@ export interface BytesOptions {
 }
 
 /** A file that holds one struct byte for byte: one snapshot per open, a write is the whole struct. Else EINVAL. */
-export function bytesFile({ mode, size, get, set }: BytesOptions): FileNode {
+export function bytesFile({ mode, readChanges, size, get, set }: BytesOptions): FileNode {
   return snapshotFile({
     mode,
+    readChanges,
     size,
     load: get && (async (signal) => (await get(signal)).slice()),
     store:

@@ -55,6 +55,7 @@ export function consoleFile(entry: VmEntry): FileNode {
   let readers = 0;
   return streamFile({
     mode: 0o644,
+    readChanges: true,
     open: (flags) => {
       const ring = ringAt(entry, CONSOLE_OUT_RING);
       const reads = (flags & 3) !== 1;

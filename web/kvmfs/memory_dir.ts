@@ -155,7 +155,7 @@ function slotRows(entry: VmEntry, id: number): Row[] {
         };
       }),
     ],
-    ['dirty_bitmap', bytesFile({ get: () => vm.getDirtyLog(id) })],
+    ['dirty_bitmap', bytesFile({ readChanges: true, get: () => vm.getDirtyLog(id) })],
     ['dirty', valueFile({ get: () => rangesText(dirtyPages(vm.peekDirtyLog(id))) })],
     [
       'clear_dirty',

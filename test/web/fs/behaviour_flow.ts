@@ -6,6 +6,7 @@ import {
   deviceRows,
   directory,
   Emitter,
+  eventFile,
   type Fs,
   MountTable,
   memoryTree,
@@ -247,7 +248,9 @@ export function describeFlow(name: string, open: (root: DirNode) => Promise<Open
       await fs.mkdir('/d');
       expect(await errno(fs.rename('/tmp/x', '/x'))).toBe('EXDEV');
       expect(await errno(fs.rename('/d', '/tmp/d'))).toBe('EXDEV');
-      expect(await errno(fs.rename('/tmp/x', '/kvm/x'))).toBe('EACCES');
+      expect(await errno(fs.rename('/tmp/x', '/kvm/x'))).toBe('EXDEV');
+      expect(await errno(fs.rename('/kvm/version', '/tmp/x'))).toBe('EXDEV');
+      expect(await errno(fs.rename('/kvm/version', '/kvm/x'))).toBe('EPERM');
     });
 
     test('within a tree renaming works over its mount point', async () => {
@@ -302,12 +305,29 @@ export function describeFlow(name: string, open: (root: DirNode) => Promise<Open
         fs.chmod('/ro/f', 0o777),
         fs.chmod('/ro/d', 0o777),
         fs.chmod('/ro', 0o777),
+        fs.utimes('/ro/f', 0),
+        fs.utimes('/ro', 0),
       ]) {
         expect(await errno(call)).toBe('EROFS');
       }
       expect(await fs.readText('/ro/f')).toBe('text');
       expect(await fs.readdir('/ro')).toEqual(await fs.readdir('/rw'));
       expect((await fs.stat('/ro/f')).mode).toBe((await fs.stat('/rw/f')).mode);
+    });
+
+    test('through a read-only mount nobody takes events, and reads of values go on', async () => {
+      const event = eventFile({ mode: 0o444, open: () => ({ poll: () => 0, onReady: () => () => {} }) });
+      table.mount(
+        '/embed',
+        directory([
+          ['event', event],
+          ['state', textFile('on')],
+        ]),
+        { readOnly: true },
+      );
+      expect(await errno(fs.readFile('/embed/event'))).toBe('EROFS');
+      expect(await errno(fs.open('/embed/event'))).toBe('EROFS');
+      expect(await fs.readText('/embed/state')).toBe('on\n');
     });
 
     test('mounts are told to who watches above them', async () => {

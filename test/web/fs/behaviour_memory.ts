@@ -100,6 +100,16 @@ export function describeMemory(name: string, open: (root: DirNode) => Promise<Op
       expect(text(await held.read(9))).toBe('B');
     });
 
+    test('the time of the last change can be set', async () => {
+      await fs.mkdir('/d');
+      await fs.writeFile('/f', '');
+      await fs.utimes('/f', 1000);
+      await fs.utimes('/d', 2000);
+      expect([(await fs.stat('/f')).mtime, (await fs.stat('/d')).mtime]).toEqual([1000, 2000]);
+      expect(await errno(fs.utimes('/none', 0))).toBe('ENOENT');
+      expect(await errno(fs.utimes('/f', Number.NaN))).toBe('EINVAL');
+    });
+
     test('renaming obeys the rules about directories', async () => {
       await fs.mkdir('/d');
       await fs.mkdir('/d/e');
