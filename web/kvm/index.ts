@@ -7,6 +7,7 @@ export type { Core } from './core.ts';
 export { cpuidOf, FEATURES, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, MAX_CPUID_ENTRIES } from './cpuid.ts';
 export { type DirtyPages, dirtyPages, hostWritten, slotWritten } from './dirty_log.ts';
 export { type DirtyGfn, DirtyRing, KVM_DIRTY_LOG_PAGE_OFFSET } from './dirty_ring.ts';
+export { type IoeventfdInfo, type IrqfdInfo, ioeventfds, irqfds, releaseEvents } from './event_tables.ts';
 export { Eventfd, type EventfdHandle, type EventfdOptions } from './eventfd.ts';
 export { readRflags } from './flags.ts';
 export { KVM_IRQ_ROUTING, MAX_IRQ_ROUTES } from './gsi_routing.ts';

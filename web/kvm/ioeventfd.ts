@@ -44,7 +44,7 @@ export interface Ioeventfd {
 }
 
 /** An entry of the table, with its place. */
-interface Bell {
+export interface Bell {
   readonly at: number;
   readonly addr: bigint;
   readonly len: number;
@@ -53,7 +53,8 @@ interface Bell {
   readonly eventfd: number;
 }
 
-function bellAt(memory: MachineMemory, n: number): Bell {
+/** The entry `n` of the table; `flags` 0 of a free one. */
+export function bellAt(memory: MachineMemory, n: number): Bell {
   const at = memory.vm + VM_IOEVENTFDS + n * IOEVENTFD_SIZE;
   return {
     at,

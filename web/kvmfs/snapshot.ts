@@ -24,7 +24,7 @@ import {
   V_STATE,
 } from '../../assembly/abi/vcpu_page.ts';
 import { type FileNode, type OpenNode, S_IFREG } from '../fs/index.ts';
-import { KvmError, type MachineMemory, vcpuPage } from '../kvm/index.ts';
+import { KvmError, type MachineMemory, releaseEvents, vcpuPage } from '../kvm/index.ts';
 import { Machine } from '../vmm/index.ts';
 import type { VmEntry } from './vm_entry.ts';
 
@@ -131,6 +131,8 @@ async function restore(entry: VmEntry, image: Uint8Array): Promise<void> {
       for (const word of [V_BLOCKS_TOP, V_CURRENT_RECORD, V_CODE_QUEUE_COUNT, V_REQUESTS, V_STATE])
         memory.store(v + word, 0);
     }
+    // Neither did who held eventfds.
+    releaseEvents(vm);
     const machine = Machine.of(vm);
     for (const id of vm.vcpuIds()) {
       machine.vcpuWords(id).moved();

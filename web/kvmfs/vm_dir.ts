@@ -21,6 +21,7 @@ import { bootDir } from './boot_dir.ts';
 import { consoleFile } from './console_file.ts';
 import { cpuDir } from './cpu_dir.ts';
 import { devDir } from './dev_dir.ts';
+import { eventfdDir, ioeventfdFile, irqfdFile } from './eventfd_dir.ts';
 import { lastEvent } from './exit_text.ts';
 import { goOnAll } from './go_on.ts';
 import { VM_README } from './help.ts';
@@ -115,6 +116,9 @@ function rowsOf(entry: VmEntry, boot: DirNode): Row[] {
     ['alias', aliasDir(entry)],
     ['cpu', cpuDir(entry)],
     ...irqchip(),
+    ['eventfd', eventfdDir(entry)],
+    ['ioeventfd', ioeventfdFile(entry)],
+    ['irqfd', irqfdFile(entry)],
     ['dev', devDir(entry)],
     ['console', consoleFile(entry)],
     ['boot', boot],

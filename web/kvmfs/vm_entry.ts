@@ -12,6 +12,7 @@ import {
 import { Emitter, type Subscribe } from '../fs/index.ts';
 import { cpuidOf, type Kvm, KvmError, type Vcpu, type Vm } from '../kvm/index.ts';
 import { Machine, type Program, Runner, type RunnerEvents, type VcpuPool } from '../vmm/index.ts';
+import { Eventfds } from './eventfds.ts';
 import { RamPieces } from './ram_pieces.ts';
 import { onAny } from './words.ts';
 
@@ -59,6 +60,8 @@ export class VmEntry {
   /** Ids of slots whose directory was made and that are not set yet. */
   readonly declared = new Set<number>();
   readonly ram: RamPieces;
+  /** The eventfds that the tree holds. */
+  readonly eventfds = new Eventfds(() => this.vm);
   /** Memory that was taken for slots, by id. */
   readonly slotRam = new Map<number, { readonly offset: number; readonly size: number }>();
   /** What boot/ctl has loaded last: a reset loads it again. */
@@ -144,13 +147,10 @@ export class VmEntry {
 
   /** Nothing has been made in the VM yet. */
   get isUntouched(): boolean {
-    const { vm } = this;
-    return (
-      vm.vcpuIds().length === 0 &&
-      vm.slots().length + vm.slots(1).length === 0 &&
-      !vm.hasIrqchip &&
-      vm.pins().length === 0
-    );
+    const { vm, eventfds } = this;
+    const slots = vm.slots().length + vm.slots(1).length;
+    const isEmpty = vm.vcpuIds().length === 0 && slots === 0 && !vm.hasIrqchip;
+    return isEmpty && eventfds.names.length === 0 && vm.pins().length === 0;
   }
 
   /** Makes the VM anew with other settings. EBUSY once something was made in it, EOPNOTSUPP without threads. */
@@ -158,7 +158,7 @@ export class VmEntry {
     if (!this.isUntouched) {
       throw new KvmError(
         'EBUSY',
-        'this VM has slots, vCPUs or an irqchip: set these before the first of them',
+        'this VM has slots, vCPUs, eventfds or an irqchip: set these before the first of them',
       );
     }
     if (settings.engine === 'parallel' && !this.host.threads) {
@@ -237,6 +237,7 @@ export class VmEntry {
     this.slotRam.clear();
     this.declared.clear();
     this.#deaths.clear();
+    this.eventfds.forget();
     this.#settings = {
       ...this.#settings,
       engine: this.machine.isDeterministic ? 'deterministic' : 'parallel',
