@@ -128,6 +128,17 @@ export class DirtyRing {
     return this.#memory.bytes(this.offset, this.entries * DIRTY_GFN_SIZE);
   }
 
+  /** Whether `harvest` would find a page. */
+  get isDirty(): boolean {
+    const memory = this.#memory;
+    const first = memory.load(this.#page + V_RING_RESET);
+    for (let seen = 0; seen < this.entries; seen++) {
+      const flags = memory.load(this.offset + (((first + seen) >>> 0) % this.entries) * DIRTY_GFN_SIZE);
+      if ((flags & DIRTY_GFN_F_RESET) === 0) return (flags & DIRTY_GFN_F_DIRTY) !== 0;
+    }
+    return false;
+  }
+
   /**
    * The pages listed since the last harvest, oldest first, at most `limit`; marks their entries KVM_DIRTY_GFN_F_RESET.
    * KVM_RESET_DIRTY_RINGS then makes room. One thread at a time.

@@ -6,7 +6,7 @@ export { COALESCED_MMIO_PAGE_OFFSET, type CoalescedWrite, type CoalescedZone } f
 export type { Core } from './core.ts';
 export { cpuidOf, FEATURES, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, MAX_CPUID_ENTRIES } from './cpuid.ts';
 export { type DirtyPages, dirtyPages, hostWritten, slotWritten } from './dirty_log.ts';
-export { type DirtyGfn, DirtyRing, KVM_DIRTY_LOG_PAGE_OFFSET } from './dirty_ring.ts';
+export { type DirtyGfn, DirtyRing, dirtyRingEntries, KVM_DIRTY_LOG_PAGE_OFFSET } from './dirty_ring.ts';
 export { type IoeventfdInfo, type IrqfdInfo, ioeventfds, irqfds, releaseEvents } from './event_tables.ts';
 export { Eventfd, type EventfdHandle, type EventfdOptions } from './eventfd.ts';
 export { readRflags } from './flags.ts';
@@ -39,7 +39,7 @@ export {
 export { readDebugregs, readRegs, readSregs } from './registers.ts';
 export { request, requestAll, requestEvents, waitUntilOut } from './requests.ts';
 export { type IoExit, KVM_SYNC_X86, type MmioExit, RunPage } from './run_page.ts';
-export { SIGUSR1 } from './signals.ts';
+export { SIGUSR1, signalMask } from './signals.ts';
 export {
   ADDRESS_SPACES,
   bitmapBytes,

@@ -50,6 +50,12 @@ export function sendSignal(memory: MachineMemory, id: number, signal: number): v
   deliver(memory, id);
 }
 
+/** The mask that KVM_SET_SIGNAL_MASK has set, bit n - 1 for signal n; undefined where there is none. */
+export function signalMask(memory: MachineMemory, id: number): bigint | undefined {
+  const v = vcpuPage(memory, id);
+  return memory.load(v + V_SIGNAL_MASKED) === 0 ? undefined : memory.u64(v + V_SIGNAL_MASK);
+}
+
 /**
  * KVM_SET_SIGNAL_MASK: signals that KVM_RUN holds back, bit n - 1 for signal n; undefined takes the mask away, and then
  * none is held. EINVAL for a mask that is not 8 bytes.

@@ -22,7 +22,7 @@ import {
   readiness,
   valueFile,
 } from '../fs/index.ts';
-import { exitOf, KvmError, retired, type Vcpu, vcpuArea } from '../kvm/index.ts';
+import { exitOf, KvmError, retired, signalMask, type Vcpu, vcpuArea } from '../kvm/index.ts';
 import { exitCounts } from '../vmm/index.ts';
 import { answerExit } from './answer.ts';
 import { debuggerCommand, debuggerText } from './debugger.ts';
@@ -33,9 +33,11 @@ import { memoryFile } from './memory_file.ts';
 import { parseRegister, REGISTERS } from './registers.ts';
 import { structRows } from './vcpu_structs.ts';
 import type { VmEntry } from './vm_entry.ts';
-import { onWord } from './words.ts';
+import { onTick, onWord } from './words.ts';
 
 const encoder = new TextEncoder();
+/** How often who waits for a dirty ring looks, in ms: a vCPU that lists a page wakes nobody. */
+const RING_MS = 20;
 
 /** The event file: a read takes the next event, waiting for it. */
 function nextEvent(entry: VmEntry, id: number): FileNode {
@@ -132,6 +134,43 @@ function statsText(entry: VmEntry, id: number): string {
   return counts.map(([name, count]) => `${name}=${count}`).join('\n');
 }
 
+/** The pages that this vCPU has listed since the last read; a write makes room in all rings (KVM_RESET_DIRTY_RINGS). */
+function dirtyRingFile(entry: VmEntry, id: number): FileNode {
+  return eventFile({
+    mode: 0o644,
+    open: () => {
+      const ring = entry.machine.vcpu(id).dirtyRing;
+      if (ring === undefined)
+        throw new KvmError('ENXIO', 'no dirty rings: write dirty_ring=64K to ctl before the first vCPU');
+      return {
+        take() {
+          if (!entry.has(id)) return new Uint8Array(0);
+          const pages = ring.harvest();
+          if (pages.length === 0) return undefined;
+          return encoder.encode(pages.map(({ slot, page }) => `slot=${slot} offset=${page}\n`).join(''));
+        },
+        put(bytes) {
+          entry.vm.resetDirtyRings();
+          return bytes.length;
+        },
+        poll: () => readiness(!entry.has(id) || ring.isDirty, true),
+        onReady: entry.orGone(onTick(RING_MS)),
+      };
+    },
+  });
+}
+
+const maskText = (mask: bigint | undefined): string =>
+  mask === undefined ? 'none' : `0x${mask.toString(16)}`;
+
+/** The 8 bytes of KVM_SET_SIGNAL_MASK; undefined for `none`. EINVAL. */
+function parseMask(text: string): Uint8Array | undefined {
+  if (text === 'none') return undefined;
+  const bytes = new Uint8Array(8);
+  new DataView(bytes.buffer).setBigUint64(0, hex().parse(text), true);
+  return bytes;
+}
+
 function vcpuRows(entry: VmEntry, id: number): Row[] {
   const { vm } = entry;
   const vcpu = () => entry.machine.vcpu(id);
@@ -199,7 +238,16 @@ function vcpuRows(entry: VmEntry, id: number): Row[] {
       })),
     ],
     ['run.txt', valueFile({ get: () => held(() => lastExit(vcpu())) })],
+    ['dirty_ring', dirtyRingFile(entry, id)],
+    [
+      'signal_mask',
+      valueFile({
+        get: () => maskText(signalMask(vm.memory, id)),
+        set: (text) => vcpu().setSignalMask(parseMask(text)),
+      }),
+    ],
     ['stats', valueFile({ get: () => statsText(entry, id) })],
+    ['stats_fd', bytesFile({ get: () => vcpu().getStats() })],
   ];
 }
 

@@ -16,7 +16,17 @@ import {
   valueFile,
   word,
 } from '../fs/index.ts';
-import { type CapName, decode, encode, KVM_CAP, KvmError, kvm_clock_data } from '../kvm/index.ts';
+import {
+  type CapName,
+  decode,
+  dirtyRingEntries,
+  encode,
+  KVM_CAP,
+  KvmError,
+  kvm_clock_data,
+  kvm_dirty_gfn,
+  type Stat,
+} from '../kvm/index.ts';
 import { bootDir } from './boot_dir.ts';
 import { consoleFile } from './console_file.ts';
 import { cpuDir } from './cpu_dir.ts';
@@ -74,6 +84,10 @@ function pinsText(entry: VmEntry): string {
     .join('\n');
 }
 
+/** A line `name=value` for each counter. */
+const statsText = (stats: readonly Stat[]): string =>
+  stats.map(({ name, values }) => `${name}=${values.join(',')}`).join('\n');
+
 function capOf(name: string): number {
   const found = KVM_CAP[name.replace(/^KVM_CAP_/, '') as CapName] as number | undefined;
   return found ?? Number(parseInteger(name));
@@ -93,13 +107,24 @@ function rowsOf(entry: VmEntry, boot: DirNode): Row[] {
           seed: decimal(),
           limit: size,
           vcpus: decimal(1, 32),
+          dirty_ring: size,
         },
         get: () => {
           const { engine, seed, limit, vcpus } = entry.settings;
-          return { engine, ...(seed === undefined ? {} : { seed }), limit: BigInt(limit), vcpus };
+          const ring = dirtyRingEntries(entry.vm.memory) * kvm_dirty_gfn.size;
+          return {
+            engine,
+            ...(seed === undefined ? {} : { seed }),
+            ...{ limit: BigInt(limit), vcpus },
+            ...(ring === 0 ? {} : { dirty_ring: BigInt(ring) }),
+          };
         },
-        set: ({ limit, ...rest }) =>
-          entry.configure({ ...rest, ...(limit === undefined ? {} : { limit: Number(limit) }) }),
+        set: ({ limit, dirty_ring: ring, ...rest }) =>
+          entry.configure({
+            ...rest,
+            ...(limit === undefined ? {} : { limit: Number(limit) }),
+            ...(ring === undefined ? {} : { dirtyRing: Number(ring) }),
+          }),
       }),
     ],
     ['state', valueFile({ get: () => stateText(entry) })],
@@ -147,6 +172,8 @@ function rowsOf(entry: VmEntry, boot: DirNode): Row[] {
           entry.vm.enableCap({ cap, args: args === '' ? [] : args.split(',').map(parseInteger) }),
       }),
     ],
+    ['stats', valueFile({ get: () => statsText(entry.vm.stats()) })],
+    ['stats_fd', bytesFile({ get: () => entry.vm.getStats() })],
     ['trace', traceFile(entry)],
     ['trace_pipe', tracePipe(entry)],
     ['snapshot', snapshotFile(entry)],

@@ -10,7 +10,7 @@ import {
   VM_VCPUS,
 } from '../../assembly/abi/map.ts';
 import { Emitter, type Subscribe } from '../fs/index.ts';
-import { cpuidOf, type Kvm, KvmError, type Vcpu, type Vm } from '../kvm/index.ts';
+import { cpuidOf, KVM_CAP, type Kvm, KvmError, type Vcpu, type Vm } from '../kvm/index.ts';
 import { Machine, type Program, Runner, type RunnerEvents, type VcpuPool } from '../vmm/index.ts';
 import { Eventfds } from './eventfds.ts';
 import { RamPieces } from './ram_pieces.ts';
@@ -24,6 +24,8 @@ export interface VmSettings {
   readonly limit: number;
   /** vCPU areas to reserve. */
   readonly vcpus: number;
+  /** Bytes of each vCPU's dirty ring; 0: dirty pages are noted in bitmaps. */
+  readonly dirtyRing: number;
 }
 
 /** What all VMs of a tree share. */
@@ -84,6 +86,7 @@ export class VmEntry {
       seed: undefined,
       limit: DEFAULT_LIMIT,
       vcpus: DEFAULT_VCPUS,
+      dirtyRing: 0,
     };
     this.ram = new RamPieces(() => this.vm);
     if (own !== undefined) {
@@ -119,8 +122,14 @@ export class VmEntry {
   }
 
   #make(): Machine {
-    const { engine, seed, limit, vcpus } = this.#settings;
+    const { engine, seed, limit, vcpus, dirtyRing } = this.#settings;
     const vm = this.host.kvm.createVm({ maxVcpus: vcpus, memoryLimit: limit });
+    try {
+      if (dirtyRing > 0) vm.enableCap({ cap: KVM_CAP.DIRTY_LOG_RING_ACQ_REL, args: [BigInt(dirtyRing)] });
+    } catch (error) {
+      vm.destroy();
+      throw error;
+    }
     const { memory } = vm;
     if (engine === 'deterministic' || seed !== undefined)
       memory.setU64(memory.vm + VM_SEED, BigInt(seed ?? 1) | 1n);
