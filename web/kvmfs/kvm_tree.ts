@@ -98,6 +98,11 @@ export class KvmTree {
     return this.#vms.get(name)?.entry;
   }
 
+  /** Every VM. */
+  entries(): VmEntry[] {
+    return [...this.#vms.values()].map(({ entry }) => entry);
+  }
+
   /** Stops every VM; for the end of the session. */
   async close(): Promise<void> {
     for (const { entry } of this.#vms.values()) await entry.runner.close();

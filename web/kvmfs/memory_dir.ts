@@ -66,6 +66,8 @@ interface SlotRequest {
 function setSlot(entry: VmEntry, id: number, request: SlotRequest): void {
   const { vm } = entry;
   const old = vm.slot(id);
+  if (request.gpa !== undefined || request.size !== undefined || request.offset !== undefined)
+    refuseShared(entry, id);
   const bytes = request.size ?? (old && BigInt(old.size));
   if (bytes === undefined || (request.gpa ?? old?.gpa) === undefined) {
     throw new KvmError('EINVAL', 'a new slot needs gpa= and size=: gpa=0x100000 size=4M flags=log_dirty');
@@ -94,7 +96,18 @@ function setSlot(entry: VmEntry, id: number, request: SlotRequest): void {
   entry.news.emit({ dir: 'memory', kind: 'changed', name: String(id) });
 }
 
+/** EPERM for a slot that is a region of an address space; whether its pages are logged is the VM's own choice. */
+function refuseShared(entry: VmEntry, id: number): void {
+  const { vas } = entry;
+  if (vas?.slot(id) === undefined) return;
+  throw new KvmError(
+    'EPERM',
+    `slot ${id} is a region of /vas/${vas.name}: change it there, or unbind the VM`,
+  );
+}
+
 function removeSlot(entry: VmEntry, id: number): void {
+  refuseShared(entry, id);
   if (entry.vm.slot(id) === undefined) return;
   entry.vm.setUserMemoryRegion({ slot: id, memory_size: 0 });
   giveRam(entry, id);

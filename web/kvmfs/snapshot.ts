@@ -120,8 +120,7 @@ function load(memory: MachineMemory, image: Uint8Array): void {
 /** Brings the VM to the state in `image`; its vCPUs are paused. EBUSY while one runs or somebody holds the VM. */
 async function restore(entry: VmEntry, image: Uint8Array): Promise<void> {
   needOwnMemory(entry);
-  const holders = entry.vm.pins().map(({ kind, name }) => `${kind} ${name}`);
-  if (holders.length > 0) throw new KvmError('EBUSY', `the VM is held by ${holders.join(', ')}`);
+  entry.needUnheld();
   await entry.rebuild((vm) => {
     const { memory } = vm;
     load(memory, image);

@@ -37,6 +37,7 @@ import { goOnAll } from './go_on.ts';
 import { VM_README } from './help.ts';
 import { irqchipDir } from './irqchip_dir.ts';
 import { aliasDir, memoryDir } from './memory_dir.ts';
+import { pinText } from './pin_text.ts';
 import { resetVm } from './reset.ts';
 import { snapshotFile } from './snapshot.ts';
 import { structFromText, structText } from './struct_text.ts';
@@ -72,16 +73,6 @@ function nextEvent(entry: VmEntry) {
       };
     },
   });
-}
-
-function pinsText(entry: VmEntry): string {
-  return entry.vm
-    .pins()
-    .map(({ kind, name, references, mapped, vmaps, sgs, ioevents, irqfds, copies, revoked }) => {
-      const counts = `vmaps=${vmaps} sgs=${sgs} ioevents=${ioevents} irqfds=${irqfds} copies=${copies}`;
-      return `${kind} ${name} references=${references} mapped=${mapped} ${counts}${revoked ? ' revoked' : ''}`;
-    })
-    .join('\n');
 }
 
 /** A line `name=value` for each counter. */
@@ -137,6 +128,7 @@ function rowsOf(entry: VmEntry, boot: DirNode): Row[] {
       }),
     ],
     ['event', nextEvent(entry)],
+    ['vas', valueFile({ get: () => entry.vas?.name ?? 'none' })],
     ['memory', memoryDir(entry)],
     ['alias', aliasDir(entry)],
     ['cpu', cpuDir(entry)],
@@ -177,7 +169,7 @@ function rowsOf(entry: VmEntry, boot: DirNode): Row[] {
     ['trace', traceFile(entry)],
     ['trace_pipe', tracePipe(entry)],
     ['snapshot', snapshotFile(entry)],
-    ['pins', valueFile({ get: () => pinsText(entry) })],
+    ['pins', valueFile({ get: () => entry.vm.pins().map(pinText).join('\n') })],
   ];
 }
 

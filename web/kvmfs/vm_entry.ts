@@ -12,9 +12,16 @@ import {
 import { Emitter, type Subscribe } from '../fs/index.ts';
 import { cpuidOf, KVM_CAP, type Kvm, KvmError, type Vcpu, type Vm } from '../kvm/index.ts';
 import { Machine, type Program, Runner, type RunnerEvents, type VcpuPool } from '../vmm/index.ts';
+import { type Vas, vasOf } from '../xinterface/index.ts';
 import { Eventfds } from './eventfds.ts';
-import { RamPieces } from './ram_pieces.ts';
+import { type FreePieces, RamPieces } from './ram_pieces.ts';
 import { onAny } from './words.ts';
+
+/** An address space in whose memory a VM lives, and what of that memory is free. */
+export interface Home {
+  readonly vas: Vas;
+  readonly free: FreePieces;
+}
 
 /** How a VM is made. */
 export interface VmSettings {
@@ -26,6 +33,8 @@ export interface VmSettings {
   readonly vcpus: number;
   /** Bytes of each vCPU's dirty ring; 0: dirty pages are noted in bitmaps. */
   readonly dirtyRing: number;
+  /** Without one it has a memory of its own. */
+  readonly home: Home | undefined;
 }
 
 /** What all VMs of a tree share. */
@@ -61,7 +70,7 @@ export class VmEntry {
   }>();
   /** Ids of slots whose directory was made and that are not set yet. */
   readonly declared = new Set<number>();
-  readonly ram: RamPieces;
+  #ram = new RamPieces(() => this.vm);
   /** The eventfds that the tree holds. */
   readonly eventfds = new Eventfds(() => this.vm);
   /** Memory that was taken for slots, by id. */
@@ -87,8 +96,8 @@ export class VmEntry {
       limit: DEFAULT_LIMIT,
       vcpus: DEFAULT_VCPUS,
       dirtyRing: 0,
+      home: undefined,
     };
-    this.ram = new RamPieces(() => this.vm);
     if (own !== undefined) {
       this.#machine = own.machine;
       this.#events = own.events;
@@ -113,6 +122,17 @@ export class VmEntry {
     return this.#machine;
   }
 
+  /** Memory for slots. */
+  get ram(): RamPieces {
+    return this.#ram;
+  }
+
+  /** The address space whose regions this VM has now. */
+  get vas(): Vas | undefined {
+    const { home } = this.#settings;
+    return home?.vas.isBound(this.vm) ? home.vas : undefined;
+  }
+
   get runner(): Runner {
     return this.#runner;
   }
@@ -122,8 +142,9 @@ export class VmEntry {
   }
 
   #make(): Machine {
-    const { engine, seed, limit, vcpus, dirtyRing } = this.#settings;
-    const vm = this.host.kvm.createVm({ maxVcpus: vcpus, memoryLimit: limit });
+    const { engine, seed, limit, vcpus, dirtyRing, home } = this.#settings;
+    const where = home === undefined ? { memoryLimit: limit } : { memory: home.vas.memory.wasm };
+    const vm = this.host.kvm.createVm({ maxVcpus: vcpus, ...where });
     try {
       if (dirtyRing > 0) vm.enableCap({ cap: KVM_CAP.DIRTY_LOG_RING_ACQ_REL, args: [BigInt(dirtyRing)] });
     } catch (error) {
@@ -159,7 +180,8 @@ export class VmEntry {
     const { vm, eventfds } = this;
     const slots = vm.slots().length + vm.slots(1).length;
     const isEmpty = vm.vcpuIds().length === 0 && slots === 0 && !vm.hasIrqchip;
-    return isEmpty && eventfds.names.length === 0 && vm.pins().length === 0;
+    const isShared = vasOf(vm.memory) !== undefined || vm.pins().length > 0;
+    return isEmpty && eventfds.names.length === 0 && !isShared;
   }
 
   /** Makes the VM anew with other settings. EBUSY once something was made in it, EOPNOTSUPP without threads. */
@@ -167,7 +189,7 @@ export class VmEntry {
     if (!this.isUntouched) {
       throw new KvmError(
         'EBUSY',
-        'this VM has slots, vCPUs, eventfds or an irqchip: set these before the first of them',
+        'this VM has slots, vCPUs, eventfds, an irqchip or an address space: set these before the first of them',
       );
     }
     if (settings.engine === 'parallel' && !this.host.threads) {
@@ -186,8 +208,38 @@ export class VmEntry {
     this.#machine.words.allStop = machine.words.allStop;
     this.#runner = this.#makeRunner();
     machine.vm.destroy();
-    this.ram.clear();
+    this.#ram = new RamPieces(() => this.vm, this.#settings.home?.free);
     this.slotRam.clear();
+  }
+
+  /**
+   * Gives the VM the regions of an address space; one in which nothing was made moves into its memory for that. EXDEV for
+   * one that has a memory of its own, EBUSY when it is bound already, EEXIST when its slots are in the way.
+   */
+  bindTo(home: Home): void {
+    if (vasOf(this.vm.memory) !== undefined)
+      throw new KvmError('EBUSY', `VM ${this.name} shares an address space already: unbind it first`);
+    if (this.vm.memory.wasm !== home.vas.memory.wasm) {
+      if (!this.isUntouched)
+        throw new KvmError(
+          'EXDEV',
+          `VM ${this.name} has slots, vCPUs or chips in a memory of its own: bind it right after its mkdir`,
+        );
+      this.configure({ home });
+    }
+    home.vas.bindVm(this.vm);
+    this.#tellSlots(home.vas, 'made');
+  }
+
+  /** Takes the regions away; a VM in which nothing else was made gets a memory of its own again. ENOENT. */
+  unbindFrom({ vas }: Home): void {
+    vas.unbindVm(this.vm);
+    this.#tellSlots(vas, 'removed');
+    if (this.isUntouched) this.configure({ home: undefined });
+  }
+
+  #tellSlots(vas: Vas, kind: 'made' | 'removed'): void {
+    for (const { id } of vas.regions()) this.news.emit({ dir: 'memory', kind, name: String(id) });
   }
 
   /** Replaces the machine by one that `make` derives from the VM (another board). EBUSY while a vCPU runs. */
@@ -265,14 +317,23 @@ export class VmEntry {
     return this.#alive;
   }
 
-  /** Ends the VM. EBUSY while a vCPU runs or somebody holds it, with their names. */
-  async destroy(): Promise<void> {
-    this.needStanding();
+  /** EBUSY while modules hold the VM, with their names. */
+  needUnheld(): void {
     const holders = this.vm.pins().map(({ kind, name }) => `${kind} ${name}`);
     if (holders.length > 0)
       throw new KvmError('EBUSY', `the VM is held by ${holders.join(', ')}; release or kill them first`);
+  }
+
+  /** Ends the VM. EBUSY while a vCPU runs or somebody holds it, with their names. */
+  async destroy(): Promise<void> {
+    this.needStanding();
+    this.needUnheld();
     await this.runner.close();
+    const { vas } = this;
+    vas?.unbindVm(this.vm);
     this.vm.destroy();
+    // The memory stays, with the address space: what was taken of it is the next VM's.
+    for (const { offset, size } of this.slotRam.values()) this.ram.give(offset, size);
     this.left();
   }
 }

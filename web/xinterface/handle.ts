@@ -6,6 +6,7 @@ import {
   isKvmError,
   KvmError,
   Pin,
+  type PinInfo,
   type PinOwner,
   type PinPlace,
   revokePin,
@@ -66,6 +67,13 @@ function living({ vm }: GuestHandle): Vm | undefined {
     if (isKvmError(error, 'ENODEV')) return undefined;
     throw error;
   }
+}
+
+/** The pin that `bound` holds, as it stands; undefined once it was released. */
+export function pinOf(bound: BoundGuest): PinInfo | undefined {
+  const vm = living(bound.handle);
+  const { index, serial } = bound.pin;
+  return vm?.pins().find((pin) => pin.index === index && pin.serial === serial);
 }
 
 /** Bars the thread that holds `bound` from the guest: its next call is ENODEV. */

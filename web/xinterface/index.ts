@@ -11,6 +11,7 @@ export {
   GuestRegistry,
   handleOf,
   open,
+  pinOf,
   releaseDead,
   revoke,
 } from './handle.ts';

@@ -3,6 +3,7 @@
 
 import { PAGE_SIZE, VM_GENERATION } from '../../assembly/abi/map.ts';
 import {
+  hostWritten,
   KVM_MEM_LOG_DIRTY_PAGES,
   KVM_MEM_READONLY,
   type Kvm,
@@ -12,6 +13,7 @@ import {
   type PinInfo,
   type PinOwner,
   pins,
+  type Slot,
   setUserMemoryRegion,
   slot as slotOf,
   type Vm,
@@ -98,6 +100,22 @@ export class Vas implements AddressSpace {
   /** Who holds it, bound VMs not counted. */
   pins(): PinInfo[] {
     return pins(this.memory);
+  }
+
+  /** The region with this id as a slot, whose memory the host may use in place: call `written` after stores. */
+  slot(id: number): Slot | undefined {
+    return this.#place.slot(id);
+  }
+
+  /** Marks the dirty log of each bound VM, and code that is now stale, after stores of the host. */
+  written(gpa: bigint, length: number): void {
+    for (const vm of this.vms()) hostWritten(vm, gpa, length);
+  }
+
+  /** Whether this VM shares the regions now. */
+  isBound(vm: Vm): boolean {
+    const { memory } = vm;
+    return memory.wasm === this.memory.wasm && !isVas(memory) && vasOf(memory) === this.memory.base;
   }
 
   /** The VMs that are bound. */

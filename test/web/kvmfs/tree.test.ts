@@ -5,6 +5,14 @@ import { POLLIN } from '../../../web/fs/index.ts';
 import type { VcpuPool } from '../../../web/vmm/index.ts';
 import { guest, kvmFs, read, refuses } from './support.ts';
 
+const VM_FILES =
+  'README ctl state paused event vas memory alias cpu irqchip eventfd ioeventfd irqfd dev console boot reset clock clock.txt tsc_khz enable_cap stats stats_fd trace trace_pipe snapshot pins'.split(
+    ' ',
+  );
+const CPU_FILES =
+  'regs sregs fpu xsave xcrs msrs cpuid lapic events debugregs mp_state run reg irq nmi debugger paused translate stats signal_mask event dirty_ring'.split(
+    ' ',
+  );
 const HLT = 0xf4;
 const OUT_A = [0xb0, 0x41, 0xe6, 0x42]; // mov al, 'A'; out 0x42, al
 
@@ -241,6 +249,13 @@ describe('the tree', () => {
     };
     await walk('/kvm/vmr');
     await walk('/kvm/extensions');
+    expect((await fs.readdir('/kvm/vmr')).map(({ name }) => name)).toEqual(VM_FILES);
+    const cpu = (await fs.readdir('/kvm/vmr/cpu/0')).map(({ name }) => name);
+    const twins = CPU_FILES.slice(0, CPU_FILES.indexOf('reg')).map((name) => `${name}.txt`);
+    expect([...CPU_FILES, ...twins].filter((name) => !cpu.includes(name))).toEqual([]);
+    const help = `${await fs.readText('/kvm/help')} `;
+    const untold = [...VM_FILES, ...cpu].filter((name) => !name.endsWith('.txt') && !help.includes(name));
+    expect(untold).toEqual([]);
     // Made VMs keep their settings, and registers without a meaning in this state refuse theirs.
     expect(wrong.filter((line) => !line.startsWith('/kvm/vmr/ctl: EBUSY'))).toEqual([]);
   });
