@@ -7,7 +7,8 @@ import { V_WAKE } from '../../assembly/abi/vcpu_page.ts';
 import { Ring } from '../devices/index.ts';
 import { FsServer, LocalFs, type MountTable, type Port } from '../fs/index.ts';
 import { isKvmError, Kvm, KvmError, vcpuArea, vcpuPage } from '../kvm/index.ts';
-import { goOnAll, KvmTree, type VmEntry } from '../kvmfs/index.ts';
+import { goOnAll, KvmTree, modulesTree, VasTree, type VmEntry } from '../kvmfs/index.ts';
+import { ModuleHost, type ModuleThreads } from '../modules/index.ts';
 import { LoadError, Machine, SpecError, VcpuPool } from '../vmm/index.ts';
 import { BOOT, VM } from './actions.ts';
 import { memoryHash } from './hash.ts';
@@ -22,7 +23,7 @@ import {
   splitPort,
   type Threads,
 } from './port.ts';
-import { mountHost, mountKvm, sessionTree } from './tree.ts';
+import { mountControl, mountHost, sessionTree } from './tree.ts';
 import type { MachineOptions, Program } from './types.ts';
 
 /** The name of the session's own machine in /kvm. */
@@ -47,6 +48,8 @@ export class MachineServer implements OwnVm {
   readonly #pool: VcpuPool;
   readonly #mounts: MountTable = sessionTree();
   readonly #fs: LocalFs;
+  readonly #moduleThreads: ModuleThreads;
+  #modules: ModuleHost | undefined;
   #core: WebAssembly.Module | undefined;
   #kvm: KvmTree | undefined;
   #shares = false;
@@ -57,8 +60,9 @@ export class MachineServer implements OwnVm {
   #events = -1;
   line: MachineLine = DEFAULT_LINE;
 
-  constructor(port: Port, threads: Threads) {
+  constructor(port: Port, threads: Threads, modules: ModuleThreads) {
     this.#port = port;
+    this.#moduleThreads = modules;
     this.#pool = new VcpuPool(() => threads.spawn('vcpu'));
     const { calls, files } = splitPort(port);
     this.#calls = calls;
@@ -113,8 +117,18 @@ export class MachineServer implements OwnVm {
   async #start({ core, share, own, host }: StartOptions): Promise<undefined> {
     this.#core = core;
     this.#shares = share;
-    this.#kvm = new KvmTree({ kvm: Kvm.open({ core }), pool: this.#pool, threads: share });
-    mountKvm(this.#mounts, this.#kvm.root, own ? this : undefined);
+    const kvm = Kvm.open({ core });
+    const tree = new KvmTree({ kvm, pool: this.#pool, threads: share });
+    const vas = new VasTree(kvm, tree);
+    this.#kvm = tree;
+    // A module is a thread that shares the guest's memory.
+    this.#modules = share ? new ModuleHost(this.#moduleThreads) : undefined;
+    const modules = modulesTree(this.#modules, {
+      vm: (name) => tree.find(name)?.vm,
+      vas: (name) => vas.find(name),
+      read: (path) => this.#fs.readFile(path),
+    });
+    mountControl(this.#mounts, { kvm: tree.root, vas: vas.root, modules }, own ? this : undefined);
     if (host !== undefined) await mountHost(this.#mounts, host);
     return undefined;
   }
@@ -144,6 +158,7 @@ export class MachineServer implements OwnVm {
 
   async reset(): Promise<void> {
     const options = await this.#options();
+    this.#entry?.needUnheld();
     const points = await this.#points();
     const old = this.#entry;
     this.#entry = undefined;
@@ -186,6 +201,7 @@ export class MachineServer implements OwnVm {
   }
 
   async #close(): Promise<undefined> {
+    await this.#modules?.close();
     await this.#kvm?.close();
     this.#pool.close();
     this.#port.close();

@@ -16,9 +16,18 @@ export function sessionTree(): MountTable {
   return table;
 }
 
-/** Mounts /kvm; over its vm0 the files of the session's own machine, whose other files are seen through them. */
-export function mountKvm(table: MountTable, kvm: DirNode, own: OwnVm | undefined): void {
-  table.mount('/kvm', kvm);
+/** What there is once the core has come. */
+export interface ControlTrees {
+  readonly kvm: DirNode;
+  readonly vas: DirNode;
+  readonly modules: DirNode;
+}
+
+/** Mounts them; over vm0 of /kvm the files of the session's own machine, whose other files are seen through them. */
+export function mountControl(table: MountTable, trees: ControlTrees, own: OwnVm | undefined): void {
+  table.mount('/kvm', trees.kvm);
+  table.mount('/vas', trees.vas);
+  table.mount('/modules', trees.modules);
   if (own !== undefined) table.mount(VM, ownVmTree(own));
 }
 
