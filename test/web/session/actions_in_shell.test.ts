@@ -29,6 +29,7 @@ const BUTTONS: Record<keyof typeof ACTIONS, Action> & Record<string, Action> = {
   debug: ACTIONS.debug(1, 'watch=0x2000,4,rw'),
   poke: ACTIONS.poke(0, 0x123, every),
   harvest: ACTIONS.harvest(0),
+  signal: ACTIONS.signal('rng0', 'kill'),
   input: ACTIONS.input(every),
 };
 
@@ -59,6 +60,7 @@ function machine() {
   const root = directory([
     ['home', memoryTree()],
     ['kvm', directory([['vm0', vm]])],
+    ['modules', directory([['rng0', directory([['signal', value('signal')]])]])],
     ['ram', memoryTree()],
   ]);
   return { fs: new LocalFs(root), said };
