@@ -272,3 +272,34 @@ describe('looks', () => {
     );
   }
 });
+
+describe('modules in the page', () => {
+  browserTest('one holds the machine until its button kills it', () =>
+    withPage(browser, CLIPBOARD, async (page, errors) => {
+      await page.goto(site.url);
+      await isInState(page, 'Ready');
+      await openShell(page);
+      const line = 'kind=framebuffer vm=vm0 pixels=0x3000 width=4 height=4 doorbell=0x510 pio=1';
+      await type(page, `mkdir /modules/fb0; echo "${line}" > /modules/fb0/ctl`, '/home $');
+      await type(page, 'cat /modules/bound', /fb0 framebuffer running vm vm0 references=1/);
+      await type(page, 'echo 1 > /kvm/vm0/reset', /EBUSY.*module fb0/);
+      const row = page.getByRole('row', { name: /fb0.*vm vm0/ });
+      await row.getByText('running').waitFor();
+      await row.getByRole('button', { name: 'Kill' }).click();
+      await row.getByText('killed').waitFor();
+      await type(page, 'cat /kvm/vm0/pins; echo "[$(cat /modules/bound)]"', '[]');
+      await type(page, 'echo 1 > /kvm/vm0/reset; rmdir /modules/fb0; ls /modules', 'README');
+      await row.waitFor({ state: 'detached' });
+      expect(errors).toEqual([]);
+    }),
+  );
+
+  browserTest('without shared memory they are refused with a sentence', () =>
+    withPage(browser, { ...CLIPBOARD, serviceWorkers: 'block' }, async (page) => {
+      await page.goto(plainSite.url);
+      await isInState(page, 'Ready');
+      await openShell(page);
+      await type(page, 'mkdir /modules/a; echo "kind=random vm=vm0" > /modules/a/ctl', /EOPNOTSUPP/);
+    }),
+  );
+});

@@ -38,6 +38,21 @@ describe('vitrine sh', () => {
     });
   });
 
+  test('serves /vas and /modules: two guests of one memory, held by a module until it is killed', () => {
+    const script = `
+mkdir /vas/ram /vas/ram/memory/0; echo "gpa=0 size=64K" > /vas/ram/memory/0/ctl
+mkdir /kvm/a /kvm/b; echo a > /vas/ram/bind; echo b > /vas/ram/bind; cat /vas/ram/bind
+mkdir /kvm/a/irqchip /modules/rng0
+echo "kind=random vm=a request=0x3000 doorbell=0x510 pio=1 gsi=5" > /modules/rng0/ctl
+cut -d' ' -f1-5 /modules/bound
+rmdir /kvm/a || echo kill > /modules/rng0/signal
+cat /modules/rng0/state /kvm/a/pins
+rmdir /modules/rng0 /kvm/a /kvm/b /vas/ram && echo gone`;
+    const { stdout, stderr } = sh(['-c', script]);
+    expect(stdout).toBe('a\nb\nrng0 random running vm a\nkilled\ngone\n');
+    expect(stderr).toMatch(/EBUSY: the VM is held by module rng0/);
+  });
+
   test('ends when its reader leaves', () => {
     const done = spawnSync('sh', ['-c', `"${process.execPath}" ${MAIN} sh -c yes | head -n 1`], {
       encoding: 'utf8',
