@@ -3,6 +3,7 @@ export { host_read_msr as read_msr, host_write_msr as write_msr } from './exec/m
 export { reference_time_moved } from './hyperv/reference_time';
 export * from './irqchip/index';
 export { host_written } from './memory/slots';
+export { vcpu_waits } from './pv/steal_time';
 export { create_vcpu, state_changed } from './run/calls';
 export { reset_vcpu } from './run/reset';
 export { run } from './run/run';

@@ -40,6 +40,7 @@ const CORE = [
   ['state'],
   ['irqchip', 'float'],
   ['memory'],
+  ['pv'],
   ['decode'],
   ['cpu', 'jit'],
   ['hyperv', 'xen'],

@@ -77,7 +77,7 @@ export const V_EXCEPTION_PENDING: u32 = 0x618;
 export const V_TRIPLE_FAULT: u32 = 0x61c;
 /** Vector + 1 of an EOI that the IOAPIC of user space waits for. */
 export const V_EOI_EXIT: u32 = 0x620;
-/** KVM_TPR_ACCESS_REPORTING, and an access to report: TPR_*. */
+/** KVM_TPR_ACCESS_REPORTING, and the access to report when its instruction has ended: TPR_*. */
 export const V_TPR_REPORTS: u32 = 0x624;
 export const V_TPR_ACCESS: u32 = 0x628;
 export const TPR_NONE: u32 = 0;

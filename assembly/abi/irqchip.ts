@@ -3,7 +3,7 @@
 //   PIC_PAGE     struct kvm_pic_state master | slave                    | 0x400 output of the pair
 //   IOAPIC_PAGE  struct kvm_ioapic_state                                | 0x400 acknowledgements, lines
 //   PIT_PAGE     struct kvm_pit_state2                                  | 0x400 channel 0's ticks, gates
-//   CLOCK_PAGE   u64 offset of kvmclock
+//   CLOCK_PAGE   u64 offset of kvmclock, then what its guests have told (abi/pv.ts)
 //   ROUTES_PAGE  the GSI routing table
 //   VM_IRQFDS    in the VM page: irqfds
 //   VCPU_LAPIC   the 1 KiB of registers of KVM_GET_LAPIC                | 0x400 timer, pending INIT and SIPI

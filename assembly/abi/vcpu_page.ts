@@ -189,6 +189,10 @@ export const LEAVE_DEBUG: u32 = 8;
 export const LEAVE_RING: u32 = 16;
 /** A split lock that user space wants to hear of. */
 export const LEAVE_BUS_LOCK: u32 = 32;
+/** An access to the task priority that user space wants to hear of. */
+export const LEAVE_TPR: u32 = 64;
+/** What lies of the local APIC in guest memory must be shown anew. */
+export const LEAVE_LAPIC: u32 = 128;
 /** Queue of hva pages whose code changed: lock, count, then CODE_QUEUE_MAX page numbers (u32). */
 export const V_CODE_QUEUE_COUNT: u32 = 0x488;
 export const V_CODE_QUEUE: u32 = 0x500;

@@ -14,6 +14,7 @@ import {
   KVM_EXIT_IRQ_WINDOW_OPEN,
   KVM_EXIT_SHUTDOWN,
   KVM_EXIT_SYSTEM_EVENT,
+  KVM_EXIT_TPR_ACCESS,
   KVM_EXIT_X86_BUS_LOCK,
   KVM_EXIT_XEN,
   KVM_EXIT_XEN_HCALL,
@@ -56,6 +57,8 @@ import {
   RUN_XEN_PARAMS,
   RUN_XEN_RESULT,
   RUN_XEN_TYPE,
+  RUN_TPR_IS_WRITE,
+  RUN_TPR_RIP,
 } from '../abi/kvm_run';
 import { VCPU_PAGE, VCPU_PIO, VCPU_RUN } from '../abi/map';
 import { SEG_BASE, V_DEBUG_DR, V_DR, V_RIP } from '../abi/vcpu_page';
@@ -197,4 +200,12 @@ export function exit_xen_call(v: u32, wide: bool, input: u64): void {
 
 export function set_xen_param(v: u32, n: u32, value: u64): void {
   store<u64>(run_page(v) + RUN_XEN_PARAMS + n * 8, value);
+}
+
+/** The instruction at `rip`, which has ended, has read or written the task priority. */
+export function exit_tpr_access(v: u32, rip: u64, write: bool): void {
+  const run = set_reason(v, KVM_EXIT_TPR_ACCESS);
+  store<u64>(run + RUN_TPR_RIP, rip);
+  store<u32>(run + RUN_TPR_IS_WRITE, write as u32);
+  store<u32>(run + RUN_TPR_IS_WRITE + 4, 0);
 }

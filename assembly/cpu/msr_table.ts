@@ -47,11 +47,14 @@ import {
 } from '../abi/x86';
 import { lapic_msr_read, lapic_msr_write, lapic_set_base } from '../irqchip/lapic';
 import { lapic_get_deadline, lapic_set_deadline } from '../irqchip/lapic_timer';
+import { lapic_from_guest } from '../memory/lapic_words';
 import { PHYS_BITS } from '../memory/walk';
+import { tsc_changed } from '../pv/clock';
 import { read_tsc, tsc_base } from '../state/tsc';
 import { canonical, has_irqchip, seg } from '../state/vcpu';
 import { write_efer } from './control_registers';
 import { features_ecx } from './cpuid';
+import { is_pv_msr, read_pv_msr, write_pv_msr } from './pv_msrs';
 
 const MSR_P5_MC_ADDR: u32 = 0x0;
 const MSR_P5_MC_TYPE: u32 = 0x1;
@@ -260,9 +263,10 @@ export function read_msr(v: u32, index: u32): bool {
   const bank = bank_register(v, index);
   if (bank) return answer(v, load<u64>(bank));
   if (index >= MSR_X2APIC && index < MSR_X2APIC + 0x100 && has_irqchip()) {
+    lapic_from_guest(v);
     return lapic_msr_read(v, index);
   }
-  return false;
+  return is_pv_msr(index) && read_pv_msr(v, index);
 }
 
 /** Writes an MSR; false when it does not exist or refuses the value. */
@@ -281,12 +285,14 @@ export function write_msr(v: u32, index: u32, value: u64): bool {
       const offset = value - tsc_base(v);
       store<u64>(adjust, load<u64>(adjust) + offset - load<u64>(v + V_TSC_OFFSET));
       store<u64>(v + V_TSC_OFFSET, offset);
+      tsc_changed();
       return true;
     }
     case MSR_TSC_ADJUST: {
       const adjust = v - VCPU_PAGE + VCPU_MSRS + HOME_TSC_ADJUST;
       store<u64>(v + V_TSC_OFFSET, load<u64>(v + V_TSC_OFFSET) + value - load<u64>(adjust));
       store<u64>(adjust, value);
+      tsc_changed();
       return true;
     }
     case MSR_EFER:
@@ -311,9 +317,10 @@ export function write_msr(v: u32, index: u32, value: u64): bool {
     return true;
   }
   if (index >= MSR_X2APIC && index < MSR_X2APIC + 0x100 && has_irqchip()) {
+    lapic_from_guest(v);
     return lapic_msr_write(v, index, value);
   }
-  return false;
+  return is_pv_msr(index) && write_pv_msr(v, index, value);
 }
 
 /** IA32_APIC_BASE: reserved bits, and x2APIC only from the enabled state (SDM vol. 3, 10.12.5). */

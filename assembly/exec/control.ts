@@ -1,5 +1,6 @@
 // System registers and instructions: control and debug registers, descriptor-table registers, LAR and its kin, CLI and STI,
 // HLT, SWAPGS, FSGSBASE, XCR0, hypercalls. What a control-register write does is in cpu/control_registers.ts.
+
 import {
   KVM_X86_DISABLE_EXITS_HLT,
   KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS,
@@ -18,6 +19,7 @@ import {
   R_SEG,
   RF_MEMORY,
 } from '../abi/insn';
+import { APIC_TASKPRI } from '../abi/irqchip';
 import { KVM_MP_STATE_HALTED } from '../abi/kvm_run';
 import {
   OP_ARPL,
@@ -115,8 +117,10 @@ import { privileged, update_mode, update_tlb_mode } from '../cpu/mode';
 import { effective_address, finish_store, size_of, write_reg, write_rm } from '../cpu/operands';
 import { desc_limit } from '../cpu/segment';
 import { inspect, load_system_segment, verify } from '../cpu/tables';
-import { lapic_read, lapic_write } from '../irqchip/lapic';
+import { set_tpr } from '../irqchip/lapic';
+import { lapic_get } from '../irqchip/lapic_bus';
 import { load16, load32, load64, store16, store32, store64 } from '../memory/access';
+import { lapic_from_guest } from '../memory/lapic_words';
 import { linear } from '../memory/segments';
 import { faulted, raise, raise_code, raise_debug } from '../state/fault';
 import { count, vm_setting } from '../state/settings';
@@ -124,8 +128,6 @@ import { canonical, cpl, has_irqchip, is_64, is_real_mode, is_v86, seg } from '.
 import { hypercall } from './hypercall';
 import { clflush, invlpg, invpcid, rdpkru, wrpkru } from './translations';
 
-/** LAPIC register of the task priority. */
-const LAPIC_TPR: u32 = 0x80;
 /** What LAR shows of a descriptor's upper half. */
 const LAR_MASK: u64 = 0x00f0ff00;
 /** CPUID.1:ECX. */
@@ -133,12 +135,16 @@ const MONITOR: u32 = 8;
 
 /** CR8: the upper half of the task priority, kept in the LAPIC when it is in the core. */
 function read_cr8(v: u32): u64 {
-  return has_irqchip() ? (((lapic_read(v, LAPIC_TPR) >> 4) & 15) as u64) : load<u64>(v + V_CR8);
+  if (!has_irqchip()) return load<u64>(v + V_CR8);
+  lapic_from_guest(v);
+  return ((lapic_get(v, APIC_TASKPRI) >> 4) & 15) as u64;
 }
 
 function write_cr8(v: u32, value: u64): void {
   store<u64>(v + V_CR8, value);
-  if (has_irqchip()) lapic_write(v, LAPIC_TPR, (value << 4) as u32);
+  if (!has_irqchip()) return;
+  lapic_from_guest(v);
+  set_tpr(v, (value << 4) as u32);
 }
 
 function mov_from_cr(v: u32, r: u32): u32 {

@@ -80,6 +80,7 @@ import {
   OP_X87,
   OP_XCHG_R,
 } from '../abi/ops';
+import { V_STOPPED_BEHIND } from '../abi/pv';
 import {
   LF_SUB,
   MODE_64,
@@ -139,6 +140,7 @@ function leave(v: u32, r: u32, first: u32, flow: u32): u32 {
     retire(v, r, first, 1);
     return flow == FLOW_BRANCH ? FLOW_STOP : flow;
   } else if (flow == FLOW_STOP || flow == FLOW_EXIT) {
+    store<u32>(v + V_STOPPED_BEHIND, r);
     store<u64>(v + V_RIP, next_rip(v, r));
     retire(v, r, first, 1);
   } else {

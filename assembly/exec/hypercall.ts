@@ -3,22 +3,22 @@
 import {
   KVM_X86_QUIRK_FIX_HYPERCALL_INSN,
   STAT_HYPERCALLS,
-  V_PV_ENFORCED,
   V_PV_UNHALT,
   VM_DISABLED_QUIRKS,
   VM_HYPERCALL_EXITS,
 } from '../abi/calls';
 import { FLOW_EXIT, FLOW_NEXT, FLOW_STOP, R_IMM } from '../abi/insn';
-import { KVM_MEM_READONLY } from '../abi/kvm_run';
-import { ENGINE_PARALLEL, SLOT_FLAGS, VM_ENGINE, VM_PAGE, VM_TIME_ORIGIN, VM_VCPUS } from '../abi/map';
+import { ENGINE_PARALLEL, VM_ENGINE, VM_PAGE, VM_TIME_ORIGIN, VM_VCPUS } from '../abi/map';
+import { KVM_FEATURE_PV_SCHED_YIELD, KVM_FEATURE_PV_SEND_IPI, KVM_FEATURE_PV_UNHALT } from '../abi/pv';
 import { PENDING_HYPERCALL, V_GPR, V_PENDING } from '../abi/vcpu_page';
 import { RAX, RBX, RCX, RDX, RSI, UD } from '../abi/x86';
-import { cpuid_entry, entry_eax } from '../cpu/cpuid';
 import { exit_hypercall } from '../cpu/exits';
+import { has_feature } from '../cpu/pv_features';
 import { host_now, vm_base } from '../host';
 import { hyperv_hypercall, takes_hypercalls } from '../hyperv/hypercalls';
 import { accept, kick } from '../irqchip/lapic_bus';
-import { find_slot, host_written, slot_hva, unalias } from '../memory/slots';
+import { writable_hva } from '../memory/shared_struct';
+import { guest_written } from '../memory/slots';
 import { raise } from '../state/fault';
 import { count, vm_setting } from '../state/settings';
 import { read_tsc } from '../state/tsc';
@@ -31,10 +31,6 @@ const KVM_HC_CLOCK_PAIRING: u32 = 9;
 const KVM_HC_SEND_IPI: u32 = 10;
 const KVM_HC_SCHED_YIELD: u32 = 11;
 const KVM_HC_MAP_GPA_RANGE: u32 = 12;
-// Bits of CPUID.40000001H:EAX.
-const FEATURE_PV_UNHALT: u32 = 7;
-const FEATURE_PV_SEND_IPI: u32 = 11;
-const FEATURE_PV_SCHED_YIELD: u32 = 13;
 // Results: negative errno of <linux/kvm_para.h>.
 const KVM_EPERM: i64 = -1;
 const KVM_EFAULT: i64 = -14;
@@ -46,12 +42,6 @@ const PAIRING_SIZE: u32 = 64;
 const ICR_DESTINATION_OR_SHORTHAND: u64 = 0xc0800;
 /** What the decoder leaves in R_IMM: VMMCALL is AMD's. */
 export const IS_VMMCALL: u32 = 1;
-
-/** The guest was told of this feature, or nobody enforces that it must have been. */
-function has_feature(v: u32, bit: u32): bool {
-  if (load<u32>(v + V_PV_ENFORCED) == 0) return true;
-  return ((entry_eax(cpuid_entry(v, 0x40000001, 0)) >> bit) & 1) != 0;
-}
 
 /** Page of the vCPU with this APIC id, 0 = none. */
 function vcpu_with(id: u64): u32 {
@@ -86,18 +76,14 @@ function send_ipi(low: u64, high: u64, first: u64, icr: u64, width: u32): i64 {
 /** struct kvm_clock_pairing at `gpa`: the wall clock, and the TSC of the same moment. */
 function clock_pairing(v: u32, gpa: u64, kind: u64): i64 {
   if (kind != 0 || vm_setting(VM_ENGINE) != ENGINE_PARALLEL) return KVM_EOPNOTSUPP;
-  const first = unalias(0, gpa);
-  const s = find_slot(0, first);
-  const last = unalias(0, gpa + PAIRING_SIZE - 1);
-  if (s == 0 || last - first != PAIRING_SIZE - 1 || find_slot(0, last) != s) return KVM_EFAULT;
-  if (load<u32>(s + SLOT_FLAGS) & KVM_MEM_READONLY) return KVM_EFAULT;
-  const at = slot_hva(s, first);
+  const at = writable_hva(gpa, PAIRING_SIZE);
+  if (at == 0) return KVM_EFAULT;
   const wall = ((load<f64>(vm_base + VM_PAGE + VM_TIME_ORIGIN) * 1e6) as u64) + host_now();
   memory.fill(at, 0, PAIRING_SIZE);
   store<u64>(at, wall / 1000000000);
   store<u64>(at + 8, wall % 1000000000);
   store<u64>(at + 16, read_tsc(v));
-  host_written(gpa, PAIRING_SIZE);
+  guest_written(v, gpa, PAIRING_SIZE);
   return 0;
 }
 
@@ -107,15 +93,15 @@ function called(v: u32, nr: u64, a0: u64, a1: u64, a2: u64, a3: u64, width: u32)
     case KVM_HC_VAPIC_POLL_IRQ:
       return 0;
     case KVM_HC_KICK_CPU:
-      return has_feature(v, FEATURE_PV_UNHALT) ? kick_cpu(a1) : KVM_ENOSYS;
+      return has_feature(v, KVM_FEATURE_PV_UNHALT) ? kick_cpu(a1) : KVM_ENOSYS;
     case KVM_HC_CLOCK_PAIRING:
       return clock_pairing(v, a0, a1);
     case KVM_HC_SEND_IPI:
-      if (!has_irqchip() || !has_feature(v, FEATURE_PV_SEND_IPI)) return KVM_ENOSYS;
+      if (!has_irqchip() || !has_feature(v, KVM_FEATURE_PV_SEND_IPI)) return KVM_ENOSYS;
       return send_ipi(a0, a1, a2, a3, width);
     case KVM_HC_SCHED_YIELD:
       // Every vCPU has a thread of its own that the host schedules.
-      return has_feature(v, FEATURE_PV_SCHED_YIELD) ? 0 : KVM_ENOSYS;
+      return has_feature(v, KVM_FEATURE_PV_SCHED_YIELD) ? 0 : KVM_ENOSYS;
     default:
       return KVM_ENOSYS;
   }

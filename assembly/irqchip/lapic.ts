@@ -1,6 +1,14 @@
 // A local APIC as its own vCPU sees it: registers by MMIO and by x2APIC MSRs, priorities, EOI, IPIs, reset, INIT and SIPI.
 // Only the vCPU's own thread comes here (or another while the vCPU is out); what others send is lapic_bus.ts.
-import { KVM_X86_QUIRK_LINT0_REENABLED, V_EOI_EXIT, VM_DISABLED_QUIRKS } from '../abi/calls';
+import {
+  KVM_X86_QUIRK_LINT0_REENABLED,
+  TPR_READ,
+  TPR_WRITE,
+  V_EOI_EXIT,
+  V_TPR_ACCESS,
+  V_TPR_REPORTS,
+  VM_DISABLED_QUIRKS,
+} from '../abi/calls';
 import { V_HV_SINTS } from '../abi/hyperv';
 import {
   APIC_ARBPRI,
@@ -55,10 +63,12 @@ import {
   LAPIC_EXTINT,
 } from '../abi/irqchip';
 import {
+  LEAVE_TPR,
   REQ_EVENTS,
   V_APIC_BASE,
   V_CR8,
   V_ID,
+  V_LEAVE,
   V_MSR_VALUE,
   V_REQUESTS,
   V_SIPI_VECTOR,
@@ -145,7 +155,8 @@ export function lapic_acknowledge(v: u32): i32 {
   return vector;
 }
 
-function end_of_interrupt(v: u32): void {
+/** Ends the interrupt of the highest vector in service. */
+export function end_of_interrupt(v: u32): void {
   const vector = highest_vector(v, APIC_ISR);
   if (vector < 0) return;
   const bit: u32 = 1 << (vector & 31);
@@ -160,7 +171,8 @@ function end_of_interrupt(v: u32): void {
   look_again(v);
 }
 
-function set_tpr(v: u32, value: u32): void {
+/** Sets the task priority (8 bits). */
+export function set_tpr(v: u32, value: u32): void {
   lapic_set(v, APIC_TASKPRI, value & 0xff);
   lapic_set(v, APIC_PROCPRI, processor_priority(v));
   store<u64>(v + V_CR8, (value >> 4) & 0xf);
@@ -243,6 +255,13 @@ export function lapic_accept_pic(v: u32): bool {
 
 // --- Registers ---
 
+/** KVM_TPR_ACCESS_REPORTING: the instruction in hand ends with an exit. */
+function report_tpr(v: u32, access: u32): void {
+  if (load<u32>(v + V_TPR_REPORTS) == 0) return;
+  store<u32>(v + V_TPR_ACCESS, access);
+  store<u32>(v + V_LEAVE, load<u32>(v + V_LEAVE) | LEAVE_TPR);
+}
+
 /** A register is there to be read; by MSR some are not (SDM vol. 3, table 11-6). */
 function is_readable(register: u32, x2apic: bool): bool {
   if (register >= APIC_ISR && register < APIC_ESR) return true;
@@ -278,6 +297,9 @@ function is_readable(register: u32, x2apic: bool): bool {
 
 function read_register(v: u32, register: u32): u32 {
   switch (register) {
+    case APIC_TASKPRI:
+      report_tpr(v, TPR_READ);
+      return lapic_get(v, register);
     case APIC_TMCCT:
       return timer_count(v);
     case APIC_PROCPRI:
@@ -299,6 +321,7 @@ function write_register(v: u32, register: u32, value: u32, x2apic: bool): bool {
       lapic_set(v, APIC_ID, value & 0xff000000);
       break;
     case APIC_TASKPRI:
+      report_tpr(v, TPR_WRITE);
       set_tpr(v, value);
       break;
     case APIC_EOI:

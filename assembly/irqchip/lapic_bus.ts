@@ -36,6 +36,7 @@ import { REQ_EVENTS, V_APIC_BASE, V_NMI_PENDING, V_REQUESTS, V_SIPI_VECTOR, V_WA
 import { vm_base } from '../host';
 import { vm_setting } from '../state/settings';
 import { vcpu_page } from '../state/vcpu';
+import { woken } from '../state/waiting';
 
 /** Address of the LAPIC page of the vCPU at `v`. */
 export function lapic_page(v: u32): u32 {
@@ -77,6 +78,7 @@ export function accepts_pic(v: u32): bool {
 
 /** Asks a vCPU to look at its interrupts, and wakes it when it is halted. */
 export function kick(v: u32): void {
+  woken(v);
   atomic.or<u32>(v + V_REQUESTS, REQ_EVENTS);
   atomic.add<u32>(v + V_WAKE, 1);
   atomic.notify(v + V_WAKE, -1);

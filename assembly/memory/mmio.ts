@@ -9,7 +9,9 @@ import {
   RUN_MMIO_PHYS_ADDR,
 } from '../abi/kvm_run';
 import { VCPU_PAGE } from '../abi/map';
+import { V_APIC_ATTENTION } from '../abi/pv';
 import {
+  LEAVE_LAPIC,
   LEAVE_MMIO,
   MMIO_QUEUE_MAX,
   PENDING_DONE,
@@ -31,13 +33,20 @@ import { lapic_read, lapic_write } from '../irqchip/lapic';
 import { faulted, raise_exit } from '../state/fault';
 import { has_irqchip, has_pic } from '../state/vcpu';
 import { mmio_taken } from './bus';
+import { lapic_from_guest } from './lapic_words';
 
 const IOAPIC_GPA: u64 = 0xfec00000;
 const APIC_ENABLED: u64 = 0x800;
 
+/** The access is to the local APIC, which then knows what the guest has left in its memory. */
 function on_lapic(v: u32, gpa: u64): bool {
   const base = load<u64>(v + V_APIC_BASE);
-  return (base & 0xc00) == APIC_ENABLED && (gpa & ~0xfff) == (base & 0xffffff000);
+  if ((base & 0xc00) != APIC_ENABLED || (gpa & ~0xfff) != (base & 0xffffff000)) return false;
+  if (load<u32>(v + V_APIC_ATTENTION)) {
+    lapic_from_guest(v);
+    store<u32>(v + V_LEAVE, load<u32>(v + V_LEAVE) | LEAVE_LAPIC);
+  }
+  return true;
 }
 
 /** Reads `size` (1..8) bytes; a read that nobody answers yet raises the exit (check faulted). */

@@ -99,15 +99,20 @@ export function mark_dirty(v: u32, s: u32, gpa: u64): void {
   set_page(bitmap, page);
 }
 
-/** Somebody beside the vCPUs (a loader, a device, a module) has written guest memory: marks the dirty log and stale code. */
-export function host_written(gpa: u64, length: u32): void {
+/** Bytes of guest memory were written, by the core for vCPU `v` (0 = by nobody who runs): marks the dirty log and stale code. */
+export function guest_written(v: u32, gpa: u64, length: u32): void {
   const end = gpa + length;
   for (let page = gpa & ~0xfff; page < end; page += 0x1000) {
     const at = unalias(0, page < gpa ? gpa : page);
     const s = find_slot(0, at);
     if (s == 0) continue;
-    mark_dirty(0, s, at);
+    mark_dirty(v, s, at);
     const hva = slot_hva(s, at);
     if (page_flags(hva) & PAGE_HOLDS_CODE) code_written(hva);
   }
+}
+
+/** Somebody beside the vCPUs (a loader, a device, a module) has written guest memory. */
+export function host_written(gpa: u64, length: u32): void {
+  guest_written(0, gpa, length);
 }

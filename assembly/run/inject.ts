@@ -21,6 +21,7 @@ import {
   KVM_MP_STATE_RUNNABLE,
   RUN_REQUEST_INTERRUPT_WINDOW,
 } from '../abi/kvm_run';
+import { V_APIC_ATTENTION } from '../abi/pv';
 import { V_SMI_PENDING, V_SMM } from '../abi/smm';
 import {
   CS,
@@ -55,6 +56,7 @@ import { has_interrupt, take_interrupt } from '../irqchip/interrupts';
 import { irqfds_poll } from '../irqchip/irqfd';
 import { lapic_drop_sipi, lapic_init, lapic_take_events } from '../irqchip/lapic';
 import { timers_next, timers_poll } from '../irqchip/timers';
+import { lapic_from_guest, lapic_to_guest } from '../memory/lapic_words';
 import { raise, raise_code, raise_debug } from '../state/fault';
 import { count } from '../state/settings';
 import { has_irqchip, has_pic } from '../state/vcpu';
@@ -206,11 +208,8 @@ function behind_exception(v: u32, flow: u32): u32 {
   return flow == FLOW_BRANCH && has_smi(v) ? take_smi(v) : flow;
 }
 
-/**
- * Takes the next event. FLOW_NEXT: none, or the vCPU still waits (V_MP_STATE says so). FLOW_BRANCH: a handler is
- * next. FLOW_EXIT: the run page holds an exit.
- */
-export function inject_events(v: u32): u32 {
+/** The events of inject_events, once the local APIC knows what lies in guest memory of it. */
+function next_event(v: u32): u32 {
   const in_core = has_irqchip();
   if (in_core) {
     irqfds_poll();
@@ -251,4 +250,14 @@ export function inject_events(v: u32): u32 {
     return FLOW_EXIT;
   }
   return FLOW_NEXT;
+}
+/**
+ * Takes the next event. FLOW_NEXT: none, or the vCPU still waits (V_MP_STATE says so). FLOW_BRANCH: a handler is
+ * next. FLOW_EXIT: the run page holds an exit.
+ */
+export function inject_events(v: u32): u32 {
+  if (load<u32>(v + V_APIC_ATTENTION)) lapic_from_guest(v);
+  const flow = next_event(v);
+  if (load<u32>(v + V_APIC_ATTENTION)) lapic_to_guest(v);
+  return flow;
 }

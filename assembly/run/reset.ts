@@ -8,6 +8,7 @@ import {
   V_PV_UNHALT,
   V_TRIPLE_FAULT,
 } from '../abi/calls';
+import { V_POLL_CONTROL } from '../abi/pv';
 import { SMBASE_RESET, V_SMBASE, V_SMI_COUNT, V_SMI_PENDING, V_SMM, V_SMM_INSIDE_NMI } from '../abi/smm';
 import {
   ATTR_ACCESSED,
@@ -71,6 +72,7 @@ import { update_mode } from '../cpu/mode';
 import { flush_blocks } from '../decode/block';
 import { reset_float } from '../exec/fpu_state';
 import { flush_tlb } from '../memory/tlb';
+import { reset_pv } from '../pv/serve';
 import { seg } from '../state/vcpu';
 
 const DATA: u32 = ATTR_P | ATTR_S | ATTR_RW | ATTR_ACCESSED;
@@ -136,6 +138,7 @@ function reset_common(v: u32, cr0: u64): void {
   store<u32>(v + V_PENDING, PENDING_NONE);
   store<u32>(v + V_REPLAY_COUNT, 0);
   store<u32>(v + V_MMIO_COUNT, 0);
+  reset_pv(v);
   flush_tlb(v);
   update_mode(v);
 }
@@ -155,6 +158,7 @@ export function reset_vcpu(v: u32): void {
   store<u64>(v + V_PAT, PAT_RESET);
   store<u64>(v + V_MISC_ENABLE, MISC_ENABLE_RESET);
   store<u64>(v + V_XCR0, 1);
+  store<u64>(v + V_POLL_CONTROL, 1);
   store<u64>(v + V_SMBASE, SMBASE_RESET as u64);
   if (load<u64>(v + V_MCG_CAP) == 0) store<u64>(v + V_MCG_CAP, KVM_MAX_MCE_BANKS);
   reset_float(v);

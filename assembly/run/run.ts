@@ -1,5 +1,5 @@
 // KVM_RUN: requests, pending operations, events, then blocks of instructions until something must leave the core.
-import { STAT_EXIT_REASONS, STAT_REASONS, V_BUS_LOCK } from '../abi/calls';
+import { STAT_EXIT_REASONS, STAT_REASONS, TPR_WRITE, V_BUS_LOCK, V_TPR_ACCESS } from '../abi/calls';
 import {
   B_COUNT,
   B_HVA,
@@ -12,6 +12,7 @@ import {
   FLOW_NEXT,
   FLOW_RESTART,
   FLOW_STOP,
+  R_LEN,
   R_OP,
 } from '../abi/insn';
 import {
@@ -44,10 +45,12 @@ import {
   OP_RSM,
   OP_SYSCALL,
 } from '../abi/ops';
+import { V_APIC_ATTENTION, V_PV_REQUESTS, V_STOPPED_BEHIND, V_WAITS_SINCE } from '../abi/pv';
 import { V_SMM } from '../abi/smm';
 import {
   FAULT_EXIT,
   LEAVE_MMIO,
+  LEAVE_TPR,
   PENDING_HYPERCALL,
   PENDING_HYPERV,
   PENDING_MMIO_READ,
@@ -102,7 +105,7 @@ import {
 import { FLAG_IF, FLAG_RF, FLAG_TF } from '../abi/x86';
 import { DR6_BS, debugger_steps, has_breakpoints, match_instruction } from '../cpu/debug';
 import { deliver_fault } from '../cpu/deliver';
-import { exit_bus_lock, exit_ring_full } from '../cpu/exits';
+import { exit_bus_lock, exit_ring_full, exit_tpr_access } from '../cpu/exits';
 import { update_mode } from '../cpu/mode';
 import { drop_changed_blocks, find_block, flush_blocks } from '../decode/block';
 import { exec_block } from '../exec/dispatch';
@@ -111,9 +114,11 @@ import { set_hyperv_result } from '../hyperv/hypercalls';
 import { hyperv_entered, hyperv_left } from '../hyperv/work';
 import { publish_coalesced } from '../memory/bus';
 import { ring_stops } from '../memory/dirty_ring';
+import { lapic_from_guest } from '../memory/lapic_words';
 import { mmio_exit } from '../memory/mmio';
 import { park_for_exclusive, serve_flushes } from '../memory/requests';
 import { flush_tlb } from '../memory/tlb';
+import { serve_pv } from '../pv/serve';
 import { clear_fault, raise_debug } from '../state/fault';
 import { count } from '../state/settings';
 import { cs, is_64 } from '../state/vcpu';
@@ -132,6 +137,9 @@ export function run(v: u32, budget: i32): u32 {
   prepare(v);
   hyperv_entered(v);
   const result = enter(v);
+  if (load<u32>(v + V_APIC_ATTENTION)) lapic_from_guest(v);
+  // Whoever still halts has not waited for its thread.
+  if (result == RUN_HALTED) atomic.store<u64>(v + V_WAITS_SINCE, 0);
   hyperv_left(v);
   atomic.store<u32>(v + V_STATE, VCPU_OUT);
   atomic.notify(v + V_STATE, -1);
@@ -264,6 +272,7 @@ function enter(v: u32): u32 {
       if (load<u8>(page + RUN_IMMEDIATE_EXIT)) return RUN_INTERRUPTED;
       if (load<i32>(v + V_BUDGET) <= 0) return RUN_BUDGET;
     }
+    if (atomic.load<u32>(v + V_PV_REQUESTS)) serve_pv(v);
     const flow = finishing || must_step(v) ? step(v, finishing) : run_blocks(v);
     if (flow == FLOW_EXIT || flow == FLOW_EXIT_RESTART) return RUN_EXIT;
     midway = flow == FLOW_RESTART;
@@ -302,6 +311,12 @@ function settle(v: u32, flow: u32): u32 {
   if (why & LEAVE_MMIO || load<u32>(v + V_MMIO_COUNT)) {
     store<u32>(v + V_MMIO_NEXT, 0);
     if (mmio_exit(v)) return FLOW_EXIT;
+  }
+  if (why & LEAVE_TPR) {
+    const write = load<u32>(v + V_TPR_ACCESS) == TPR_WRITE;
+    const length: u64 = flow == FLOW_RESTART ? 0 : load<u8>(load<u32>(v + V_STOPPED_BEHIND) + R_LEN);
+    exit_tpr_access(v, load<u64>(v + V_RIP) - length, write);
+    return FLOW_EXIT;
   }
   if (load<u32>(v + V_BUS_LOCK)) {
     exit_bus_lock(v);

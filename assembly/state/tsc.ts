@@ -10,11 +10,15 @@ export function tsc_khz(v: u32): u64 {
   return own ? own : load<u64>(vm_base + VM_PAGE + VM_TSC_KHZ);
 }
 
-/** Ticks before a vCPU's offset. Machine time is split, so that the product fits 64 bits. */
-export function tsc_base(v: u32): u64 {
-  const now = host_now();
+/** Ticks of a vCPU's frequency in `ns` of machine time. The time is split, so that the product fits 64 bits. */
+export function tsc_ticks(v: u32, ns: u64): u64 {
   const khz = tsc_khz(v);
-  return (now / 1000000) * khz + ((now % 1000000) * khz) / 1000000;
+  return (ns / 1000000) * khz + ((ns % 1000000) * khz) / 1000000;
+}
+
+/** Ticks before a vCPU's offset. */
+export function tsc_base(v: u32): u64 {
+  return tsc_ticks(v, host_now());
 }
 
 /** IA32_TIME_STAMP_COUNTER of a vCPU. */

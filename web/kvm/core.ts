@@ -17,6 +17,8 @@ export interface Core {
   read_msr(v: number, index: number): number;
   /** Whether the MSR exists and took the value. */
   write_msr(v: number, index: number, value: bigint): number;
+  /** The engine lets a vCPU wait that could go on; `preempted`: not in the middle of an instruction. */
+  vcpu_waits(v: number, preempted: number): void;
   /** Zeroes the pages in use between two offsets that are multiples of 4096. */
   wipe(from: number, to: number): void;
   /** A TSC, its frequency or kvmclock was set from outside: Hyper-V's reference time page follows. `v` 0 = no vCPU's. */

@@ -43,6 +43,7 @@ import {
   kvm_pit_state2,
 } from './abi/index.ts';
 import type { Core } from './core.ts';
+import { clockChanged } from './kvmclock.ts';
 import type { MachineMemory } from './memory.ts';
 import { hostMilliseconds, machineNanoseconds, vcpuArea, vcpuIds, vcpuPage, vmTscKhz } from './vm_page.ts';
 
@@ -226,6 +227,7 @@ export function setClock(memory: MachineMemory, data: Input<KvmClockData>): void
   const since = flags & KVM_CLOCK.REALTIME && wall > BigInt(realtime) ? wall - BigInt(realtime) : 0n;
   const offset = BigInt(clock) + since - machineNanoseconds(memory);
   memory.setU64(memory.base + CLOCK_PAGE + CLOCK_OFFSET, BigInt.asUintN(64, offset));
+  clockChanged(memory);
 }
 
 /** x2APIC mode is on: its 32-bit ids are the vCPUs' ids. */

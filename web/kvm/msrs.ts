@@ -1,6 +1,18 @@
 // Model-specific registers for the host: KVM_GET_MSRS and KVM_SET_MSRS over the core's table of MSRs, which is the only
 // one. It knows no MSR but the list that a snapshot needs.
 
+import {
+  MSR_KVM_ASYNC_PF_ACK,
+  MSR_KVM_ASYNC_PF_EN,
+  MSR_KVM_ASYNC_PF_INT,
+  MSR_KVM_POLL_CONTROL,
+  MSR_KVM_PV_EOI_EN,
+  MSR_KVM_STEAL_TIME,
+  MSR_KVM_SYSTEM_TIME,
+  MSR_KVM_SYSTEM_TIME_NEW,
+  MSR_KVM_WALL_CLOCK,
+  MSR_KVM_WALL_CLOCK_NEW,
+} from '../../assembly/abi/pv.ts';
 import { MSR_SMBASE, MSR_SMI_COUNT } from '../../assembly/abi/smm.ts';
 import { V_MSR_VALUE } from '../../assembly/abi/vcpu_page.ts';
 import {
@@ -52,6 +64,9 @@ export const MSR_INDEX_LIST: readonly number[] = [
     MSR_KERNEL_GS_BASE,
   ],
   ...[MSR_TSC_AUX, MSR_TSC_DEADLINE, MSR_SMBASE, MSR_SMI_COUNT, MSR_MTRR_DEF_TYPE, ...MTRRS],
+  ...[MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_WALL_CLOCK_NEW],
+  ...[MSR_KVM_ASYNC_PF_EN, MSR_KVM_STEAL_TIME, MSR_KVM_PV_EOI_EN],
+  ...[MSR_KVM_ASYNC_PF_INT, MSR_KVM_ASYNC_PF_ACK, MSR_KVM_POLL_CONTROL],
   ...HYPERV_MSRS,
 ];
 

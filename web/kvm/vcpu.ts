@@ -14,6 +14,7 @@ import {
   KVM_MP_STATE_SIPI_RECEIVED,
 } from '../../assembly/abi/kvm_run.ts';
 import { VCPU_COALESCED, VCPU_LAPIC, VCPU_RUN } from '../../assembly/abi/map.ts';
+import { V_WAITS_SINCE } from '../../assembly/abi/pv.ts';
 import { V_SMI_PENDING } from '../../assembly/abi/smm.ts';
 import {
   REQ_EXIT,
@@ -404,6 +405,14 @@ export class Vcpu extends VcpuCalls {
     return takeCoalesced(this.memory, vcpuArea(this.memory, this.id) + VCPU_COALESCED);
   }
 
+  /**
+   * The engine of this vCPU lets it wait although it could go on, which the guest is told as stolen time. `preempted`:
+   * its last instruction has ended, so that the others may be told that it stands.
+   */
+  waits(preempted: boolean): void {
+    this.core().vcpu_waits(this.page, preempted ? 1 : 0);
+  }
+
   /** Stops the vCPU at its next block edge and keeps it out of the guest until `resume`; returns when it stands. */
   pause(): void {
     this.requestPause();
@@ -417,6 +426,9 @@ export class Vcpu extends VcpuCalls {
 
   /** Lets a paused vCPU enter the guest again; somebody must call `run`. */
   resume(): void {
+    // Nobody has stolen the time of a pause.
+    if (this.memory.u64(this.page + V_WAITS_SINCE) !== 0n)
+      this.memory.setU64(this.page + V_WAITS_SINCE, machineNanoseconds(this.memory));
     this.memory.and(this.page + V_REQUESTS, ~REQ_PAUSE);
     this.memory.notify(this.page + V_REQUESTS);
     this.memory.add(this.page + V_WAKE, 1);

@@ -1,6 +1,7 @@
 // The rarer ioctls of a vCPU fd as typed calls: what Vcpu has beside registers and KVM_RUN. No mechanism is here.
 
 import { V_PV_ENFORCED, V_TPR_REPORTS, V_TSC_KHZ, V_VAPIC_ADDR } from '../../assembly/abi/calls.ts';
+import { ATTENTION_TPR, V_APIC_ATTENTION } from '../../assembly/abi/pv.ts';
 import { V_TSC_OFFSET } from '../../assembly/abi/vcpu_page.ts';
 import {
   type Input,
@@ -19,6 +20,7 @@ import { readXsave } from './fpu.ts';
 import { hvaOf } from './guest_memory.ts';
 import { enableHyperv, hypervCpuid, referenceTimeMoved } from './hyperv.ts';
 import { hasIrqchip } from './irqchip.ts';
+import { clockChanged, kvmclockCtrl } from './kvmclock.ts';
 import { setMce, setupMce } from './machine_check.ts';
 import type { MachineMemory } from './memory.ts';
 import { SIGUSR1, sendSignal, setSignalMask } from './signals.ts';
@@ -108,15 +110,19 @@ export class VcpuCalls {
   }
 
   /**
-   * KVM_TPR_ACCESS_REPORTING. It is kept and nothing is reported: the local APIC's task priority is in the core, as on a
-   * processor that accelerates it (where KVM_CAP_VAPIC is 0). EINVAL for flags.
+   * KVM_TPR_ACCESS_REPORTING: instructions that read or write the task priority in the APIC's page or its MSR end with
+   * KVM_EXIT_TPR_ACCESS, in a VM with an irqchip. EINVAL for flags.
    */
   tprAccessReporting({ enabled = 0, flags = 0 }: Input<KvmTprAccessCtl>): void {
     if (flags !== 0) throw new KvmError('EINVAL', 'kvm_tpr_access_ctl.flags must be 0.');
     this.memory.setU32(this.page + V_TPR_REPORTS, enabled ? 1 : 0);
   }
 
-  /** KVM_SET_VAPIC_ADDR: kept and never used, as above. EINVAL without an irqchip, and outside all slots. */
+  /**
+   * KVM_SET_VAPIC_ADDR: four bytes of guest memory that mirror the local APIC (task priority, class in service, highest
+   * request), and whose first is the task priority when the guest stops; 0 ends it. EINVAL without an irqchip, and
+   * outside all slots.
+   */
   setVapicAddr(address: bigint): void {
     if (!hasIrqchip(this.memory)) {
       throw new KvmError('EINVAL', 'this VM has no local APIC; call createIrqchip first.');
@@ -125,11 +131,13 @@ export class VcpuCalls {
       throw new KvmError('EINVAL', `guest-physical 0x${address.toString(16)} lies in no slot.`);
     }
     this.memory.setU64(this.page + V_VAPIC_ADDR, BigInt.asUintN(64, address));
+    if (address === 0n) this.memory.and(this.page + V_APIC_ATTENTION, ~ATTENTION_TPR);
+    else this.memory.or(this.page + V_APIC_ATTENTION, ATTENTION_TPR);
   }
 
-  /** KVM_KVMCLOCK_CTRL. EINVAL: no guest has a kvmclock page, for CPUID announces none. */
+  /** KVM_KVMCLOCK_CTRL: tells the guest that it stood. EINVAL when it has no clock page. */
   kvmclockCtrl(): void {
-    throw new KvmError('EINVAL', 'the guest has no kvmclock page that could say it was paused.');
+    kvmclockCtrl(this.memory, this.id);
   }
 
   /** KVM_GET_TSC_KHZ of a vCPU. */
@@ -140,6 +148,7 @@ export class VcpuCalls {
   /** KVM_SET_TSC_KHZ of a vCPU; 0 means the host's, which is 1 GHz. EINVAL for what is no 32-bit number. */
   setTscKhz(khz: number): void {
     this.memory.setU64(this.page + V_TSC_KHZ, tscKhz(khz));
+    clockChanged(this.memory);
     referenceTimeMoved(this.memory, this.core);
   }
 
@@ -160,6 +169,7 @@ export class VcpuCalls {
   setDeviceAttr(which: Input<KvmDeviceAttr>, value: bigint): void {
     this.hasDeviceAttr(which);
     this.memory.setU64(this.page + V_TSC_OFFSET, BigInt.asUintN(64, value));
+    clockChanged(this.memory);
     referenceTimeMoved(this.memory, this.core);
   }
 }

@@ -59,6 +59,7 @@ import {
   signalMsi,
 } from './irqchip.ts';
 import { type Irqfd, irqfd } from './irqfd.ts';
+import { clockChanged } from './kvmclock.ts';
 import type { MachineMemory } from './memory.ts';
 import { roundUp } from './memory.ts';
 import { type PinInfo, pins, withoutPins } from './pins.ts';
@@ -295,6 +296,7 @@ export class Vm extends VmCalls {
     const boot = this.memory.u32(this.memory.vm + VM_BOOT_CPU) === id;
     powerUp(this.memory, this.core, id, boot, this.hasIrqchip && !boot);
     this.memory.or(this.memory.vm + VM_VCPUS, 1 << id);
+    clockChanged(this.memory);
     return this.vcpu(id);
   }
 

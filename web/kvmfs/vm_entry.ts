@@ -6,12 +6,11 @@ import {
   ENGINE_PARALLEL,
   VM_ENGINE,
   VM_SEED,
-  VM_TIME_ORIGIN,
   VM_VCPUS,
 } from '../../assembly/abi/map.ts';
 import { Emitter, type Subscribe } from '../fs/index.ts';
 import { cpuidOf, KVM_CAP, type Kvm, KvmError, type Vcpu, type Vm } from '../kvm/index.ts';
-import { Machine, type Program, Runner, type RunnerEvents, type VcpuPool } from '../vmm/index.ts';
+import { fixTime, Machine, type Program, Runner, type RunnerEvents, type VcpuPool } from '../vmm/index.ts';
 import { type Vas, vasOf } from '../xinterface/index.ts';
 import { Eventfds } from './eventfds.ts';
 import { type FreePieces, RamPieces } from './ram_pieces.ts';
@@ -155,7 +154,7 @@ export class VmEntry {
     if (engine === 'deterministic' || seed !== undefined)
       memory.setU64(memory.vm + VM_SEED, BigInt(seed ?? 1) | 1n);
     memory.setU32(memory.vm + VM_ENGINE, engine === 'deterministic' ? ENGINE_DETERMINISTIC : ENGINE_PARALLEL);
-    if (engine === 'deterministic') memory.setU64(memory.vm + VM_TIME_ORIGIN, 0n);
+    if (engine === 'deterministic') fixTime(vm);
     else vm.stopTime();
     return Machine.of(vm);
   }

@@ -144,12 +144,13 @@ function advance(machine: Machine, ns: bigint): void {
   memory.setU64(memory.vm + VM_VIRTUAL_NS, memory.u64(memory.vm + VM_VIRTUAL_NS) + ns);
 }
 
-/** One vCPU's turn of at most `quantum` instructions; the machine time in ns of its next timer if it halted. */
+/** One vCPU's turn of at most `quantum` instructions; the machine time in ns of its next timer if it halted. A vCPU that could go on when its turn ends waits for the next one, which its guest may call stolen time. */
 function takeTurn(machine: Machine, vcpu: Vcpu, quantum: number): bigint {
   let left = quantum;
+  let why = RUN_BUDGET;
   while (left > 0) {
     const start = vcpu.instructions;
-    const why = vcpu.enter(left);
+    why = vcpu.enter(left);
     const ran = vcpu.instructions - start;
     left -= Number(ran);
     advance(machine, ran * NS_PER_INSTRUCTION);
@@ -157,12 +158,13 @@ function takeTurn(machine: Machine, vcpu: Vcpu, quantum: number): bigint {
       const goesOn = handleExit(machine, vcpu);
       advance(machine, NS_PER_EXIT);
       left--;
-      if (!goesOn || vcpu.paused) break;
+      if (!goesOn || vcpu.paused) return NEVER;
       continue;
     }
     if (why === RUN_HALTED) return machine.vm.memory.u64(vcpu.page + V_WAKE_AT) || NEVER;
-    if (why !== RUN_BUDGET) break;
+    if (why !== RUN_BUDGET) return NEVER;
   }
+  vcpu.waits(why === RUN_BUDGET);
   return NEVER;
 }
 

@@ -36,7 +36,7 @@ export type Program =
   | { kind: 'flat'; image: Uint8Array; at: number; mode: EntryMode }
   | { kind: 'kernel'; kernel: Uint8Array; initrd?: Uint8Array | undefined; append?: string | undefined };
 
-/** A deterministic machine starts at this wall-clock time: 2026-01-01 00:00 UTC. */
+/** A deterministic machine starts at this wall-clock time: 2026-01-01 00:00 UTC. In ns. */
 const FIXED_TIME = 1_767_225_600_000_000_000n;
 const MIB = 2 ** 20;
 /** What a VM's memory may grow to: all that 32-bit offsets reach. */
@@ -135,8 +135,7 @@ export class Machine {
     const machine = Machine.withBoard(vm, ram, spec.exitPort);
     for (const id of vm.vcpuIds()) machine.vcpu(id).requestPause();
     if (spec.engine === 'deterministic') {
-      // Nothing of the host's clock stays in the memory, which two runs have alike.
-      vm.memory.setU64(vm.memory.vm + VM_TIME_ORIGIN, 0n);
+      fixTime(vm);
     } else {
       vm.stopTime();
     }
@@ -204,6 +203,11 @@ export class Machine {
       if (next !== state) words.state = next;
     });
   }
+}
+
+/** Gives a VM of the deterministic engine its wall clock: nothing of the host's stays in the memory, which two runs have alike. */
+export function fixTime(vm: Vm): void {
+  vm.memory.view().setFloat64(vm.memory.vm + VM_TIME_ORIGIN, Number(FIXED_TIME / 1_000_000n), true);
 }
 
 /** A request that no machine can be made of, in one sentence. */
