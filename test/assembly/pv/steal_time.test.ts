@@ -18,10 +18,11 @@ const NS_PER_INSTRUCTION = 5n;
 
 /** A deterministic machine whose vCPUs all run `source`, each with its struct at STRUCT + 64 * id. */
 function machine(source: string, cpus = 2): Machine {
-  const { bytes } = assemble(`bits 32\norg 0x10000\n${source}\n`);
+  const result = assemble(`bits 32\norg 0x10000\n${source}\n`);
+  if (result.errors !== undefined) throw new Error(result.errors[0]?.message);
   const made = Machine.create(core, {
     ...{ memory: 0x100000, cpus, engine: 'deterministic', seed: 7 },
-    program: { kind: 'flat', image: bytes as Uint8Array, at: 0x10000, mode: 'protected' },
+    program: { kind: 'flat', image: result.bytes, at: 0x10000, mode: 'protected' },
   });
   const { vm } = made;
   for (const id of vm.vcpuIds()) {
