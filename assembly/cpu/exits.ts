@@ -51,14 +51,14 @@ import {
   RUN_MSR_REASON,
   RUN_SYSTEM_EVENT_NDATA,
   RUN_SYSTEM_EVENT_TYPE,
+  RUN_TPR_IS_WRITE,
+  RUN_TPR_RIP,
   RUN_XEN_CPL,
   RUN_XEN_INPUT,
   RUN_XEN_LONGMODE,
   RUN_XEN_PARAMS,
   RUN_XEN_RESULT,
   RUN_XEN_TYPE,
-  RUN_TPR_IS_WRITE,
-  RUN_TPR_RIP,
 } from '../abi/kvm_run';
 import { VCPU_PAGE, VCPU_PIO, VCPU_RUN } from '../abi/map';
 import { SEG_BASE, V_DEBUG_DR, V_DR, V_RIP } from '../abi/vcpu_page';

@@ -33,8 +33,8 @@ import {
 } from '../abi/pv';
 import { V_MSR_VALUE } from '../abi/vcpu_page';
 import { vm_base } from '../host';
+import { in_slot } from '../memory/guest_data';
 import { lapic_from_guest } from '../memory/lapic_words';
-import { in_slot } from '../memory/shared_struct';
 import { set_system_time, set_wall_clock } from '../pv/clock';
 import { STEAL_RESERVED, set_steal_time } from '../pv/steal_time';
 import { has_irqchip } from '../state/vcpu';

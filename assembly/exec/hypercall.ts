@@ -17,7 +17,7 @@ import { has_feature } from '../cpu/pv_features';
 import { host_now, vm_base } from '../host';
 import { hyperv_hypercall, takes_hypercalls } from '../hyperv/hypercalls';
 import { accept, kick } from '../irqchip/lapic_bus';
-import { writable_hva } from '../memory/shared_struct';
+import { guest_data } from '../memory/guest_data';
 import { guest_written } from '../memory/slots';
 import { raise } from '../state/fault';
 import { count, vm_setting } from '../state/settings';
@@ -76,7 +76,7 @@ function send_ipi(low: u64, high: u64, first: u64, icr: u64, width: u32): i64 {
 /** struct kvm_clock_pairing at `gpa`: the wall clock, and the TSC of the same moment. */
 function clock_pairing(v: u32, gpa: u64, kind: u64): i64 {
   if (kind != 0 || vm_setting(VM_ENGINE) != ENGINE_PARALLEL) return KVM_EOPNOTSUPP;
-  const at = writable_hva(gpa, PAIRING_SIZE);
+  const at = guest_data(gpa, PAIRING_SIZE, true);
   if (at == 0) return KVM_EFAULT;
   const wall = ((load<f64>(vm_base + VM_PAGE + VM_TIME_ORIGIN) * 1e6) as u64) + host_now();
   memory.fill(at, 0, PAIRING_SIZE);

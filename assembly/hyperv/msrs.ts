@@ -44,7 +44,8 @@ import { V_MSR_VALUE } from '../abi/vcpu_page';
 import { host_now } from '../host';
 import { lapic_enlightened_read, lapic_enlightened_write } from '../irqchip/lapic';
 import { vp_index } from '../irqchip/sint';
-import { guest_data, guest_data_written } from '../memory/guest_data';
+import { guest_data } from '../memory/guest_data';
+import { guest_written } from '../memory/slots';
 import { tsc_khz } from '../state/tsc';
 import { has_irqchip } from '../state/vcpu';
 import { may_use_msr } from './access';
@@ -144,7 +145,7 @@ function set_assist_page(v: u32, value: u64): bool {
     const page = guest_data(gpa, 4, true);
     if (page == 0) return false;
     store<u32>(page, 0);
-    guest_data_written(v, gpa, 4);
+    guest_written(v, gpa, 4);
   }
   store<u64>(v + V_HV_ASSIST_PAGE, value);
   return true;

@@ -12,7 +12,8 @@ import {
 } from '../abi/hyperv';
 import { VM_PAGE } from '../abi/map';
 import { vm_base } from '../host';
-import { guest_data, guest_data_written } from '../memory/guest_data';
+import { guest_data } from '../memory/guest_data';
+import { guest_written } from '../memory/slots';
 import { look_again } from './synic';
 
 /** HV_X64_MSR_CRASH_CTL: the guest has crashed, and its parameters say how. */
@@ -52,7 +53,7 @@ export function set_hypercall_page(v: u32, value: u64, host: bool, xen: bool): b
       store<u32>(page + 1, HIGH_BIT);
     }
     store<u32>(page + (xen ? 5 : 0), VMCALL_RET);
-    guest_data_written(v, gpa, 16);
+    guest_written(v, gpa, 16);
   }
   store<u64>(home, value);
   return true;

@@ -12,7 +12,8 @@ import { VM_PAGE, VM_VCPUS } from '../abi/map';
 import { V_TSC_OFFSET } from '../abi/vcpu_page';
 import { vm_base } from '../host';
 import { clock_now } from '../irqchip/clock';
-import { guest_data, guest_data_written } from '../memory/guest_data';
+import { guest_data } from '../memory/guest_data';
+import { guest_written } from '../memory/slots';
 import { mul_high_unsigned } from '../state/product';
 import { sleep } from '../state/sleep';
 import { read_tsc, tsc_khz } from '../state/tsc';
@@ -89,7 +90,7 @@ function write_page(v: u32): void {
     atomic.store<u32>(page + PAGE_SEQUENCE, next);
     atomic.store<u32>(vm + VM_HV_TSC_SEQUENCE, next);
   }
-  guest_data_written(v, gpa, PAGE_BYTES);
+  guest_written(v, gpa, PAGE_BYTES);
 }
 
 /** Writes HV_X64_MSR_REFERENCE_TSC. A page outside guest memory is never valid, and no fault, as in KVM. */

@@ -27,7 +27,8 @@ import {
 import { PAGE_SIZE } from '../abi/map';
 import { REQ_EVENTS, V_REQUESTS } from '../abi/vcpu_page';
 import { sint_raise } from '../irqchip/sint';
-import { guest_data, guest_data_written } from '../memory/guest_data';
+import { guest_data } from '../memory/guest_data';
+import { guest_written } from '../memory/slots';
 
 const ALL_SINTS: u32 = 0xffff;
 const FIRST_VECTOR: u64 = 16;
@@ -97,7 +98,7 @@ function set_page(v: u32, home: u32, value: u64, index: u32, host: bool): bool {
     const page = guest_data(gpa, PAGE_SIZE, true);
     if (page == 0) return false;
     memory.fill(page, 0, PAGE_SIZE);
-    guest_data_written(v, gpa, PAGE_SIZE);
+    guest_written(v, gpa, PAGE_SIZE);
   }
   store<u64>(v + home, value);
   if (!host) tell(v, index);
@@ -148,7 +149,7 @@ function message_slot(v: u32, n: u32): u32 {
 }
 
 function slot_written(v: u32, n: u32): void {
-  guest_data_written(v, (load<u64>(v + V_HV_SIMP) & ~0xfff) + n * MESSAGE_SIZE, MESSAGE_SIZE);
+  guest_written(v, (load<u64>(v + V_HV_SIMP) & ~0xfff) + n * MESSAGE_SIZE, MESSAGE_SIZE);
 }
 
 /**

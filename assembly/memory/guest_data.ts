@@ -1,12 +1,14 @@
 // Guest memory as the core itself reads and writes it: records that a guest has named by their guest-physical address. One
-// record lies in one slot of address space 0. Knows no paging.
+// record lies in one slot of address space 0, whatever the vCPU sees (SMM), as in KVM. Knows no paging.
 
 import { KVM_MEM_READONLY } from '../abi/kvm_run';
-import { PAGE_HOLDS_CODE, SLOT_FLAGS } from '../abi/map';
-import { code_written, page_flags } from './code_marks';
-import { find_slot, mark_dirty, slot_hva, unalias } from './slots';
+import { SLOT_FLAGS } from '../abi/map';
+import { find_slot, slot_hva, unalias } from './slots';
 
-/** Address of `length` bytes at `gpa`, at least one; 0 when no slot holds all of them, or `writes` to a read-only one. */
+/**
+ * Address of `length` bytes at `gpa`, at least one; 0 when no slot holds all of them, or `writes` to a read-only one. Who
+ * has written calls guest_written.
+ */
 export function guest_data(gpa: u64, length: u32, writes: bool): u32 {
   const first = unalias(0, gpa);
   const s = find_slot(0, first);
@@ -17,15 +19,7 @@ export function guest_data(gpa: u64, length: u32, writes: bool): u32 {
   return slot_hva(s, first);
 }
 
-/** Bytes that guest_data has found were written for vCPU `v`: marks its dirty ring or the log, and stale code. */
-export function guest_data_written(v: u32, gpa: u64, length: u32): void {
-  const end = gpa + length;
-  for (let page = gpa & ~0xfff; page < end; page += 0x1000) {
-    const at = unalias(0, page < gpa ? gpa : page);
-    const s = find_slot(0, at);
-    if (s == 0) continue;
-    mark_dirty(v, s, at);
-    const hva = slot_hva(s, at);
-    if (page_flags(hva) & PAGE_HOLDS_CODE) code_written(hva);
-  }
+/** Some slot of address space 0 holds `gpa`. */
+export function in_slot(gpa: u64): bool {
+  return find_slot(0, unalias(0, gpa)) != 0;
 }

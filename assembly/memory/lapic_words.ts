@@ -17,7 +17,7 @@ import {
 import { ioapic_listens } from '../irqchip/ioapic_chip';
 import { end_of_interrupt, set_tpr } from '../irqchip/lapic';
 import { highest_vector, lapic_enabled, lapic_get, vector_word } from '../irqchip/lapic_bus';
-import { writable_hva } from './shared_struct';
+import { guest_data } from './guest_data';
 import { guest_written } from './slots';
 
 const VAPIC_SIZE: u32 = 4;
@@ -28,7 +28,7 @@ function eoi_gpa(v: u32): u64 {
 
 /** Takes the offer of an EOI by a bit back; true when the bit still stood: the interrupt is in service. */
 function take_back_eoi(v: u32): bool {
-  const at = writable_hva(eoi_gpa(v), 1);
+  const at = guest_data(eoi_gpa(v), 1, true);
   if (at == 0 || (load<u8>(at) & 1) == 0) return false;
   store<u8>(at, 0);
   guest_written(v, eoi_gpa(v), 1);
@@ -48,7 +48,7 @@ function vector_to_end(v: u32): i32 {
 
 function offer_eoi(v: u32): bool {
   if (vector_to_end(v) < 0) return false;
-  const at = writable_hva(eoi_gpa(v), 1);
+  const at = guest_data(eoi_gpa(v), 1, true);
   if (at == 0) return false;
   store<u8>(at, 1);
   guest_written(v, eoi_gpa(v), 1);
@@ -58,7 +58,7 @@ function offer_eoi(v: u32): bool {
 /** Bytes: the task priority, the class in service (twice the width of its nibble), 0, the highest request. */
 function show_tpr(v: u32): void {
   const gpa = load<u64>(v + V_VAPIC_ADDR);
-  const at = writable_hva(gpa, VAPIC_SIZE);
+  const at = guest_data(gpa, VAPIC_SIZE, true);
   if (at == 0) return;
   const requested = max(highest_vector(v, APIC_IRR), 0) as u32;
   const serving = (max(highest_vector(v, APIC_ISR), 0) as u32) & 0xf0;
@@ -75,7 +75,7 @@ export function lapic_from_guest(v: u32): void {
   store<u32>(v + V_APIC_ATTENTION, attention & ~(ATTENTION_TPR_SHOWN | ATTENTION_EOI_SHOWN));
   if (attention & ATTENTION_EOI_SHOWN && !take_back_eoi(v)) end_of_interrupt(v);
   if ((attention & ATTENTION_TPR_SHOWN) == 0) return;
-  const at = writable_hva(load<u64>(v + V_VAPIC_ADDR), VAPIC_SIZE);
+  const at = guest_data(load<u64>(v + V_VAPIC_ADDR), VAPIC_SIZE, true);
   if (at == 0) return;
   const tpr: u32 = load<u8>(at);
   if (tpr != lapic_get(v, APIC_TASKPRI)) set_tpr(v, tpr);

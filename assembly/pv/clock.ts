@@ -30,8 +30,9 @@ import {
 import { REQ_EVENTS, V_ID, V_REQUESTS, V_TSC_OFFSET } from '../abi/vcpu_page';
 import { host_now, vm_base } from '../host';
 import { clock_now } from '../irqchip/clock';
-import { begin_update, end_update, writable_hva } from '../memory/shared_struct';
+import { guest_data } from '../memory/guest_data';
 import { guest_written } from '../memory/slots';
+import { begin_update, end_update } from '../memory/version';
 import { tsc_khz, tsc_ticks } from '../state/tsc';
 import { vcpu_page } from '../state/vcpu';
 
@@ -86,7 +87,7 @@ export function update_clock(v: u32): void {
   if ((value & KVM_MSR_ENABLED) == 0) return;
   const gpa = value & ~(KVM_MSR_ENABLED as u64);
   if ((gpa & 0xfff) + PVCLOCK_SIZE > 0x1000) return;
-  const at = writable_hva(gpa, PVCLOCK_SIZE);
+  const at = guest_data(gpa, PVCLOCK_SIZE, true);
   const khz = tsc_khz(v);
   if (at == 0 || khz == 0) return;
   const shift = shift_of(khz);
@@ -110,7 +111,7 @@ export function update_clock(v: u32): void {
 /** MSR_KVM_WALL_CLOCK: writes the wall-clock time at which kvmclock was 0. In the deterministic engine it is a fixed one. */
 export function set_wall_clock(v: u32, gpa: u64): void {
   store<u64>(vm_base + CLOCK_PAGE + CLOCK_WALL, gpa);
-  const at = gpa == 0 ? 0 : writable_hva(gpa, WALL_CLOCK_SIZE);
+  const at = gpa == 0 ? 0 : guest_data(gpa, WALL_CLOCK_SIZE, true);
   if (at == 0) return;
   const wall = ((load<f64>(vm_base + VM_PAGE + VM_TIME_ORIGIN) * 1e6) as u64) + host_now() - clock_now();
   begin_update(at);

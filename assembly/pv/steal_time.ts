@@ -15,9 +15,10 @@ import {
   V_STOLEN,
 } from '../abi/pv';
 import { V_STATE, VCPU_IN, VCPU_OUT } from '../abi/vcpu_page';
-import { begin_update, end_update, writable_hva } from '../memory/shared_struct';
+import { guest_data } from '../memory/guest_data';
 import { guest_written } from '../memory/slots';
 import { flush_tlb } from '../memory/tlb';
+import { begin_update, end_update } from '../memory/version';
 import { begin_wait, end_wait, tells_steal } from '../state/waiting';
 
 /** Address bits of MSR_KVM_STEAL_TIME; those below them and above bit 0 are reserved. */
@@ -25,7 +26,7 @@ const ADDRESS: u64 = ~0x3f;
 export const STEAL_RESERVED: u64 = 0x3e;
 
 function struct_at(v: u32): u32 {
-  return writable_hva(load<u64>(v + V_STEAL_TIME) & ADDRESS, STEAL_TIME_SIZE);
+  return guest_data(load<u64>(v + V_STEAL_TIME) & ADDRESS, STEAL_TIME_SIZE, true);
 }
 
 function written(v: u32): void {

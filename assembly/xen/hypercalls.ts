@@ -15,7 +15,8 @@ import {
 } from '../abi/xen';
 import { exit_xen_call, set_xen_param } from '../cpu/exits';
 import { vm_base } from '../host';
-import { guest_data, guest_data_written } from '../memory/guest_data';
+import { guest_data } from '../memory/guest_data';
+import { guest_written } from '../memory/slots';
 import { vm_setting } from '../state/settings';
 import { is_64, is_long } from '../state/vcpu';
 
@@ -61,7 +62,7 @@ export function write_xen_page(v: u32, value: u64): bool {
     if (number >= pages || page == 0) return false;
     memory.copy(page, vm_setting(long ? VM_XEN_BLOB_64 : VM_XEN_BLOB_32) + number * PAGE_SIZE, PAGE_SIZE);
   }
-  guest_data_written(v, gpa, PAGE_SIZE);
+  guest_written(v, gpa, PAGE_SIZE);
   return true;
 }
 
