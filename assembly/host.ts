@@ -5,6 +5,17 @@
 export declare function host_now(): u64;
 
 /**
+ * A write of 1, 2 or 4 bytes to a port, which the run page describes: 1 when a device on this thread has taken it, 0 when
+ * the vCPU must exit. Called under `run_served` only.
+ */
+@external('env', 'port_write')
+export declare function host_port_write(port: u32, bytes: u32, value: u32): u32;
+
+/** A read, as above: its value, unsigned, or -1 when the vCPU must exit. */
+@external('env', 'port_read')
+export declare function host_port_read(port: u32, bytes: u32): f64;
+
+/**
  * How far the VM that this instance serves lies above the first VM of the memory; 0 for that one. Constant for an
  * instance, so that a thread that serves two VMs of a memory has two instances.
  */

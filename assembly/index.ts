@@ -6,7 +6,7 @@ export { host_written } from './memory/slots';
 export { vcpu_waits } from './pv/steal_time';
 export { create_vcpu, state_changed } from './run/calls';
 export { reset_vcpu } from './run/reset';
-export { run } from './run/run';
+export { run, run_served } from './run/run';
 export { wipe } from './state/wipe';
 
 /** Version of the core's exported interface. */

@@ -11,7 +11,7 @@ export const EVENTFDS_MAX: u32 = 256;
 export const EVENTFD_SIZE: u32 = 32;
 /** u64: the counter of eventfd(2). */
 export const EVENTFD_COUNT: u32 = 0;
-/** Bumped on every change of the counter (futex word); notified when EVENTFD_WAITERS is not 0. */
+/** Futex word: bumped and notified on a change of the counter while EVENTFD_WAITERS is not 0. */
 export const EVENTFD_SEQUENCE: u32 = 8;
 /** EVENTFD_* flags; from EVENTFD_GENERATION_SHIFT up a random number, by which an old handle is found out. */
 export const EVENTFD_FLAGS: u32 = 12;

@@ -229,6 +229,8 @@ export const V_SCRATCH_HVA: u32 = 0x4f4;
 export const V_SCRATCH_BYTES: u32 = 0x3e0;
 /** The base of the VM that this vCPU belongs to (see VM_NEXT). */
 export const V_BASE: u32 = 0x3e4;
+/** 1 while the thread that runs this vCPU answers accesses to ports without an exit (`run_served`). */
+export const V_SERVED: u32 = 0x3e8;
 /** u64: state of RDRAND and RDSEED, begun from VM_SEED and the vCPU's id. */
 export const V_RANDOM: u32 = 0x4f8;
 /** KVM_INTERRUPT / PIC / LAPIC: last injected vector, for KVM_GET_VCPU_EVENTS. */

@@ -1,5 +1,6 @@
 // Filling the run page (struct kvm_run) for the exits that the processor itself raises. Does not end the block: the
 // caller returns FLOW_EXIT or one of its kin.
+import { STAT_EXIT_REASONS, STAT_REASONS } from '../abi/calls';
 import {
   KVM_EXIT_DEBUG,
   KVM_EXIT_DIRTY_RING_FULL,
@@ -61,7 +62,8 @@ import {
   RUN_XEN_TYPE,
 } from '../abi/kvm_run';
 import { VCPU_PAGE, VCPU_PIO, VCPU_RUN } from '../abi/map';
-import { SEG_BASE, V_DEBUG_DR, V_DR, V_RIP } from '../abi/vcpu_page';
+import { SEG_BASE, V_DEBUG_DR, V_DR, V_RIP, V_STAT_EXITS } from '../abi/vcpu_page';
+import { count } from '../state/settings';
 import { cpl, cs, is_64 } from '../state/vcpu';
 import { uses_debugger_registers } from './debug';
 
@@ -73,6 +75,13 @@ export function run_page(v: u32): u32 {
 /** Address of a vCPU's port-data page. */
 export function pio_page(v: u32): u32 {
   return v - VCPU_PAGE + VCPU_PIO;
+}
+
+/** Counts the exit in the run page, and by its reason. */
+export function count_exit(v: u32): void {
+  store<u64>(v + V_STAT_EXITS, load<u64>(v + V_STAT_EXITS) + 1);
+  const reason = load<u32>(run_page(v) + RUN_EXIT_REASON);
+  if (reason < STAT_REASONS) count(v, STAT_EXIT_REASONS + reason * 8);
 }
 
 function set_reason(v: u32, reason: u32): u32 {

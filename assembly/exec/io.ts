@@ -1,8 +1,9 @@
 // IN and OUT: permission by IOPL and the TSS bitmap, the chips that live in the core, else KVM_EXIT_IO. INS and OUTS are
 // in exec/string.ts and use what is exported here.
 
+import { VM_COALESCED_COUNT } from '../abi/bus';
 import { FLOW_EXIT, FLOW_EXIT_RESTART, FLOW_FAULT, FLOW_NEXT, FLOW_STOP, R_IMM } from '../abi/insn';
-import { KVM_EXIT_IO_IN, KVM_EXIT_IO_OUT } from '../abi/kvm_run';
+import { KVM_EXIT_IO_IN, KVM_EXIT_IO_OUT, RUN_IMMEDIATE_EXIT } from '../abi/kvm_run';
 import { VM_HAS_PIT, VM_PAGE } from '../abi/map';
 import { OP_IN_DX, OP_IN_I, OP_OUT_I } from '../abi/ops';
 import {
@@ -19,14 +20,16 @@ import {
   V_GPR,
   V_LEAVE,
   V_PENDING,
+  V_REQUESTS,
   V_RFLAGS,
+  V_SERVED,
 } from '../abi/vcpu_page';
 import { CR4_DE, FLAG_IOPL, GP, RAX, RDX } from '../abi/x86';
 import { match_port } from '../cpu/debug';
-import { exit_io, pio_page } from '../cpu/exits';
+import { count_exit, exit_io, pio_page, run_page } from '../cpu/exits';
 import { read_sized, size_of, write_memory, write_register } from '../cpu/operands';
 import { ignore_x87_error } from '../cpu/x87_error';
-import { vm_base } from '../host';
+import { host_port_read, host_port_write, vm_base } from '../host';
 import { pic_read, pic_write } from '../irqchip/pic';
 import { pit_read, pit_write } from '../irqchip/pit';
 import { load_system16 } from '../memory/access';
@@ -106,6 +109,23 @@ export function core_out(port: u32, bytes: u32, value: u32): void {
   }
 }
 
+/** The exit in the run page may be answered by this thread's devices, without leaving: nobody wants this vCPU out. */
+function is_served(v: u32): bool {
+  return (
+    load<u32>(v + V_SERVED) != 0 &&
+    load<u32>(v + V_REQUESTS) == 0 &&
+    load<u8>(run_page(v) + RUN_IMMEDIATE_EXIT) == 0 &&
+    // Coalesced writes come before the exit, in the ring of this vCPU.
+    load<u32>(vm_base + VM_PAGE + VM_COALESCED_COUNT) == 0
+  );
+}
+
+/** After a device has answered: what it did may let an interrupt in, end the machine or stop this vCPU. */
+function after_device(v: u32): u32 {
+  count_exit(v);
+  return load<u32>(v + V_LEAVE) | load<u32>(v + V_REQUESTS) ? FLOW_STOP : FLOW_NEXT;
+}
+
 function port_in(v: u32, size: u32, port: u32): u32 {
   const bytes: u32 = 1 << size;
   if (!io_allowed(v, port, bytes)) return FLOW_FAULT;
@@ -120,6 +140,16 @@ function port_in(v: u32, size: u32, port: u32): u32 {
   if (load<u32>(v + V_PENDING) != PENDING_PIO_IN) {
     exit_io(v, KVM_EXIT_IO_IN, bytes, port, 1);
     store<u64>(page, 0);
+    if (is_served(v)) {
+      const answer = host_port_read(port, bytes);
+      if (answer >= 0) {
+        const value = answer as u32;
+        write_memory(page, size, value as u64);
+        write_register(rax, size, value as u64);
+        note_port_access(v, port, bytes);
+        return after_device(v);
+      }
+    }
     store<u32>(v + V_PENDING, PENDING_PIO_IN);
     return FLOW_EXIT_RESTART;
   }
@@ -145,6 +175,8 @@ function port_out(v: u32, size: u32, port: u32): u32 {
   if (port_write(v, port, bytes, value)) return load<u32>(v + V_LEAVE) ? FLOW_STOP : FLOW_NEXT;
   write_memory(pio_page(v), size, value as u64);
   exit_io(v, KVM_EXIT_IO_OUT, bytes, port, 1);
+  if (is_served(v) && host_port_write(port, bytes, value & (u32.MAX_VALUE >> (32 - bytes * 8))))
+    return after_device(v);
   store<u32>(v + V_PENDING, PENDING_DONE);
   return FLOW_EXIT;
 }

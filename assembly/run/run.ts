@@ -1,5 +1,5 @@
 // KVM_RUN: requests, pending operations, events, then blocks of instructions until something must leave the core.
-import { STAT_EXIT_REASONS, STAT_REASONS, TPR_WRITE, V_BUS_LOCK, V_TPR_ACCESS } from '../abi/calls';
+import { TPR_WRITE, V_BUS_LOCK, V_TPR_ACCESS } from '../abi/calls';
 import {
   B_COUNT,
   B_HVA,
@@ -21,7 +21,7 @@ import {
   KVM_RUN_X86_SMM,
   RUN_APIC_BASE,
   RUN_CR8,
-  RUN_EXIT_REASON,
+  RUN_DIRTY_REGS,
   RUN_FLAGS,
   RUN_HYPERCALL_RET,
   RUN_HYPERV_RESULT,
@@ -31,6 +31,7 @@ import {
   RUN_MMIO_LEN,
   RUN_MMIO_PHYS_ADDR,
   RUN_READY_FOR_INTERRUPT_INJECTION,
+  RUN_VALID_REGS,
   RUN_XEN_RESULT,
 } from '../abi/kvm_run';
 import { VCPU_PAGE } from '../abi/map';
@@ -96,8 +97,8 @@ import {
   V_REQUESTS,
   V_RFLAGS,
   V_RIP,
+  V_SERVED,
   V_SHADOW,
-  V_STAT_EXITS,
   V_STATE,
   VCPU_IN,
   VCPU_OUT,
@@ -105,7 +106,7 @@ import {
 import { FLAG_IF, FLAG_RF, FLAG_TF } from '../abi/x86';
 import { DR6_BS, debugger_steps, has_breakpoints, match_instruction } from '../cpu/debug';
 import { deliver_fault } from '../cpu/deliver';
-import { exit_bus_lock, exit_ring_full, exit_tpr_access } from '../cpu/exits';
+import { count_exit, exit_bus_lock, exit_ring_full, exit_tpr_access } from '../cpu/exits';
 import { update_mode } from '../cpu/mode';
 import { drop_changed_blocks, find_block, flush_blocks } from '../decode/block';
 import { exec_block } from '../exec/dispatch';
@@ -120,7 +121,6 @@ import { park_for_exclusive, serve_flushes } from '../memory/requests';
 import { flush_tlb } from '../memory/tlb';
 import { serve_pv } from '../pv/serve';
 import { clear_fault, raise_debug } from '../state/fault';
-import { count } from '../state/settings';
 import { cs, is_64 } from '../state/vcpu';
 import { set_xen_result } from '../xen/hypercalls';
 import { inject_events } from './inject';
@@ -130,6 +130,23 @@ import { inject_events } from './inject';
  * page holds the exit. May be called again at once: nothing is kept outside the vCPU's area.
  */
 export function run(v: u32, budget: i32): u32 {
+  store<u32>(v + V_SERVED, 0);
+  return run_core(v, budget);
+}
+
+/**
+ * As `run`, on a thread with devices on its port bus: an access to a port of theirs is an exit that is counted and stands
+ * in the run page, but the devices answer it from inside (host_port_write, host_port_read).
+ */
+export function run_served(v: u32, budget: i32): u32 {
+  const page = v - VCPU_PAGE;
+  // Registers that travel through the run page travel with an exit.
+  const syncs = load<u64>(page + RUN_VALID_REGS) | load<u64>(page + RUN_DIRTY_REGS);
+  store<u32>(v + V_SERVED, (syncs == 0) as u32);
+  return run_core(v, budget);
+}
+
+function run_core(v: u32, budget: i32): u32 {
   const retired = load<u64>(v + V_ICOUNT_END) - (load<i32>(v + V_BUDGET) as i64 as u64);
   store<u64>(v + V_ICOUNT_END, retired + (budget as i64 as u64));
   store<i32>(v + V_BUDGET, budget);
@@ -142,18 +159,12 @@ export function run(v: u32, budget: i32): u32 {
   if (result == RUN_HALTED) atomic.store<u64>(v + V_WAITS_SINCE, 0);
   hyperv_left(v);
   atomic.store<u32>(v + V_STATE, VCPU_OUT);
-  atomic.notify(v + V_STATE, -1);
+  // Who waits for this vCPU to be out has asked for something first: a notify for nobody costs more than an exit.
+  if (result == RUN_REQUEST || atomic.load<u32>(v + V_REQUESTS)) atomic.notify(v + V_STATE, -1);
   if (result == RUN_EXIT) count_exit(v);
   publish(v);
   if (result != RUN_BUDGET && result != RUN_HALTED) publish_coalesced(v);
   return result;
-}
-
-/** Counts an exit, and by its reason. */
-function count_exit(v: u32): void {
-  store<u64>(v + V_STAT_EXITS, load<u64>(v + V_STAT_EXITS) + 1);
-  const reason = load<u32>(v - VCPU_PAGE + RUN_EXIT_REASON);
-  if (reason < STAT_REASONS) count(v, STAT_EXIT_REASONS + reason * 8);
 }
 
 /** Registers may have been written from outside: what is derived from them is made anew. */

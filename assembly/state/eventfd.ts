@@ -4,8 +4,11 @@ import { EVENTFD_COUNT, EVENTFD_SEQUENCE, EVENTFD_WAITERS } from '../abi/eventfd
 
 /** The eventfd has changed: tells who waits for it. */
 export function eventfd_changed(eventfd: u32): void {
+  // Who waits has counted himself before he looked at the counter, which has changed already: without him nobody has
+  // seen the sequence.
+  if (atomic.load<u32>(eventfd + EVENTFD_WAITERS) == 0) return;
   atomic.add<u32>(eventfd + EVENTFD_SEQUENCE, 1);
-  if (atomic.load<u32>(eventfd + EVENTFD_WAITERS)) atomic.notify(eventfd + EVENTFD_SEQUENCE, -1);
+  atomic.notify(eventfd + EVENTFD_SEQUENCE, -1);
 }
 
 /** Adds 1 as the kernel does: at its very end the counter stands still. */

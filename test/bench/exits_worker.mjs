@@ -1,7 +1,7 @@
 // The threads of exits.mjs, in Node and in a page: one that measures, one that answers its empty round trips, one that runs
 // vCPUs. Bundled first, since no host reads TypeScript. It judges nothing.
 import { assemble } from '../../web/asm/index.ts';
-import { Kvm, KVM_IOEVENTFD_FLAG } from '../../web/kvm/index.ts';
+import { KVM_IOEVENTFD_FLAG, Kvm } from '../../web/kvm/index.ts';
 import { Machine, Runner, runVcpuThread, serveVcpus, VcpuPool } from '../../web/vmm/index.ts';
 
 const CODE = 0x10000;
@@ -59,7 +59,7 @@ class Loops {
     const flat = { kind: 'flat', image: program.bytes, at: CODE, mode: 'protected' };
     this.#machine = Machine.create(core, { ...spec, program: flat });
     const { vm, board } = this.#machine;
-    const device = { read: () => 0, write() {}, reset() {} };
+    const device = { read: () => 0, write() {}, reset() {}, isQuick: true };
     board.ports.register({ start: EMPTY, length: 1 }, device, 'nothing');
     board.ports.register({ start: CLOCK, length: 1 }, { ...device, write: () => this.#tick() }, 'clock');
     vm.ioeventfd({ fd: vm.createEventfd(), addr: BELL, len: 1, flags: KVM_IOEVENTFD_FLAG.PIO });

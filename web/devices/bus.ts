@@ -104,6 +104,13 @@ abstract class Bus {
     return undefined;
   }
 
+  /** The quick device (Device.isQuick) that takes this whole access of 1, 2 or 4 bytes, if there is one. */
+  findQuick(address: number, size: number): BusEntry | undefined {
+    const entry = this.find(address);
+    if (entry === undefined || entry.device.isQuick !== true) return undefined;
+    return size === 1 || this.#piece(entry, address, size) === size ? entry : undefined;
+  }
+
   /**
    * Fills `data` (little-endian, 1 to 8 bytes: the data of one KVM_EXIT_IO or KVM_EXIT_MMIO access) from `address`.
    * Bytes without a device read 0xff. Returns false when no byte had one.

@@ -7,6 +7,7 @@ export const DELAY_KIND = kind('DLAY');
 
 /** One byte; reads all ones, as a bus without a device, but is claimed. The smallest device: copy it for a new one. */
 export class DelayPort implements Device {
+  readonly isQuick = true;
   readonly #page: DevicePage;
 
   constructor(page: DevicePage) {

@@ -25,6 +25,11 @@ export interface Device {
   write(offset: number, size: number, value: number): void;
   /** Brings the page to the state after the RESET line; the first call on a zeroed page is power-on. */
   reset(): void;
+  /**
+   * True when no access ever waits for another thread, but for the lock of the page: a vCPU is then served without leaving
+   * the core, where others would wait for it. False when left out.
+   */
+  readonly isQuick?: boolean;
 }
 
 /** A device that has work of its own between accesses. */

@@ -11,6 +11,7 @@ export const PM_TIMER_HZ = 3_579_545;
 
 /** The counter, four bytes taken at once; QEMU's place for it is 0x608. */
 export class PmTimer implements Device {
+  readonly isQuick = true;
   readonly #page: DevicePage;
   readonly #clock: Clock;
 

@@ -11,6 +11,7 @@ export const POST_CODES_KEPT = 64;
 
 /** Port 0x80, one byte. It reads what was written last. */
 export class Post implements Device {
+  readonly isQuick = true;
   readonly #page: DevicePage;
 
   constructor(page: DevicePage) {

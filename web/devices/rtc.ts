@@ -74,6 +74,7 @@ const KIB = 1024;
 
 /** The clock at ports 0x70 (index) and 0x71 (data): two byte registers. */
 export class Rtc implements Device, Polled {
+  readonly isQuick = true;
   readonly #page: DevicePage;
   readonly #irq: IrqLine;
   readonly #clock: Clock;

@@ -9,6 +9,8 @@ import { machineNanoseconds } from './vm_page.ts';
 export interface Core {
   /** Runs a vCPU for at most `budget` instructions; RUN_* of the vCPU page says why it stopped. */
   run(v: number, budget: number): number;
+  /** As `run`, with accesses to ports answered on the way by what `servePorts` has given the instance. */
+  run_served(v: number, budget: number): number;
   /** Brings a zeroed vCPU area with its id and BSP flag to the state at power-up. */
   create_vcpu(v: number): void;
   /** Registers of a standing vCPU were set from outside: what the core derives from them is made anew. */
@@ -48,17 +50,40 @@ export interface Core {
   lapic_loaded(v: number): void;
 }
 
+/** The devices of the thread that runs a vCPU, as the core asks them about an access of 1, 2 or 4 bytes to a port. */
+export interface PortServer {
+  /** Takes a write, `value` as 32 bits of either sign: 1, or 0 when the vCPU must exit for it. */
+  write(port: number, bytes: number, value: number): number;
+  /** Answers a read with an unsigned number, or -1 when the vCPU must exit for it. */
+  read(port: number, bytes: number): number;
+}
+
+const NOBODY: PortServer = { write: () => 0, read: () => -1 };
+/** Who serves the ports of an instance. */
+const servers = new WeakMap<Core, { ports: PortServer }>();
+
+/** From now on `server` answers accesses to ports under `run_served` of this instance; nobody does when left out. */
+export function servePorts(core: Core, server: PortServer = NOBODY): void {
+  const holder = servers.get(core);
+  if (holder) holder.ports = server;
+}
+
 /** Makes an instance of the core over `memory`. EINVAL when the module is not a core of this version. */
 export function instantiateCore(module: WebAssembly.Module, memory: MachineMemory): Core {
+  const server = { ports: NOBODY };
   const imports = {
     env: {
       memory: memory.wasm,
       base: memory.base,
       now: () => machineNanoseconds(memory),
+      port_write: (port: number, bytes: number, value: number) => server.ports.write(port, bytes, value),
+      port_read: (port: number, bytes: number) => server.ports.read(port, bytes),
     },
   };
   try {
-    return new WebAssembly.Instance(module, imports).exports as unknown as Core;
+    const core = new WebAssembly.Instance(module, imports).exports as unknown as Core;
+    servers.set(core, server);
+    return core;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
     throw new KvmError('EINVAL', `the module given is no core of this version (${why}); build it anew.`);

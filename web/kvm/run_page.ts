@@ -207,6 +207,19 @@ export class RunPage {
     return this.#memory.u64(this.offset + RUN_APIC_BASE);
   }
 
+  /** Whether kvm_valid_regs or kvm_dirty_regs names anything. */
+  get wantsSync(): boolean {
+    const memory = this.#memory;
+    const at = this.offset;
+    return (
+      (memory.u32(at + RUN_VALID_REGS) |
+        memory.u32(at + RUN_VALID_REGS + 4) |
+        memory.u32(at + RUN_DIRTY_REGS) |
+        memory.u32(at + RUN_DIRTY_REGS + 4)) !==
+      0
+    );
+  }
+
   /** kvm_valid_regs: what KVM_RUN stores into the page on every exit (KVM_SYNC_X86 bits). */
   get validRegs(): bigint {
     return this.#memory.u64(this.offset + RUN_VALID_REGS);

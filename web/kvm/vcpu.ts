@@ -337,11 +337,13 @@ export class Vcpu extends VcpuCalls {
   /**
    * One entry into the core for at most `budget` instructions; returns RUN_* of the vCPU page. This is what engines
    * use: it never sleeps and never throws for a request. Registers are exchanged with the run page as KVM_RUN does.
+   * `served`: what servePorts has given this thread's core answers accesses to ports on the way.
    */
-  enter(budget: number = this.#hasIrqchip ? TIMER_BUDGET : ENTRY_BUDGET): number {
-    this.#takeSyncRegs();
-    const why = this.core().run(this.page, budget);
-    if (why === RUN_EXIT || this.kvmRun.validRegs !== 0n) this.#giveSyncRegs();
+  enter(budget: number = this.#hasIrqchip ? TIMER_BUDGET : ENTRY_BUDGET, served = false): number {
+    if (this.kvmRun.wantsSync) this.#takeSyncRegs();
+    const core = this.core();
+    const why = served ? core.run_served(this.page, budget) : core.run(this.page, budget);
+    if (this.kvmRun.wantsSync) this.#giveSyncRegs();
     return why;
   }
 

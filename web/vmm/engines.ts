@@ -13,7 +13,8 @@ import {
   V_WAKE_AT,
 } from '../../assembly/abi/vcpu_page.ts';
 import { FLAG_IF } from '../../assembly/abi/x86.ts';
-import { machineNanoseconds, type Vcpu } from '../kvm/index.ts';
+import { machineNanoseconds, servePorts, type Vcpu } from '../kvm/index.ts';
+import { BoardServer } from './board_server.ts';
 import { handleExit } from './exits.ts';
 import type { Machine } from './machine.ts';
 
@@ -94,6 +95,8 @@ export function runVcpuThread(machine: Machine, id: number): void {
   const { vcpu } = own;
   const { memory } = vm;
   const watch = new DeathWatch(machine);
+  const server = new BoardServer(machine, id);
+  servePorts(vm.core, server);
   while (!own.leaving) {
     const wake = own.wakeups;
     if (own.stands) {
@@ -104,8 +107,11 @@ export function runVcpuThread(machine: Machine, id: number): void {
     own.busy = true;
     // Again, now that whoever wants it to stand would wait for this thread.
     if (own.stands) continue;
-    let why = vcpu.enter(SLICE);
-    for (let n = 0; why === RUN_EXIT && handleExit(machine, vcpu) && n < EXITS; n++) why = vcpu.enter(SLICE);
+    server.left = EXITS;
+    let why = vcpu.enter(SLICE, true);
+    while (why === RUN_EXIT && !server.hasFailed && handleExit(machine, vcpu) && --server.left > 0)
+      why = vcpu.enter(SLICE, true);
+    server.check();
     const due = id === 0 && board !== undefined ? board.poll() : NEVER;
     if (why !== RUN_HALTED) continue;
     const dead = watch.look();
