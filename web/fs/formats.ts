@@ -83,6 +83,15 @@ export const boolean: Format<boolean> = {
   },
 };
 
+/** 1: what is written to a file that only does something. */
+export const one: Format<true> = {
+  format: () => '1',
+  parse(text) {
+    if (text !== '1') throw refuse(text, 'what this file takes: write 1');
+    return true;
+  },
+};
+
 /** Any text. */
 export const text: Format<string> = { format: (value) => value, parse: (value) => value };
 
@@ -100,10 +109,10 @@ export function word<W extends string>(...words: readonly W[]): Format<W> {
 
 /** Several of `words` with commas between them, none as an empty text or `none`. Each may be there once. */
 export function words<W extends string>(...all: readonly W[]): Format<readonly W[]> {
-  const one = word(...all);
+  const each = word(...all);
   return {
     format: (value) => (value.length === 0 ? 'none' : value.join(',')),
     parse: (given) =>
-      given === '' || given === 'none' ? [] : [...new Set(given.split(',').map((part) => one.parse(part)))],
+      given === '' || given === 'none' ? [] : [...new Set(given.split(',').map((part) => each.parse(part)))],
   };
 }

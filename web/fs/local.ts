@@ -134,7 +134,7 @@ export class LocalFs extends BaseFs {
     if (place.node !== undefined || place.dir === undefined) {
       throw new KvmError('EEXIST', `${place.path} exists already`);
     }
-    if (!place.dir.mkdir) throw isFixed(place, 'a directory cannot be made');
+    if (!place.dir.mkdir) throw isFixed(place, 'cannot be made: no directory is made here by hand');
     await checkWritable(place.dir, place.path);
     await place.dir.mkdir(place.name, mode & 0o777);
   }
@@ -148,7 +148,8 @@ export class LocalFs extends BaseFs {
     if (node.kind !== 'directory') {
       throw new KvmError('ENOTDIR', `${place.path} is a file: remove it with unlink (rm)`);
     }
-    if (!place.dir.rmdir) throw isFixed(place, 'a directory cannot be removed');
+    if (!place.dir.rmdir)
+      throw isFixed(place, 'cannot be removed alone: rmdir takes away what mkdir has made, as a whole');
     await checkWritable(place.dir, place.path);
     await place.dir.rmdir(place.name);
   }
@@ -157,7 +158,11 @@ export class LocalFs extends BaseFs {
     const place = await this.#find(path);
     const node = present(place);
     if (node.kind === 'directory' || place.dir === undefined) throw isDirectory(place.path);
-    if (!place.dir.unlink) throw isFixed(place, 'a file cannot be removed');
+    if (!place.dir.unlink)
+      throw isFixed(
+        place,
+        'cannot be removed alone: rmdir takes away the directory that mkdir has made, with its files',
+      );
     await checkWritable(place.dir, place.path);
     await place.dir.unlink(place.name);
   }
@@ -175,7 +180,7 @@ export class LocalFs extends BaseFs {
     const receiver = target.dir.receiver?.(target.name) ?? target.dir;
     // A tree that renames and one that does not are two trees.
     if (!holder.rename !== !receiver.rename) throw otherTree(target.path);
-    if (!holder.rename) throw isFixed(source, 'nothing can be renamed');
+    if (!holder.rename) throw isFixed(source, 'keeps its name: nothing is renamed here');
     await checkWritable(holder, source.path);
     await checkWritable(receiver, target.path);
     await holder.rename(source.name, receiver, target.name);
@@ -218,7 +223,7 @@ export class LocalFs extends BaseFs {
   }
 
   async #create(place: Place, mode: number): Promise<FileNode> {
-    if (!place.dir?.create) throw isFixed(place, 'a file cannot be made');
+    if (!place.dir?.create) throw isFixed(place, 'cannot be made: ls shows the files that there are here');
     await checkWritable(place.dir, place.path);
     return place.dir.create(place.name, mode & 0o777);
   }
@@ -311,8 +316,7 @@ const isDirectory = (path: string) => new KvmError('EISDIR', `${path} is a direc
 const notEmpty = (path: string) => new KvmError('ENOTEMPTY', `${path} is not empty`);
 const readOnly = (path: string) =>
   new KvmError('EROFS', `${path} is mounted read-only: it can be looked at, not changed`);
-const isFixed = (place: Place, what: string) =>
-  new KvmError('EPERM', `${what} here: what stands beside ${place.path} is fixed`);
+const isFixed = (place: Place, what: string) => new KvmError('EPERM', `${place.path} ${what}`);
 
 function join(parts: Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));

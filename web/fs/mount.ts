@@ -186,21 +186,21 @@ class MountedDir implements DirNode {
   receiver(name: string): DirNode {
     this.#refuseMountPoint(name);
     const top = this.#layers[0];
-    if (!top) throw this.#fixed();
+    if (!top) throw this.#fixed('nothing can be renamed into');
     return top.receiver?.(name) ?? top;
   }
 
   /** The uppermost tree here, which takes what is new. EPERM if it has no such call. */
   #top<C extends Call>(call: C): DirNode & Required<Pick<DirNode, C>> {
     const top = this.#layers[0];
-    if (!top?.[call]) throw this.#fixed();
+    if (!top?.[call]) throw this.#fixed(CANNOT[call]);
     return top as DirNode & Required<Pick<DirNode, C>>;
   }
 
   /** The tree in which `name` stands. EPERM if it has no such call. */
   async #holder<C extends Call>(name: string, call: C): Promise<DirNode & Required<Pick<DirNode, C>>> {
     const layer = await this.holder(name);
-    if (!layer[call]) throw this.#fixed();
+    if (!layer[call]) throw this.#fixed(CANNOT[call]);
     return layer as DirNode & Required<Pick<DirNode, C>>;
   }
 
@@ -209,9 +209,16 @@ class MountedDir implements DirNode {
     throw new KvmError('EBUSY', `something is mounted at ${name}, or below it: unmount it first`);
   }
 
-  #fixed(): KvmError {
-    return new KvmError('EPERM', `nothing can come or go in ${this.#path}: its names are fixed`);
+  #fixed(what: string): KvmError {
+    return new KvmError('EPERM', `${what} ${this.#path}: ls shows what there is`);
   }
 }
 
 type Call = 'create' | 'mkdir' | 'rmdir' | 'unlink';
+
+const CANNOT: Record<Call, string> = {
+  create: 'no file can be made in',
+  mkdir: 'no directory can be made in',
+  rmdir: 'no directory can be removed from',
+  unlink: 'no file can be removed from',
+};

@@ -50,7 +50,7 @@ export function typeBytes(entry: VmEntry, bytes: Uint8Array): number {
 
 const input = (entry: VmEntry): Pick<Stream, 'put'> => ({ put: (bytes) => typeBytes(entry, bytes) });
 
-/** `console`: what the guest has printed goes to whoever reads first; what is written is typed. */
+/** `console`: what the guest has printed goes to whoever reads first; what is written is typed. One node a VM. */
 export function consoleFile(entry: VmEntry): FileNode {
   let readers = 0;
   return streamFile({
@@ -75,7 +75,8 @@ export function consoleFile(entry: VmEntry): FileNode {
           };
         }),
         close() {
-          if (reads && --readers === 0) ring.detach();
+          // The ring of a VM that is gone may be another's by now.
+          if (reads && --readers === 0 && entry.isAlive) ring.detach();
         },
       };
     },

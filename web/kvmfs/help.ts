@@ -35,7 +35,7 @@ VM/cpu/N/            mkdir: a vCPU, paused
   paused event exit  0 runs it; event waits for what parks it; exit is what it was
   answer             what an io in, mmio read or rdmsr that parked it gets
   step debugger      step: COUNT; debugger: singlestep=1 break=A watch=A,4,w clear=A off
-  irq nmi smi        KVM_INTERRUPT (vector), KVM_NMI, KVM_SMI
+  irq nmi smi        KVM_INTERRUPT (a vector), KVM_NMI, KVM_SMI (1)
   dirty_ring         waits for pages that this vCPU has written, and takes them; a write resets all rings of the VM
   signal_mask        KVM_SET_SIGNAL_MASK, or none
   reg/NAME msr/0xN translate/0xGVA

@@ -18,6 +18,8 @@ export class KvmTree {
   readonly root: DirNode;
   readonly #host: VmHost;
   readonly #vms = new Map<string, Place>();
+  /** Names of VMs that are being made. */
+  readonly #coming = new Set<string>();
   readonly #changes = new Emitter<Change>();
 
   constructor(host: VmHost) {
@@ -48,28 +50,35 @@ export class KvmTree {
   }
 
   #checkName(name: string): void {
-    if (this.#vms.has(name) || FIXED.includes(name))
+    if (this.#vms.has(name) || this.#coming.has(name) || FIXED.includes(name))
       throw new KvmError('EEXIST', `'${name}' is there already; take another name`);
     if (!/^[\w][\w.-]{0,63}$/.test(name))
       throw new KvmError('EINVAL', `'${name}' cannot name a VM: use letters, digits, - . _, at most 64`);
   }
 
-  async #add(name: string, entry: VmEntry): Promise<VmEntry> {
-    this.#vms.set(name, { entry, dir: await vmDir(entry) });
+  async #add(name: string, own?: OwnMachine): Promise<VmEntry> {
+    this.#checkName(name);
+    // Its directory takes a moment, in which nobody else may have the name.
+    this.#coming.add(name);
+    let entry: VmEntry;
+    try {
+      entry = new VmEntry(name, this.#host, own);
+      this.#vms.set(name, { entry, dir: await vmDir(entry) });
+    } finally {
+      this.#coming.delete(name);
+    }
     this.#changes.emit({ kind: 'made', name });
     return entry;
   }
 
   /** mkdir /kvm/NAME: a bare VM. EEXIST, EINVAL, ENOMEM. */
   async create(name: string): Promise<void> {
-    this.#checkName(name);
-    await this.#add(name, new VmEntry(name, this.#host));
+    await this.#add(name);
   }
 
   /** Shows a machine that its owner has made and runs. EEXIST. */
   adopt(name: string, own: OwnMachine): Promise<VmEntry> {
-    this.#checkName(name);
-    return this.#add(name, new VmEntry(name, this.#host, own));
+    return this.#add(name, own);
   }
 
   /** Takes a machine out of the tree that its owner ends by himself. */

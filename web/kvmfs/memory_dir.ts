@@ -72,6 +72,11 @@ function setSlot(entry: VmEntry, id: number, request: SlotRequest): void {
   if (bytes === undefined || (request.gpa ?? old?.gpa) === undefined) {
     throw new KvmError('EINVAL', 'a new slot needs gpa= and size=: gpa=0x100000 size=4M flags=log_dirty');
   }
+  if (old && request.offset === undefined && bytes > 0n && bytes !== BigInt(old.size))
+    throw new KvmError(
+      'EINVAL',
+      `slot ${id} has ${old.size} bytes, and KVM resizes no slot: write size=0 first, which deletes it`,
+    );
   const given = request.offset ?? (old && BigInt(old.hva));
   if (given === undefined && bytes > BigInt(entry.settings.limit))
     throw new KvmError(

@@ -73,6 +73,13 @@ function imageOf(memory: MachineMemory): Uint8Array {
   return image;
 }
 
+/** EINVAL as soon as the bytes that have come cannot be the beginning of a snapshot. */
+function checkMagic(begun: Uint8Array): void {
+  const text = new TextDecoder().decode(begun.slice(0, MAGIC.length));
+  if (!MAGIC.startsWith(text))
+    throw new KvmError('EINVAL', 'these bytes are no snapshot: it begins with VITRINE');
+}
+
 interface Header {
   readonly memoryBytes: number;
   readonly imageBytes: number;
@@ -81,8 +88,6 @@ interface Header {
 
 function headerOf(image: Uint8Array): Header {
   const view = new DataView(image.buffer, image.byteOffset, image.length);
-  if (new TextDecoder().decode(image.slice(0, 8)) !== MAGIC)
-    throw new KvmError('EINVAL', 'these bytes are no snapshot: it begins with VITRINE');
   if (view.getUint32(8, true) !== FORMAT || view.getUint32(16, true) !== VM_LAYOUT_VERSION)
     throw new KvmError('EINVAL', 'this snapshot was made by another version; use that version to read it');
   const header = {
@@ -107,12 +112,15 @@ function needOwnMemory(entry: VmEntry): void {
 
 function load(memory: MachineMemory, image: Uint8Array): void {
   const { memoryBytes, pages } = headerOf(image);
-  if (memory.size < memoryBytes) memory.grow(memoryBytes - memory.size);
-  memory.bytes(0, memory.size).fill(0);
   const view = new DataView(image.buffer, image.byteOffset, image.length);
   const data = HEADER + Math.ceil(pages / 2) * 8;
-  for (let n = 0; n < pages; n++) {
-    const offset = view.getUint32(HEADER + n * 4, true) * PAGE_SIZE;
+  const offsets = Array.from({ length: pages }, (_, n) => view.getUint32(HEADER + n * 4, true) * PAGE_SIZE);
+  // The memory as it is now goes only for an image that fits.
+  if (offsets.some((offset) => offset >= memoryBytes))
+    throw new KvmError('EINVAL', 'this snapshot has pages beyond its own memory: the file is damaged');
+  if (memory.size < memoryBytes) memory.grow(memoryBytes - memory.size);
+  memory.bytes(0, memory.size).fill(0);
+  for (const [n, offset] of offsets.entries()) {
     memory.bytes(offset, PAGE_SIZE).set(image.subarray(data + n * PAGE_SIZE, data + (n + 1) * PAGE_SIZE));
   }
 }
@@ -164,6 +172,7 @@ function open(entry: VmEntry): OpenNode {
       image.set(bytes, filled);
       const before = filled;
       filled += bytes.length;
+      checkMagic(image.subarray(0, filled));
       if (filled < HEADER) return bytes.length;
       const { imageBytes } = headerOf(image.subarray(0, filled));
       if (filled > imageBytes)

@@ -8,6 +8,8 @@ import {
   decimal,
   directory,
   eventFile,
+  type FileNode,
+  one,
   parseInteger,
   type Row,
   readiness,
@@ -84,7 +86,13 @@ function capOf(name: string): number {
   return found ?? Number(parseInteger(name));
 }
 
-function rowsOf(entry: VmEntry, boot: DirNode): Row[] {
+/** Nodes that know more than their entry does: one of each a VM, whoever looks. */
+interface Lasting {
+  readonly boot: DirNode;
+  readonly console: FileNode;
+}
+
+function rowsOf(entry: VmEntry, { boot, console }: Lasting): Row[] {
   const clock = () => encode(kvm_clock_data, entry.vm.getClock());
   const irqchip = (): Row[] => (entry.vm.hasIrqchip ? [['irqchip', () => irqchipDir(entry)]] : []);
   const setClock = (bytes: Uint8Array) => entry.vm.setClock({ clock: decode(kvm_clock_data, bytes).clock });
@@ -137,9 +145,9 @@ function rowsOf(entry: VmEntry, boot: DirNode): Row[] {
     ['ioeventfd', ioeventfdFile(entry)],
     ['irqfd', irqfdFile(entry)],
     ['dev', devDir(entry)],
-    ['console', consoleFile(entry)],
+    ['console', console],
     ['boot', boot],
-    ['reset', valueFile({ set: () => resetVm(entry) })],
+    ['reset', valueFile({ ...one, set: () => resetVm(entry) })],
     ['clock', bytesFile({ mode: 0o644, size: kvm_clock_data.size, get: clock, set: setClock })],
     [
       'clock.txt',
@@ -175,8 +183,8 @@ function rowsOf(entry: VmEntry, boot: DirNode): Row[] {
 
 /** The directory of `entry`. */
 export async function vmDir(entry: VmEntry): Promise<DirNode> {
-  const boot = await bootDir(entry);
-  return directory(() => rowsOf(entry, boot), {
+  const lasting = { boot: await bootDir(entry), console: consoleFile(entry) };
+  return directory(() => rowsOf(entry, lasting), {
     mkdir(name) {
       if (name !== 'irqchip') throw new KvmError('EPERM', "only 'irqchip' can be made here");
       entry.vm.createIrqchip();

@@ -245,8 +245,11 @@ export class VmEntry {
   async rebuild(make: (vm: Vm) => Machine): Promise<void> {
     this.needStanding();
     await this.#runner.close();
-    this.#machine = make(this.vm);
-    this.#runner = this.#makeRunner();
+    try {
+      this.#machine = make(this.vm);
+    } finally {
+      this.#runner = this.#makeRunner();
+    }
   }
 
   /** EBUSY while some vCPU is not paused. */

@@ -4,7 +4,10 @@ import { KvmError } from '../xinterface/index.ts';
 import type { ModuleOptions } from './module.ts';
 
 function wrong(name: string, value: unknown, what: string): KvmError {
-  return new KvmError('EINVAL', `option ${name} is ${String(value)}; give ${what}.`);
+  return new KvmError(
+    'EINVAL',
+    `option ${name} ${value === undefined ? 'is missing' : `is ${String(value)}`}; give ${what}.`,
+  );
 }
 
 /** A whole number from 0 to `most`; `fallback` where it is left out. */

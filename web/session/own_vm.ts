@@ -1,7 +1,6 @@
 // The files of a session's own machine that stand in /kvm/vm0 before there is one: what it is made of, what boots, and the
 // switches of the whole machine. All others are those of web/kvmfs. It makes no machine; machine_server.ts does.
-import { boolean, commandFile, type DirNode, directory, memoryTree, valueFile } from '../fs/index.ts';
-import { KvmError } from '../kvm/abi/errno.ts';
+import { boolean, commandFile, type DirNode, directory, memoryTree, one, valueFile } from '../fs/index.ts';
 import { type MachineLine, OPTION_KEYS, withWords, wordsOf } from './options_text.ts';
 
 /** What the files act on. */
@@ -40,11 +39,8 @@ export function ownVmTree(vm: OwnVm): DirNode {
     [
       'reset',
       valueFile({
-        ...boolean,
-        set: async (on) => {
-          if (!on) throw new KvmError('EINVAL', 'write 1 to make the machine anew from options and boot');
-          await vm.reset();
-        },
+        ...one,
+        set: () => vm.reset(),
       }),
     ],
     ['paused', valueFile({ ...boolean, get: () => vm.paused, set: (on) => vm.setPaused(on) })],
