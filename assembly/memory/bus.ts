@@ -46,7 +46,7 @@ import {
   VALUES_MAX,
   VM_EVENTFDS,
 } from '../abi/eventfd';
-import { VCPU_COALESCED, VCPU_PAGE, VM_PAGE } from '../abi/map';
+import { VCPU_COALESCED, VCPU_PAGE, VM_PAGE, WASM_PAGE } from '../abi/map';
 import { vm_base } from '../host';
 import { irqfd_signal } from '../irqchip/irqfd';
 import { eventfd_add } from '../state/eventfd';
@@ -67,8 +67,10 @@ function unlock(word: u32): void {
 
 /** Keeps a value that an ioeventfd was written with; a full ring forgets its oldest. */
 function keep_value(eventfd: u32, value: u64): void {
-  const record = (eventfd - (vm_base + VM_PAGE + VM_EVENTFDS)) / EVENTFD_SIZE;
-  const ring = vm_base + VALUE_RINGS + record * VALUE_RING_SIZE;
+  // It may be another VM's of this memory. Bases are multiples of 64 KiB, and so is the offset of VM pages.
+  const base = (eventfd & ~(WASM_PAGE - 1)) - VM_PAGE;
+  const record = (eventfd - (base + VM_PAGE + VM_EVENTFDS)) / EVENTFD_SIZE;
+  const ring = base + VALUE_RINGS + record * VALUE_RING_SIZE;
   lock(ring + VALUES_LOCK);
   const head = load<u32>(ring + VALUES_HEAD);
   store<u64>(ring + VALUES + (head % VALUES_MAX) * 8, value);
@@ -111,10 +113,12 @@ function in_zone(kind: u32, addr: u64, size: u32): bool {
   return false;
 }
 
-/** Free entries of the ring that a vCPU shows to user space, which may write anything there: 0 when it is not sane. */
-function room(ring: u32): u32 {
-  const first = load<u32>(ring + RING_FIRST);
-  const last = load<u32>(ring + RING_LAST);
+/**
+ * Free entries of the ring that a vCPU shows to user space, which may write anything there at any time: 0 when it is not
+ * sane. `last` is what was read of RING_LAST, once.
+ */
+function room(ring: u32, last: u32): u32 {
+  const first = atomic.load<u32>(ring + RING_FIRST);
   if (first >= RING_MAX || last >= RING_MAX) return 0;
   return first > last ? first - last - 1 : first + RING_MAX - last - 1;
 }
@@ -129,7 +133,7 @@ function coalesce(v: u32, kind: u32, addr: u64, size: u32, value: u64): bool {
   const vm = vm_base + VM_PAGE;
   lock(vm + VM_COALESCED_LOCK);
   const count = load<u32>(vm + VM_COALESCED_COUNT);
-  const fits = count < room(ring_of(v));
+  const fits = count < room(ring_of(v), atomic.load<u32>(ring_of(v) + RING_LAST));
   if (fits) {
     const entry = vm + VM_COALESCED + count * COALESCED_SIZE;
     store<u64>(entry + COALESCED_ADDR, addr);
@@ -148,8 +152,8 @@ function publish(v: u32): void {
   const ring = ring_of(v);
   lock(vm + VM_COALESCED_LOCK);
   const count = load<u32>(vm + VM_COALESCED_COUNT);
-  const moved = min(count, room(ring));
-  let last = load<u32>(ring + RING_LAST);
+  let last = atomic.load<u32>(ring + RING_LAST);
+  const moved = min(count, room(ring, last));
   for (let n: u32 = 0; n < moved; n++) {
     const from = vm + VM_COALESCED + n * COALESCED_SIZE;
     memory.copy(ring + RING_ENTRIES + last * COALESCED_SIZE, from, COALESCED_SIZE);

@@ -1,23 +1,28 @@
-// What a VM's memory says of its ioeventfds and irqfds: lists for views and files, and their end when the memory was
-// replaced by another machine's. Assigning is ioeventfd.ts and irqfd.ts.
+// What a VM's memory says of its ioeventfds and irqfds: lists for views and files, and their end with the VM, or when the
+// memory was replaced by another machine's. Assigning is ioeventfd.ts and irqfd.ts.
 
 import {
   BUS_DATAMATCH,
   BUS_PIO,
   IOEVENTFD_FLAGS,
-  IOEVENTFD_SIZE,
   IOEVENTFDS_MAX,
   VM_BUS_MMIO,
   VM_BUS_PIO,
-  VM_IOEVENTFDS,
 } from '../../assembly/abi/bus.ts';
 import {
+  EVENTFD_ASSIGNMENT,
   EVENTFD_HOLDS,
-  EVENTFD_IRQFD,
   EVENTFD_SIZE,
   EVENTFDS_MAX,
   VM_EVENTFDS,
 } from '../../assembly/abi/eventfd.ts';
+import {
+  HV_CONNECTION_EVENTFD,
+  HV_CONNECTION_SIZE,
+  HV_CONNECTIONS_MAX,
+  VM_HV_CONNECTIONS,
+  VM_HV_LOCK,
+} from '../../assembly/abi/hyperv.ts';
 import {
   IRQFD_EVENTFD,
   IRQFD_GSI,
@@ -26,9 +31,14 @@ import {
   IRQFDS_MAX,
   VM_IRQFDS,
 } from '../../assembly/abi/irqchip.ts';
+import { VM_SLOT_LOCK } from '../../assembly/abi/map.ts';
+import { REQ_EVENTS } from '../../assembly/abi/vcpu_page.ts';
+import { instantiateCore } from './core.ts';
 import type { EventfdHome } from './eventfd.ts';
 import { bellAt } from './ioeventfd.ts';
 import type { MachineMemory } from './memory.ts';
+import { requestAll } from './requests.ts';
+import { livingVms } from './vm_page.ts';
 
 /** An ioeventfd as it is assigned. */
 export interface IoeventfdInfo {
@@ -70,13 +80,67 @@ export function irqfds(memory: MachineMemory): IrqfdInfo[] {
     }));
 }
 
-/** Ends all eventfds, irqfds and ioeventfds of a VM whose holders are not here: they did not travel with its memory. */
-export function releaseEvents({ memory, core }: EventfdHome): void {
-  const records = Array.from({ length: EVENTFDS_MAX }, (_, n) => memory.vm + VM_EVENTFDS + n * EVENTFD_SIZE);
-  for (const at of records) if (memory.load(at + EVENTFD_IRQFD) !== 0) core.irqfd_closed(at);
-  for (let n = 0; n < IOEVENTFDS_MAX; n++) {
-    const flags = memory.exchange(memory.vm + VM_IOEVENTFDS + n * IOEVENTFD_SIZE + IOEVENTFD_FLAGS, 0);
-    if (flags !== 0) memory.add(memory.vm + (flags & BUS_PIO ? VM_BUS_PIO : VM_BUS_MMIO), -1);
+/** The entries of KVM_HYPERV_EVENTFD that are in use: where each one holds its eventfd's record. */
+function connections(memory: MachineMemory): number[] {
+  return Array.from(
+    { length: HV_CONNECTIONS_MAX },
+    (_, n) => memory.vm + VM_HV_CONNECTIONS + n * HV_CONNECTION_SIZE + HV_CONNECTION_EVENTFD,
+  ).filter((at) => memory.load(at) !== 0);
+}
+
+/** Ends the assignments of a VM that use an eventfd of these. */
+function detach(home: EventfdHome, isMeant: (eventfd: number) => boolean): void {
+  const { memory } = home;
+  const freed: number[] = [];
+  memory.locked(memory.vm + VM_SLOT_LOCK, () => {
+    for (let n = 0; n < IOEVENTFDS_MAX; n++) {
+      const { at, flags, eventfd } = bellAt(memory, n);
+      if (flags === 0 || !isMeant(eventfd)) continue;
+      memory.store(at + IOEVENTFD_FLAGS, 0);
+      memory.add(memory.vm + (flags & BUS_PIO ? VM_BUS_PIO : VM_BUS_MMIO), -1);
+      freed.push(eventfd);
+    }
+  });
+  memory.locked(memory.vm + VM_HV_LOCK, () => {
+    for (const at of connections(memory).filter((each) => isMeant(memory.load(each))))
+      freed.push(memory.exchange(at, 0));
+  });
+  if (freed.length > 0) {
+    // No vCPU is between the look at an entry and its signal any more when this returns.
+    requestAll(memory, REQ_EVENTS);
+    for (const eventfd of freed) memory.add(eventfd + EVENTFD_HOLDS, -EVENTFD_ASSIGNMENT);
   }
-  for (const at of records) memory.store(at + EVENTFD_HOLDS, 0);
+  for (const { eventfd, gsi, resamplefd } of irqfds(memory)) {
+    if (isMeant(eventfd) || (resamplefd !== undefined && isMeant(resamplefd)))
+      home.core.irqfd_deassign(eventfd, gsi);
+  }
+}
+
+/** Ends all eventfds and their assignments of a VM whose holders are not here: they did not travel with its memory. */
+export function releaseEvents(home: EventfdHome): void {
+  const { memory } = home;
+  detach(home, () => true);
+  for (let n = 0; n < EVENTFDS_MAX; n++) {
+    memory.store(memory.vm + VM_EVENTFDS + n * EVENTFD_SIZE + EVENTFD_HOLDS, 0);
+  }
+}
+
+/**
+ * A VM ends: its assignments, and those that other VMs of its memory have made of its eventfds, whose records are another
+ * VM's afterwards.
+ */
+export function endEvents(home: EventfdHome): void {
+  const { memory, module } = home;
+  detach(home, () => true);
+  const first = memory.vm + VM_EVENTFDS;
+  const isOwn = (eventfd: number) => eventfd >= first && eventfd < first + EVENTFDS_MAX * EVENTFD_SIZE;
+  for (const other of livingVms(memory.wasm).filter(({ base }) => base !== memory.base)) {
+    const its = {
+      ...{ memory: other, module },
+      get core() {
+        return instantiateCore(module, other);
+      },
+    };
+    detach(its, isOwn);
+  }
 }

@@ -37,6 +37,7 @@ import {
   peekDirtyLog,
 } from './dirty_log.ts';
 import { resetDirtyRings } from './dirty_ring.ts';
+import { endEvents } from './event_tables.ts';
 import { Eventfd, type EventfdOptions } from './eventfd.ts';
 import { setGsiRouting } from './gsi_routing.ts';
 import { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
@@ -154,7 +155,10 @@ export class Vm extends VmCalls {
     const running = this.vcpuIds().find((id) => this.vcpu(id).running);
     if (running !== undefined)
       throw new KvmError('EBUSY', `vCPU ${running} runs; pause it before the VM is destroyed.`);
-    withoutPins(this.memory, () => endMachine(this.memory));
+    withoutPins(this.memory, () => {
+      endEvents(this);
+      endMachine(this.memory);
+    });
     this.#leave?.();
     this.memory.end();
   }
