@@ -58,7 +58,7 @@ test('modules that are killed again and again leave no eventfd, doorbell or pin 
 
 test.each([
   ['its ring lies in no slot', { ring: 0xfff0_0000 }, /^EIO: ring0: EINVAL: .* do not lie in one slot/],
-  ['an option is missing', { doorbell: undefined }, /^EIO: ring0: EINVAL: option doorbell is undefined/],
+  ['an option is missing', { doorbell: undefined }, /^EIO: ring0: EINVAL: option doorbell is missing/],
   ['an option is wrong', { count: 3 }, /^EIO: ring0: EINVAL: option count is 3/],
 ])('a module that fails at its start is told, and holds nothing: %s', async (_, options, sentence) => {
   const vm = guest('ring');
