@@ -114,6 +114,19 @@ describe('a signal', () => {
     abort.abort();
     expect([await ended, stdout.text()]).toEqual([0, 'got\n130\n']);
   });
+
+  // As dash does it.
+  test.each(['set -e; ', ''])(
+    'that is trapped with an exit runs the trap of EXIT too: %s',
+    async (before) => {
+      const { abort, ended, stdout } = start(
+        `${before}trap 'echo bye' EXIT; trap 'echo got; exit 3' INT; sleep 100`,
+      );
+      await pause(20);
+      abort.abort();
+      expect([await ended, stdout.text()]).toEqual([3, 'got\nbye\n']);
+    },
+  );
 });
 
 describe('a shell', () => {

@@ -166,7 +166,11 @@ export class Interpreter implements ExpansionHost {
   /** The last traps, and the one of EXIT: what a shell does when its work is done. */
   async leave(): Promise<number> {
     const { state } = this;
-    await this.runTraps();
+    // An exit in one of them is no way past the trap of EXIT.
+    state.status = await this.statusOf(async () => {
+      await this.runTraps();
+      return state.status;
+    });
     const action = state.traps.get(0);
     if (!action) return state.status;
     state.traps.delete(0);
@@ -303,10 +307,16 @@ export class Interpreter implements ExpansionHost {
   }
 
   /** `set -e`: a failure that nobody looks at ends the shell. */
-  private checked(status: number, isTested: boolean): number {
+  private checked(status: number, isTested: boolean): number | Promise<never> {
     this.process.check();
-    if (status !== 0 && !isTested && this.state.options.has('e')) throw new Exit(status);
-    return status;
+    return status !== 0 && !isTested && this.state.options.has('e') ? this.fail(status) : status;
+  }
+
+  /** Ends the shell; the signal that made a command fail has its trap first. */
+  private async fail(status: number): Promise<never> {
+    this.state.status = status;
+    await this.runTraps();
+    throw new Exit(status);
   }
 
   private async pipeline(commands: readonly Node[], isTested: boolean): Promise<number> {
