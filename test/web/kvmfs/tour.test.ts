@@ -22,15 +22,15 @@ afterAll(() => {
   for (const pool of pools) pool.close();
 });
 
-async function shellOutput(fs: Fs): Promise<string> {
-  let text = '';
+async function shellOutput(fs: Fs, text = script, signal = new AbortController().signal): Promise<string> {
+  let output = '';
   const write = async (bytes: Uint8Array): Promise<number> => {
-    text += new TextDecoder().decode(bytes);
+    output += new TextDecoder().decode(bytes);
     return bytes.length;
   };
   const stream = { read: async () => new Uint8Array(0), write };
-  await new Shell({ fs, cwd: '/' }).run(script, { stdout: stream, stderr: stream });
-  return text;
+  await new Shell({ fs, cwd: '/' }).run(text, { signal, stdout: stream, stderr: stream });
+  return output;
 }
 
 test('it has at most 40 lines', () => {
@@ -40,6 +40,21 @@ test('it has at most 40 lines', () => {
 test.each([true, false])('in this thread, vCPUs with threads: %s', async (threads) => {
   const { fs, pool } = kvmFs(threads);
   pools.push(pool);
+  expect(await shellOutput(fs)).toBe(expected);
+});
+
+test('one that ends half-way leaves nothing behind', async () => {
+  const { fs, pool } = kvmFs();
+  pools.push(pool);
+  const half = script.slice(0, script.indexOf('echo singlestep'));
+  expect(await shellOutput(fs, `${half}echo 1 > nofile\necho no\n`)).toMatch(/EPERM.*nofile.*\n$/);
+  expect(await fs.exists('/kvm/tour')).toBe(false);
+  const interrupt = new AbortController();
+  const done = shellOutput(fs, `${half}cat cpu/1/event\necho no\n`, interrupt.signal);
+  while (!(await fs.exists('/kvm/tour/cpu/1'))) await new Promise((resolve) => setTimeout(resolve, 1));
+  interrupt.abort();
+  expect(await done).not.toContain('no\n');
+  expect(await fs.exists('/kvm/tour')).toBe(false);
   expect(await shellOutput(fs)).toBe(expected);
 });
 
