@@ -232,7 +232,13 @@ function reads_xmm(code: u32): bool {
   );
 }
 
-/** The status of a call, with the repetitions done; ASK_USER_SPACE. */
+/** What refuses a call before its input is looked at; SUCCESS when nothing does. */
+function refusal(v: u32, control: u64): u64 {
+  if (!may_call(v, (control & 0xffff) as u32)) return ACCESS_DENIED;
+  return control & RESERVED ? INVALID_HYPERCALL_INPUT : SUCCESS;
+}
+
+/** The status of a call that nothing refuses, with the repetitions done; ASK_USER_SPACE. */
 function carry_out(v: u32, control: u64, input: u64, output: u64): u64 {
   const code = (control & 0xffff) as u32;
   const fast = (control & FAST) != 0;
@@ -240,8 +246,6 @@ function carry_out(v: u32, control: u64, input: u64, output: u64): u64 {
   const count = (control >> 32) & 0xfff;
   const start = (control >> 48) & 0xfff;
   const repeats = count != 0 || start != 0;
-  if (!may_call(v, code)) return ACCESS_DENIED;
-  if (control & RESERVED) return INVALID_HYPERCALL_INPUT;
   switch (code) {
     case NOTIFY_LONG_SPIN_WAIT:
       // Every vCPU has a thread of its own that the host schedules.
@@ -274,7 +278,7 @@ function carry_out(v: u32, control: u64, input: u64, output: u64): u64 {
   }
 }
 
-/** Executes a hypercall of Hyper-V: #UD outside ring 0 and in real mode. */
+/** Executes a hypercall of Hyper-V: #UD outside ring 0 and in real mode, and for input in XMM registers that CPUID does not tell of. */
 export function hyperv_hypercall(v: u32): u32 {
   if (cpl(v) != 0 || is_real_mode(v)) return raise(v, UD);
   const wide = is_64(v);
@@ -282,8 +286,10 @@ export function hyperv_hypercall(v: u32): u32 {
   const input = wide ? gpr(v, RDX) : pair(v, RBX, RCX);
   const output = wide ? gpr(v, R8) : pair(v, RDI, RSI);
   const reads = (control & FAST) != 0 && reads_xmm((control & 0xffff) as u32);
-  if (reads && !may_use_feature(v, HV_X64_HYPERCALL_XMM_INPUT_AVAILABLE)) return raise(v, UD);
-  const result = carry_out(v, control, input, output);
+  const refused = refusal(v, control);
+  if (refused == SUCCESS && reads && !may_use_feature(v, HV_X64_HYPERCALL_XMM_INPUT_AVAILABLE))
+    return raise(v, UD);
+  const result = refused == SUCCESS ? carry_out(v, control, input, output) : refused;
   if (result != ASK_USER_SPACE) {
     set_hyperv_result(v, result);
     return FLOW_STOP;
