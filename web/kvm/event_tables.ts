@@ -11,7 +11,9 @@ import {
 } from '../../assembly/abi/bus.ts';
 import {
   EVENTFD_ASSIGNMENT,
+  EVENTFD_FLAGS,
   EVENTFD_HOLDS,
+  EVENTFD_SEQUENCE,
   EVENTFD_SIZE,
   EVENTFDS_MAX,
   VM_EVENTFDS,
@@ -116,24 +118,28 @@ function detach(home: EventfdHome, isMeant: (eventfd: number) => boolean): void 
   }
 }
 
+/** The records of a VM's eventfds, free ones too. */
+function records(memory: MachineMemory): number[] {
+  return Array.from({ length: EVENTFDS_MAX }, (_, n) => memory.vm + VM_EVENTFDS + n * EVENTFD_SIZE);
+}
+
 /** Ends all eventfds and their assignments of a VM whose holders are not here: they did not travel with its memory. */
 export function releaseEvents(home: EventfdHome): void {
-  const { memory } = home;
   detach(home, () => true);
-  for (let n = 0; n < EVENTFDS_MAX; n++) {
-    memory.store(memory.vm + VM_EVENTFDS + n * EVENTFD_SIZE + EVENTFD_HOLDS, 0);
-  }
+  for (const at of records(home.memory)) home.memory.store(at + EVENTFD_HOLDS, 0);
 }
 
 /**
- * A VM ends: its assignments, and those that other VMs of its memory have made of its eventfds, whose records are another
- * VM's afterwards.
+ * A VM ends: its assignments, its eventfds (EBADF for those who hold them), and what other VMs of its memory have made of
+ * these, since the records are another VM's afterwards.
  */
 export function endEvents(home: EventfdHome): void {
   const { memory, module } = home;
   detach(home, () => true);
-  const first = memory.vm + VM_EVENTFDS;
-  const isOwn = (eventfd: number) => eventfd >= first && eventfd < first + EVENTFDS_MAX * EVENTFD_SIZE;
+  const own = records(memory).filter((at) => memory.load(at + EVENTFD_HOLDS) !== 0);
+  if (own.length === 0) return;
+  for (const at of own) memory.store(at + EVENTFD_FLAGS, 0);
+  const isOwn = (eventfd: number) => own.includes(eventfd);
   for (const other of livingVms(memory.wasm).filter(({ base }) => base !== memory.base)) {
     const its = {
       ...{ memory: other, module },
@@ -142,5 +148,9 @@ export function endEvents(home: EventfdHome): void {
       },
     };
     detach(its, isOwn);
+  }
+  for (const at of own) {
+    memory.add(at + EVENTFD_SEQUENCE, 1);
+    memory.notify(at + EVENTFD_SEQUENCE);
   }
 }

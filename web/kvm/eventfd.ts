@@ -325,6 +325,12 @@ export class Eventfd {
     }
   }
 
+  /** It has memory of its own, so no VM has an assignment of it. EBADF when it is closed. */
+  get isPrivate(): boolean {
+    this.#check();
+    return this.#home === undefined;
+  }
+
   /**
    * Offset of its record in this VM's memory, for KVM_IRQFD and KVM_IOEVENTFD. One with memory of its own moves there
    * first: this object goes on with the new place, other threads attach to a new handle. EXDEV when it lies in the

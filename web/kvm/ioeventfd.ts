@@ -100,6 +100,10 @@ function assign(memory: MachineMemory, bells: readonly Bell[], bell: Bell): void
   memory.add(busOf(memory, bell.flags), 1);
 }
 
+function notAssigned(): KvmError {
+  return new KvmError('ENOENT', 'no ioeventfd is assigned like this; give what it was assigned with.');
+}
+
 function deassign(memory: MachineMemory, bells: readonly Bell[], bell: Bell): void {
   const found = bells.find(
     ({ flags, eventfd, addr, len, match }) =>
@@ -109,8 +113,7 @@ function deassign(memory: MachineMemory, bells: readonly Bell[], bell: Bell): vo
       len === bell.len &&
       (!(flags & BUS_DATAMATCH) || match === bell.match),
   );
-  if (found === undefined)
-    throw new KvmError('ENOENT', 'no ioeventfd is assigned like this; give what it was assigned with.');
+  if (found === undefined) throw notAssigned();
   memory.store(found.at + IOEVENTFD_FLAGS, 0);
   memory.add(busOf(memory, found.flags), -1);
   // No vCPU is between the look at the entry and its signal any more when this returns.
@@ -134,6 +137,8 @@ export function ioeventfd(home: EventfdHome, bell: Ioeventfd): void {
     if (flags & ~KNOWN) throw refuse(`has no flags 0x${(flags & ~KNOWN).toString(16)} on x86`);
     if (len === 0 && flags & KVM_IOEVENTFD_FLAG.DATAMATCH) throw refuse('of any length cannot match a value');
   }
+  // What was never assigned does not move into the VM's memory for this.
+  if (off && fd.isPrivate) throw notAssigned();
   const { memory } = home;
   const wanted = {
     at: 0,

@@ -33,7 +33,7 @@ export function irqfd(home: EventfdHome, { fd, gsi, flags = 0, resamplefd }: Irq
       `irqfd flags 0x${flags.toString(16)} are not all known; see KVM_IRQFD_FLAG.`,
     );
   if (flags & KVM_IRQFD_FLAG.DEASSIGN) {
-    home.core.irqfd_deassign(fd.placeIn(home), gsi >>> 0);
+    if (!fd.isPrivate) home.core.irqfd_deassign(fd.placeIn(home), gsi >>> 0);
     return;
   }
   if (!hasIrqchip(home.memory))

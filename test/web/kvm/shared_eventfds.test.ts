@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import {
-  type Eventfd,
+  Eventfd,
   ioeventfds,
   irqfds,
   KVM_EXIT,
@@ -13,7 +13,7 @@ import {
   type Vcpu,
   type Vm,
 } from '../../../web/kvm/index.ts';
-import { kvm } from './support.ts';
+import { kvm, refuses } from './support.ts';
 
 const PORT = 0x510;
 
@@ -69,6 +69,14 @@ describe('an eventfd of one VM', () => {
     b.vm.hypervEventfd({ conn_id: 1, fd: own });
   });
 
+  test('cannot be used between its end and the next VM of its place', () => {
+    const { a, b } = pair();
+    const fd = a.vm.createEventfd();
+    a.vm.destroy();
+    refuses('EBADF', () => fd.signal());
+    refuses('EBADF', () => ringBy(b.vm, fd));
+  });
+
   test('is free again when a VM that it drove ends', () => {
     const { a, b } = pair();
     const fd = a.vm.createEventfd();
@@ -90,4 +98,15 @@ test('eventfds that did not travel with a memory are assigned to nothing', () =>
   const another = a.vm.createEventfd();
   a.vm.hypervEventfd({ conn_id: 1, fd: another });
   a.vm.irqfd({ fd: another, gsi: 5 });
+});
+
+test('an eventfd of its own that was never assigned stays where it is when it is deassigned', () => {
+  const { a } = pair();
+  const fd = Eventfd.create();
+  const { DEASSIGN, PIO } = KVM_IOEVENTFD_FLAG;
+  a.vm.irqfd({ fd, gsi: 5, flags: KVM_IRQFD_FLAG.DEASSIGN });
+  refuses('ENOENT', () => a.vm.ioeventfd({ fd, addr: PORT, len: 1, flags: PIO | DEASSIGN }));
+  expect(fd.handle.vm).toBeUndefined();
+  fd.close();
+  refuses('EBADF', () => a.vm.irqfd({ fd, gsi: 5, flags: KVM_IRQFD_FLAG.DEASSIGN }));
 });
