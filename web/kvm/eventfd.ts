@@ -276,7 +276,7 @@ export class Eventfd {
         Atomics.wait(this.#words, EVENTFD_SEQUENCE >>> 2, sequence, left);
       }
     } finally {
-      Atomics.sub(this.#words, EVENTFD_WAITERS >>> 2, 1);
+      this.#waited(this.#words);
     }
   }
 
@@ -304,8 +304,13 @@ export class Eventfd {
       const { value } = Atomics.waitAsync(words, EVENTFD_SEQUENCE >>> 2, sequence, PATIENCE_MS);
       await value;
     } finally {
-      Atomics.sub(words, EVENTFD_WAITERS >>> 2, 1);
+      this.#waited(words);
     }
+  }
+
+  /** Waits no more. The record may be another VM's by now, whose waiters are not counted here. */
+  #waited(words: Int32Array): void {
+    if (this.#isSame) Atomics.sub(words, EVENTFD_WAITERS >>> 2, 1);
   }
 
   #changed(): void {

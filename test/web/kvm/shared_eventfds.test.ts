@@ -1,6 +1,7 @@
 // Eventfds of one VM that other VMs of its memory ring or drive, and what becomes of them when a VM ends.
 
 import { describe, expect, test } from 'vitest';
+import { EVENTFD_WAITERS } from '../../../assembly/abi/eventfd.ts';
 import {
   Eventfd,
   ioeventfds,
@@ -75,6 +76,17 @@ describe('an eventfd of one VM', () => {
     a.vm.destroy();
     refuses('EBADF', () => fd.signal());
     refuses('EBADF', () => ringBy(b.vm, fd));
+  });
+
+  test('ends for those who wait for it, who leave no trace in the next VM', async () => {
+    const { memory, a } = pair();
+    const fd = a.vm.createEventfd();
+    const waits = fd.ready().catch((error) => error.code);
+    a.vm.destroy();
+    const next = kvm.createVm({ memory, maxVcpus: 1 });
+    const record = next.createEventfd().placeIn(next);
+    expect(await waits).toBe('EBADF');
+    expect(next.memory.load(record + EVENTFD_WAITERS)).toBe(0);
   });
 
   test('is free again when a VM that it drove ends', () => {
