@@ -132,9 +132,9 @@ function write_part(v: u32, hva: u32, gpa: u64, from: u32, bytes: u32): void {
   }
   for (let done: u32 = 0; done < bytes; done += 8) {
     const n = bytes - done < 8 ? bytes - done : 8;
-    let value: u64 = 0;
-    for (let i: u32 = 0; i < n; i++) value |= (load<u8>(from + done + i) as u64) << (i * 8);
-    mmio_write(v, gpa + done, n, value);
+    // Behind the last byte of the scratch buffer lies the rest of the vCPU's page.
+    const bytes8 = load<u64>(from + done);
+    mmio_write(v, gpa + done, n, n < 8 ? bytes8 & (((1 as u64) << (n * 8)) - 1) : bytes8);
   }
 }
 

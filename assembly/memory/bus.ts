@@ -169,8 +169,12 @@ function publish(v: u32): void {
   unlock(vm + VM_COALESCED_LOCK);
 }
 
+function low_bytes(data: u64, size: u32): u64 {
+  return size < 8 ? data & (((1 as u64) << (size * 8)) - 1) : data;
+}
+
 function write(v: u32, kind: u32, addr: u64, size: u32, data: u64): bool {
-  const value = size < 8 ? data & (((1 as u64) << (size * 8)) - 1) : data;
+  const value = low_bytes(data, size);
   return ring_doorbell(kind, addr, size, value) || coalesce(v, kind, addr, size, value);
 }
 
@@ -183,6 +187,12 @@ export function publish_coalesced(v: u32): void {
 export function port_write(v: u32, port: u32, size: u32, value: u32): bool {
   if (load<u32>(vm_base + VM_PAGE + VM_BUS_PIO) == 0) return false;
   return write(v, BUS_USED | BUS_PIO, port as u64, size, value as u64);
+}
+
+/** A write of 1 to 8 bytes to an address without RAM rang a doorbell, in the middle of its instruction. */
+export function mmio_rang(gpa: u64, size: u32, value: u64): bool {
+  if (load<u32>(vm_base + VM_PAGE + VM_BUS_MMIO) == 0) return false;
+  return ring_doorbell(BUS_USED, gpa, size, low_bytes(value, size));
 }
 
 /** A write of 1 to 8 bytes to an address without RAM: true when it was taken here. */

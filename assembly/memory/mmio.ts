@@ -32,7 +32,7 @@ import { ioapic_read, ioapic_write } from '../irqchip/ioapic';
 import { lapic_read, lapic_write } from '../irqchip/lapic';
 import { faulted, raise_exit } from '../state/fault';
 import { has_irqchip, has_pic } from '../state/vcpu';
-import { mmio_taken } from './bus';
+import { mmio_rang, mmio_taken } from './bus';
 import { lapic_from_guest } from './lapic_words';
 
 const IOAPIC_GPA: u64 = 0xfec00000;
@@ -80,6 +80,9 @@ export function mmio_write(v: u32, gpa: u64, size: u32, value: u64): void {
     if ((gpa & ~0xfff) == IOAPIC_GPA && has_pic()) return ioapic_write((gpa as u32) & 0xfff, value as u32);
   }
   const n = load<u32>(v + V_MMIO_COUNT);
+  // A doorbell rings at once, so that the block goes on. Should a later access of the same instruction fault, it rings
+  // again with the restart, which a doorbell may.
+  if (n == 0 && mmio_rang(gpa, size, value)) return;
   if (n >= MMIO_QUEUE_MAX) return;
   const q = v + V_MMIO_QUEUE + n * REPLAY_ENTRY;
   store<u64>(q, gpa);
