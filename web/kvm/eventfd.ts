@@ -247,6 +247,7 @@ export class Eventfd {
 
   /** Values that ioeventfds of this eventfd were written with since the last call, at most the last 30; see EventfdOptions. */
   takeValues(): bigint[] {
+    this.#check();
     if (this.#home === undefined || (this.#flags & EVENTFD_KEEPS_VALUES) === 0) return [];
     const { memory } = this.#home;
     const record = (this.#at - memory.vm - VM_EVENTFDS) / EVENTFD_SIZE;
