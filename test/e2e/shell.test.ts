@@ -285,7 +285,13 @@ describe('modules in the page', () => {
       await type(page, 'echo 1 > /kvm/vm0/reset', /EBUSY.*module fb0/);
       const row = page.getByRole('row', { name: /fb0.*vm vm0/ });
       await row.getByText('running').waitFor();
-      await row.getByRole('button', { name: 'Kill' }).click();
+      const kill = row.getByRole('button', { name: 'Kill' });
+      const isSeen = await kill.evaluate((element) => {
+        const { x, y, width, height } = element.getBoundingClientRect();
+        return element.contains(document.elementFromPoint(x + width / 2, y + height / 2));
+      });
+      expect(isSeen, 'without scrolling').toBe(true);
+      await kill.click();
       await row.getByText('killed').waitFor();
       await type(page, 'cat /kvm/vm0/pins; echo "[$(cat /modules/bound)]"', '[]');
       await type(page, 'echo 1 > /kvm/vm0/reset; rmdir /modules/fb0; ls /modules', 'README');

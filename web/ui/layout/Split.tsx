@@ -23,7 +23,7 @@ export function Split({ group, direction, borders, children }: SplitProps) {
   const shares = useStore(layout, (all) => all[group]) ?? DEFAULT_LAYOUT[group];
   const panels = Children.toArray(children);
   const isRow = direction === 'row';
-  const tracks = shares.map((share) => `minmax(0, ${share.toFixed(3)}fr)`).join(' auto ');
+  const tracks = shares.map((share) => `minmax(auto, ${share.toFixed(3)}fr)`).join(' auto ');
 
   const move = (index: number, change: number) => setShares(group, moved(shares, index, change));
 

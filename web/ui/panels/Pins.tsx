@@ -138,7 +138,9 @@ function Holders() {
   if (pins.length === 0) return <p className="pins-none">No module holds this machine: nothing is pinned.</p>;
   return (
     <table className="slot-table pins">
-      <caption>Pinned: the machine cannot be removed while somebody holds it</caption>
+      <caption title="Nobody can remove or remake a machine while somebody holds it">
+        Pinned: the machine cannot be removed
+      </caption>
       <thead>
         <tr>
           <th scope="col">holder</th>
