@@ -12,6 +12,7 @@ import {
   parseSettings,
   readiness,
   type Settings,
+  type Subscribe,
   subscribeTo,
   text,
   valueFile,
@@ -30,6 +31,22 @@ import { onAny } from './words.ts';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+
+/** How often a counter that is not 0 is looked at for whoever waits for room, in ms. */
+const ROOM_MS = 4;
+
+/** Calls back when a reader of `eventfd` or a writer may go on. */
+const onCounter = (eventfd: Eventfd): Subscribe => {
+  return (listener) => {
+    let wasReadable = eventfd.readable;
+    return subscribeTo(async (signal) => {
+      if (eventfd.readable) await new Promise<void>((resolve) => setTimeout(resolve, ROOM_MS));
+      // One that was taken since the last look has room now, and may never be readable again.
+      else if (!wasReadable) await eventfd.ready(signal);
+      wasReadable = eventfd.readable;
+    })(listener);
+  };
+};
 
 /** An eventfd: a read waits until its counter is not 0 and takes it, a write adds to it. */
 function eventfdFile(entry: VmEntry, name: string, eventfd: Eventfd): FileNode {
@@ -54,12 +71,7 @@ function eventfdFile(entry: VmEntry, name: string, eventfd: Eventfd): FileNode {
         return bytes.length;
       },
       poll: () => (isGone() ? readiness(true, true) : readiness(eventfd.readable, eventfd.writable)),
-      onReady: entry.orGone(
-        onAny(
-          entry.eventfds.watch,
-          subscribeTo((signal) => eventfd.ready(signal)),
-        ),
-      ),
+      onReady: entry.orGone(onAny(entry.eventfds.watch, onCounter(eventfd))),
     }),
   });
 }

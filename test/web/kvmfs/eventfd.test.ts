@@ -36,6 +36,16 @@ test('poll tells what a read and a write would do', async () => {
   await file.close();
 });
 
+test('a write that has long waited for room goes on after a read', async () => {
+  await fs.writeFile('/kvm/count/eventfd/full', '0xfffffffffffffffe');
+  const waiting = fs.writeFile('/kvm/count/eventfd/full', '5');
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  expect(await read(fs, '/kvm/count/eventfd/full')).toBe('18446744073709551614');
+  await waiting;
+  expect(await read(fs, '/kvm/count/eventfd/full')).toBe('5');
+  await fs.unlink('/kvm/count/eventfd/full');
+});
+
 test('who waits for one that is removed gets the end of the file', async () => {
   const waiting = fs.readText('/kvm/count/eventfd/3');
   await fs.unlink('/kvm/count/eventfd/3');
