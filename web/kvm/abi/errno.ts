@@ -41,6 +41,7 @@ export const ERRNO = {
   ENOBUFS: 105,
   ESHUTDOWN: 108,
   ETIMEDOUT: 110,
+  ESTALE: 116,
   ECANCELED: 125,
 } as const;
 
