@@ -5,5 +5,7 @@ export { type BlobLike, blobStore } from './blob_store.ts';
 export { type BlockFile, MemoryFile, RawStore } from './block_file.ts';
 export { type BlockStore, checkRange, checkWritable, type Maybe, SECTOR } from './block_store.ts';
 export { copyImage, imagePieces } from './export_image.ts';
+export { type Fetch, type HttpStoreOptions, openHttpStore } from './http_store.ts';
 export { emptyStore, type MemoryStoreOptions, memoryStore } from './memory_store.ts';
+export type { DiskOptions, UpperOptions } from './options.ts';
 export { Overlay, type OverlayOptions, openOverlay } from './overlay.ts';

@@ -27,6 +27,8 @@ export class LossyFile implements BlockFile {
   readonly #seen: MemoryFile;
   readonly #kept: MemoryFile;
   #unflushed: Piece[] = [];
+  /** The write that the power cut came in. */
+  #underWay: Piece | undefined;
   /** So many writes and flushes until the power is cut. */
   fuse = Number.POSITIVE_INFINITY;
 
@@ -44,8 +46,11 @@ export class LossyFile implements BlockFile {
   }
 
   write(position: number, from: Uint8Array): void {
-    this.#unflushed.push({ position, bytes: from.slice() });
+    const piece = { position, bytes: from.slice() };
+    this.#underWay = piece;
     this.#burn();
+    this.#underWay = undefined;
+    this.#unflushed.push(piece);
     this.#seen.write(position, from);
   }
 
@@ -57,9 +62,17 @@ export class LossyFile implements BlockFile {
 
   close(): void {}
 
+  /** Its user was killed, the host lives: what was written is still seen, and still not on the medium. */
+  outlive(): LossyFile {
+    this.#underWay = undefined;
+    this.fuse = Number.POSITIVE_INFINITY;
+    return this;
+  }
+
   /** What is on the medium after a crash. Pieces end at multiples of 512 bytes, or anywhere when `tearsSectors`. */
   crash(random: Random, tearsSectors: boolean): LossyFile {
-    const pieces = this.#unflushed.flatMap((piece) => split(piece, tearsSectors ? random : undefined));
+    const writes = this.#underWay ? [...this.#unflushed, this.#underWay] : this.#unflushed;
+    const pieces = writes.flatMap((piece) => split(piece, tearsSectors ? random : undefined));
     const odds = random(5);
     for (let left = pieces.length; left > 0; left--) {
       const [piece] = pieces.splice(random(left), 1) as [Piece];
@@ -78,8 +91,9 @@ export class LossyFile implements BlockFile {
 /** A write as the pieces that a medium writes as a whole. */
 function split({ position, bytes }: Piece, random: Random | undefined): Piece[] {
   const pieces: Piece[] = [];
+  const most = random?.(2) === 0 ? 40 : 700;
   for (let from = 0; from < bytes.length; ) {
-    const whole = random ? 1 + random(700) : 512 - ((position + from) % 512);
+    const whole = random ? 1 + random(most) : 512 - ((position + from) % 512);
     const end = Math.min(from + whole, bytes.length);
     pieces.push({ position: position + from, bytes: bytes.subarray(from, end) });
     from = end;

@@ -11,7 +11,9 @@ const sectorOf = (stamp: number) => new Uint8Array(new Uint32Array(SECTOR / 4).f
 /** The stamp of the sector at `index`, or -1 when it was torn. */
 function stampOf(bytes: Uint8Array, index: number): number {
   const words = new Uint32Array(bytes.buffer, index * SECTOR, SECTOR / 4);
-  return words.every((word) => word === words[0]) ? (words[0] as number) : -1;
+  const stamp = words[0] as number;
+  for (const word of words) if (word !== stamp) return -1;
+  return stamp;
 }
 
 /** What the guest knows about its disk: the stamps that each sector may have. */
@@ -73,7 +75,7 @@ class Guest {
   }
 }
 
-/** Lives of one overlay, each ended by a power cut at a random moment; the sectors that were wrong after one. */
+/** Lives of one overlay, each ended at a random moment by a power cut, or by a kill that only its user feels; the sectors that were wrong after one. */
 function liveAndDie(seed: number, tearsSectors: boolean): number[] {
   const random = randomOf(seed);
   const image = new Uint8Array(SECTORS * SECTOR);
@@ -96,12 +98,12 @@ function liveAndDie(seed: number, tearsSectors: boolean): number[] {
     } catch (error) {
       if (!(error instanceof PowerCut)) throw error;
     }
-    file = file.crash(random, tearsSectors);
+    file = random(3) === 0 ? file.outlive() : file.crash(random, tearsSectors);
   }
   return [];
 }
 
-const rounds = Array.from({ length: 1500 }, (_, index) => index + 1);
+const rounds = Array.from({ length: 1200 }, (_, index) => index + 1);
 
 test('what was flushed is there after a crash at any point, and no sector is torn', () => {
   expect(rounds.filter((seed) => liveAndDie(seed, false).length > 0)).toEqual([]);
