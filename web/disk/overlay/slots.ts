@@ -9,6 +9,7 @@ interface Free {
 export class Slots {
   /** The first slot that was never used. */
   #end: number;
+  /** In order, with used slots between them. */
   readonly #free: Free[] = [];
   /** Free as soon as the journal's newest blocks are on the medium. */
   #waiting: Free[] = [];
@@ -22,21 +23,21 @@ export class Slots {
     }
   }
 
-  /** Up to `most` slots beside each other. */
+  /** Up to `most` slots beside each other: the lowest that are free. */
   take(most: number): Free {
-    const last = this.#free.at(-1);
-    if (!last) return this.#grow(most);
-    const count = Math.min(most, last.count);
-    const start = last.start;
-    last.start += count;
-    last.count -= count;
-    if (last.count === 0) this.#free.pop();
+    const run = this.#free[0];
+    if (!run) return this.#grow(most);
+    const { start } = run;
+    const count = Math.min(most, run.count);
+    run.start += count;
+    run.count -= count;
+    if (run.count === 0) this.#free.shift();
     return { start, count };
   }
 
-  /** Exactly `count` slots beside each other; the first of them. */
+  /** Exactly `count` slots beside each other, the highest that are free; the first of them. */
   takeWhole(count: number): number {
-    const found = this.#free.findIndex((run) => run.count >= count);
+    const found = this.#free.findLastIndex((run) => run.count >= count);
     const run = this.#free[found];
     if (!run) return this.#grow(count).start;
     run.count -= count;
@@ -44,11 +45,20 @@ export class Slots {
     return run.start + run.count;
   }
 
-  /** Gives back slots of which the journal has never said anything. */
+  /** Gives back slots of which the journal on the medium says nothing. */
   give(start: number, count: number): void {
-    const last = this.#free.at(-1);
-    if (last && last.start + last.count === start) last.count += count;
-    else this.#free.push({ start, count });
+    const at = this.#place(start);
+    const before = this.#free[at - 1];
+    const behind = this.#free[at];
+    const joinsBefore = before !== undefined && before.start + before.count === start;
+    const joinsBehind = behind !== undefined && start + count === behind.start;
+    if (joinsBefore) {
+      before.count += count + (joinsBehind ? behind.count : 0);
+      if (joinsBehind) this.#free.splice(at, 1);
+    } else if (joinsBehind) {
+      behind.start = start;
+      behind.count += count;
+    } else this.#free.splice(at, 0, { start, count });
   }
 
   /** Gives back slots that are in use as long as the journal's newest blocks are not on the medium. */
@@ -62,6 +72,18 @@ export class Slots {
   settle(): void {
     for (const { start, count } of this.#waiting) this.give(start, count);
     this.#waiting = [];
+  }
+
+  /** The index of the first free run behind `slot`. */
+  #place(slot: number): number {
+    let low = 0;
+    let high = this.#free.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#free[middle] as Free).start < slot) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   #grow(count: number): Free {
