@@ -12,6 +12,7 @@ const WEB: Record<string, string[]> = {
   devices: ['abi'],
   modules: ['abi', 'xinterface', 'devices'],
   vmm: ['abi', 'kvm', 'xinterface', 'devices', 'modules'],
+  disk: ['kvm'],
   fs: ['kvm'],
   sh: ['kvm', 'fs'],
   kvmfs: ['abi', 'kvm', 'xinterface', 'devices', 'modules', 'vmm', 'fs'],

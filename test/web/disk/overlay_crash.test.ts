@@ -103,7 +103,7 @@ function liveAndDie(seed: number, tearsSectors: boolean): number[] {
   return [];
 }
 
-const rounds = Array.from({ length: 1200 }, (_, index) => index + 1);
+const rounds = Array.from({ length: 600 }, (_, index) => index + 1);
 
 test('what was flushed is there after a crash at any point, and no sector is torn', () => {
   expect(rounds.filter((seed) => liveAndDie(seed, false).length > 0)).toEqual([]);
