@@ -25,6 +25,9 @@ export abstract class BaseFs implements Fs {
   abstract unlink(path: string): Promise<void>;
   abstract rename(from: string, to: string): Promise<void>;
   abstract chmod(path: string, mode: number): Promise<void>;
+  abstract readlink(path: string): Promise<string>;
+  abstract symlink(target: string, path: string): Promise<void>;
+  abstract link(from: string, to: string): Promise<void>;
   abstract utimes(path: string, mtime: number): Promise<void>;
   abstract watch(path: string, cancel: Cancel): AsyncIterable<Change>;
 

@@ -78,6 +78,18 @@ export class FsClient extends BaseFs {
     return this.#call('chmod', { path, mode });
   }
 
+  readlink(path: string): Promise<string> {
+    return this.#call('readlink', { path });
+  }
+
+  symlink(target: string, path: string): Promise<void> {
+    return this.#call('symlink', { target, path });
+  }
+
+  link(from: string, to: string): Promise<void> {
+    return this.#call('link', { from, to });
+  }
+
   utimes(path: string, mtime: number): Promise<void> {
     return this.#call('utimes', { path, mtime });
   }
@@ -171,6 +183,10 @@ class RemoteFile implements OpenFile {
 
   truncate(size: number): Promise<void> {
     return this.#call('truncate', { fid: this.#fid, size });
+  }
+
+  sync(): Promise<void> {
+    return this.#call('sync', { fid: this.#fid });
   }
 
   poll(events: number, options?: PollOptions): Promise<number> {

@@ -40,6 +40,8 @@ export interface OpenFile {
   write(bytes: Uint8Array, position?: number, cancel?: Cancel): Promise<number>;
   stat(): Promise<Stats>;
   truncate(size: number): Promise<void>;
+  /** Resolves once what was written is safe (fsync); at once where nothing is kept beyond the thread. */
+  sync(): Promise<void>;
   /** Resolves with the ready events of `events` (POLLIN, POLLOUT; POLLERR and POLLHUP always) as soon as there is one. */
   poll(events: number, options?: PollOptions): Promise<number>;
   /** Closes it; calls after it, and those that still wait, are EBADF. Closing twice does nothing. */
@@ -79,6 +81,12 @@ export interface Fs {
   unlink(path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   chmod(path: string, mode: number): Promise<void>;
+  /** What a symbolic link holds. EINVAL for anything else. Links are followed by nobody: to open one is ELOOP. */
+  readlink(path: string): Promise<string>;
+  /** Makes the symbolic link `path`, which holds `target`. EPERM where there are none. */
+  symlink(target: string, path: string): Promise<void>;
+  /** Makes one more name of a file. EPERM where files have one. */
+  link(from: string, to: string): Promise<void>;
   /** Sets the time of the last change, in ms since the Unix epoch. EPERM where nobody counts it. */
   utimes(path: string, mtime: number): Promise<void>;
   /** Changes of a directory's entries from this call on, until `signal` is aborted. EOPNOTSUPP where nobody tells them. */

@@ -186,6 +186,30 @@ export class LocalFs extends BaseFs {
     await holder.rename(source.name, receiver, target.name);
   }
 
+  async readlink(path: string): Promise<string> {
+    const place = await this.#find(path);
+    const node = present(place);
+    if (node.kind === 'file' && node.readlink) return node.readlink();
+    throw new KvmError('EINVAL', `${place.path} is no symbolic link`);
+  }
+
+  async symlink(target: string, path: string): Promise<void> {
+    if (target === '') throw new KvmError('ENOENT', 'a symbolic link cannot hold an empty path');
+    const { dir, name } = await this.#newName(path);
+    if (!dir.symlink) throw new KvmError('EPERM', `there are no symbolic links where ${path} would be`);
+    await dir.symlink(name, target);
+  }
+
+  async link(from: string, to: string): Promise<void> {
+    const source = await this.#find(from);
+    const node = present(source);
+    if (node.kind === 'directory')
+      throw new KvmError('EPERM', `${source.path} is a directory: it has one name`);
+    const { dir, name } = await this.#newName(to);
+    if (!dir.link) throw new KvmError('EPERM', `a file has one name where ${to} would be`);
+    await dir.link(name, node);
+  }
+
   async chmod(path: string, mode: number): Promise<void> {
     const place = await this.#find(path);
     const node = present(place);
@@ -220,6 +244,17 @@ export class LocalFs extends BaseFs {
       throw new KvmError('EACCES', `${place.path} may not be read (chmod u+r lets you)`);
     }
     return node;
+  }
+
+  /** The directory that shall hold `path`, which is not there yet (EEXIST), and its name there. EROFS, EACCES. */
+  async #newName(path: string): Promise<{ dir: DirNode; name: string }> {
+    const place = await this.#find(path, true);
+    if (place.node !== undefined || place.dir === undefined) {
+      throw new KvmError('EEXIST', `${place.path} exists already`);
+    }
+    if (place.slash) throw absent(place.path);
+    await checkWritable(place.dir, place.path);
+    return { dir: place.dir.receiver?.(place.name) ?? place.dir, name: place.name };
   }
 
   async #create(place: Place, mode: number): Promise<FileNode> {

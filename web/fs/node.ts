@@ -11,6 +11,8 @@ export const S_IFIFO = 0o010000;
 export const S_IFCHR = 0o020000;
 export const S_IFDIR = 0o040000;
 export const S_IFREG = 0o100000;
+/** A symbolic link: it is shown and read, and followed by nobody here. */
+export const S_IFLNK = 0o120000;
 
 /** Flags of open(2) with Linux's numbers on x86. */
 export const O_RDONLY = 0;
@@ -68,6 +70,8 @@ export interface OpenNode {
    * error of this very call. Whoever opened with O_APPEND writes at the end, whatever `offset` says. Keeps no `bytes`.
    */
   write(offset: number, bytes: Uint8Array, signal: AbortSignal): Maybe<number>;
+  /** Returns once what was written is safe from the end of the host (fsync). Left out where nothing is kept. */
+  sync?(): Maybe<void>;
   /** Cuts or extends to `size` bytes (O_TRUNC, ftruncate). A file with a value takes no notice of it. */
   truncate?(size: number): Maybe<void>;
   /**
@@ -97,6 +101,8 @@ export interface FileNode extends NodeBase {
   readonly kind: 'file';
   /** A read takes something away or resets it (an event, a dirty bitmap): through a read-only mount it is EROFS. */
   readonly readChanges?: boolean;
+  /** Of a symbolic link (S_IFLNK): the path it holds. To open one is ELOOP. */
+  readlink?(): Maybe<string>;
   /** Opens it with O_* flags; permission bits have been looked at already. */
   open(flags: number): Maybe<OpenNode>;
 }
@@ -112,6 +118,10 @@ export interface DirNode extends NodeBase {
   create?(name: string, mode: number): Maybe<FileNode>;
   /** Makes a directory. EPERM where it is left out. */
   mkdir?(name: string, mode: number): Maybe<void>;
+  /** Makes a symbolic link that holds `target`, which need not lead anywhere. EPERM where it is left out. */
+  symlink?(name: string, target: string): Maybe<void>;
+  /** Makes one more name of `file`. EXDEV when it is not of this tree; EPERM where it is left out. */
+  link?(name: string, file: FileNode): Maybe<void>;
   /** Removes a directory. EPERM where it is left out. */
   rmdir?(name: string): Maybe<void>;
   /** Removes a file. EPERM where it is left out. */

@@ -106,6 +106,10 @@ export class LocalFile implements OpenFile {
     });
   }
 
+  sync(): Promise<void> {
+    return this.#call(undefined, async () => this.#node.sync?.());
+  }
+
   poll(events: number, options?: PollOptions): Promise<number> {
     return this.#call(options, async (signal) => {
       let ready = 0;

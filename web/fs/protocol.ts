@@ -15,6 +15,7 @@ export interface Calls {
   write(argument: { fid: number; bytes: Uint8Array; position?: number | undefined }): number;
   fstat(argument: { fid: number }): Stats;
   truncate(argument: { fid: number; size: number }): void;
+  sync(argument: { fid: number }): void;
   poll(argument: { fid: number; events: number; timeout?: number | undefined }): number;
   close(argument: { fid: number }): void;
   readFile(argument: { path: string }): Uint8Array;
@@ -27,6 +28,9 @@ export interface Calls {
   unlink(argument: { path: string }): void;
   rename(argument: { from: string; to: string }): void;
   chmod(argument: { path: string; mode: number }): void;
+  readlink(argument: { path: string }): string;
+  symlink(argument: { target: string; path: string }): void;
+  link(argument: { from: string; to: string }): void;
   utimes(argument: { path: string; mtime: number }): void;
   /** Changes come as events with the call's id, until it is cancelled; only then it is answered. */
   watch(argument: { path: string }): void;

@@ -11,6 +11,7 @@ function readOnlyFile(file: FileNode): FileNode {
   return {
     kind: 'file',
     isReadOnly: true,
+    ...(file.readlink && { readlink: () => file.readlink?.() ?? '' }),
     attributes: () => file.attributes(),
     open(flags) {
       if ((flags & O_ACCMODE) !== O_RDONLY || flags & O_TRUNC) refuse();
@@ -42,6 +43,8 @@ export function readOnly(dir: DirNode): DirNode {
     names: () => dir.names(),
     create: refuse,
     mkdir: refuse,
+    symlink: refuse,
+    link: refuse,
     rmdir: refuse,
     unlink: refuse,
     rename: refuse,

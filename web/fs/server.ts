@@ -89,6 +89,7 @@ class Client {
     write: ({ fid, bytes, position }, signal) => this.#file(fid).write(bytes, position, { signal }),
     fstat: async ({ fid }) => this.#file(fid).stat(),
     truncate: async ({ fid, size }) => this.#file(fid).truncate(size),
+    sync: async ({ fid }) => this.#file(fid).sync(),
     poll: async ({ fid, events, timeout }, signal) => this.#file(fid).poll(events, { signal, timeout }),
     close: async ({ fid }) => {
       const file = this.#file(fid);
@@ -105,6 +106,9 @@ class Client {
     unlink: ({ path }) => this.#fs.unlink(path),
     rename: ({ from, to }) => this.#fs.rename(from, to),
     chmod: ({ path, mode }) => this.#fs.chmod(path, mode),
+    readlink: ({ path }) => this.#fs.readlink(path),
+    symlink: ({ target, path }) => this.#fs.symlink(target, path),
+    link: ({ from, to }) => this.#fs.link(from, to),
     utimes: ({ path, mtime }) => this.#fs.utimes(path, mtime),
     watch: async ({ path }, signal, id) => {
       for await (const change of this.#fs.watch(path, { signal })) this.#answer({ id, change });
