@@ -14,6 +14,7 @@ const WEB: Record<string, string[]> = {
   vmm: ['abi', 'kvm', 'xinterface', 'devices', 'modules'],
   disk: ['kvm'],
   fs: ['kvm'],
+  p9: ['kvm', 'fs'],
   sh: ['kvm', 'fs'],
   kvmfs: ['abi', 'kvm', 'xinterface', 'devices', 'modules', 'vmm', 'fs'],
   session: ['abi', 'kvm', 'xinterface', 'devices', 'modules', 'vmm', 'fs', 'sh', 'kvmfs', 'asm'],
