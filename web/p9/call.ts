@@ -25,11 +25,19 @@ export interface Context {
   readonly msize: number;
 }
 
+/** A request that is being carried out. */
+export interface Call {
+  /** Aborted when the client does not want it any more. */
+  readonly signal: AbortSignal;
+  /** Says, before it waits for anything, that the answer may be long in coming: see `quiet` of the session. */
+  mayWait(): void;
+}
+
 /**
  * Carries out one request: takes the fields of `body`, all of them before it waits for anything, and puts those of the
- * answer into `reply`. An error becomes Rlerror. What may block ends with EINTR when `signal` is aborted (Tflush).
+ * answer into `reply`. An error becomes Rlerror. What may block ends with EINTR when the call's signal is aborted (Tflush).
  */
-export type Handler = (context: Context, body: Reader, reply: Writer, signal: AbortSignal) => Promise<void>;
+export type Handler = (context: Context, body: Reader, reply: Writer, call: Call) => Promise<void>;
 
 /** The path of a fid, or of the entry `name` in it, as `fs` has it. */
 export function fullPath({ root }: Context, fid: Fid, name?: string): string {

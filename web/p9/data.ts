@@ -80,7 +80,7 @@ export const lcreate: Handler = async (context, body, reply) => {
  * sees a byte. So what follows a short answer of a stream is one empty one; the program then has its bytes, and its next
  * read waits for more.
  */
-export const read: Handler = async (context, body, reply, signal) => {
+export const read: Handler = async (context, body, reply, call) => {
   const fid = context.fids.get(body.u32());
   const offset = body.size();
   const count = Math.min(body.u32(), context.msize - READ_OVERHEAD);
@@ -94,7 +94,8 @@ export const read: Handler = async (context, body, reply, signal) => {
     reply.u32(0);
     return;
   }
-  const bytes = await opened.file.read(count, offset, { signal });
+  if (opened.isStream) call.mayWait();
+  const bytes = await opened.file.read(count, offset, call);
   if (opened.isStream && bytes.length > 0) {
     opened.shortAt = bytes.length < count ? offset + bytes.length : undefined;
   }
@@ -102,14 +103,16 @@ export const read: Handler = async (context, body, reply, signal) => {
 };
 
 /** Twrite: one write of the file, so one value. */
-export const write: Handler = async (context, body, reply, signal) => {
+export const write: Handler = async (context, body, reply, call) => {
   const fid = context.fids.get(body.u32());
   const offset = body.size();
   const bytes = body.bytes(body.u32());
   if (fid.opened === NO_XATTRS) {
     throw new KvmError('EBADF', 'extended attributes cannot be set here');
   }
-  reply.u32(await fileOf(fid).file.write(bytes, offset, { signal }));
+  const opened = fileOf(fid);
+  if (opened.isStream) call.mayWait();
+  reply.u32(await opened.file.write(bytes, offset, call));
 };
 
 /** What is put for an entry that went while it was listed. */

@@ -2,7 +2,7 @@
 // out: whoever has a channel to a client (virtio, a socket, a test) calls it.
 
 import { isKvmError, KvmError } from '../kvm/abi/errno.ts';
-import type { Context, Handler } from './call.ts';
+import type { Call, Context, Handler } from './call.ts';
 import {
   DIALECT,
   HEADER_BYTES,
@@ -59,7 +59,9 @@ const BY_TYPE = new Map(
 interface Pending {
   readonly controller: AbortController;
   /** Resolves when its answer has been made. */
-  readonly done: Promise<unknown>;
+  done: Promise<unknown>;
+  /** It reads or writes a stream: nobody knows when it ends. */
+  mayWait: boolean;
 }
 
 /** What a session is made of; `msize` is agreed on with the client. */
@@ -80,11 +82,12 @@ export class P9Session {
   /**
    * Carries out one message and resolves with its answer: it never rejects, for what is no request is answered by an
    * error. Answers come in any order, that of Tflush after the one it cancels. `message` is the session's until then.
+   * An answer of more than `room` bytes (at least those of an error, 11) is EOVERFLOW.
    */
-  async answer(message: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  async answer(message: Uint8Array, room = MSIZE_MAX): Promise<Uint8Array<ArrayBuffer>> {
     const tag = message.length >= HEADER_BYTES ? new Reader(message, 5).u16() : NOTAG;
     try {
-      return await this.#begin(message, tag);
+      return await this.#begin(message, tag, room);
     } catch (error) {
       return errorAnswer(error, tag);
     }
@@ -96,6 +99,15 @@ export class P9Session {
     await this.#clear();
   }
 
+  /** Resolves when no request waits but those that read or write streams. */
+  async quiet(): Promise<void> {
+    for (;;) {
+      const busy = [...this.#pending.values()].filter(({ mayWait }) => !mayWait);
+      if (busy.length === 0) return;
+      await Promise.all(busy.map(({ done }) => done));
+    }
+  }
+
   async #clear(): Promise<void> {
     const all = [...this.#pending.values()];
     for (const { controller } of all) controller.abort();
@@ -105,7 +117,7 @@ export class P9Session {
     await this.#fids.clear();
   }
 
-  #begin(message: Uint8Array, tag: number): Promise<Uint8Array<ArrayBuffer>> {
+  #begin(message: Uint8Array, tag: number, room: number): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#isEnded) throw new KvmError('EIO', 'this session has ended');
     const header = new Reader(message);
     const size = header.u32();
@@ -124,22 +136,33 @@ export class P9Session {
     if (this.#pending.size >= REQUESTS_MAX) {
       throw new KvmError('EAGAIN', `${REQUESTS_MAX} requests wait: take their answers first`);
     }
-    return this.#run(handler, header, type, tag);
+    return this.#run(handler, header, type, tag, room);
   }
 
-  async #run(handler: Handler, body: Reader, type: number, tag: number): Promise<Uint8Array<ArrayBuffer>> {
+  #run(
+    handler: Handler,
+    body: Reader,
+    type: number,
+    tag: number,
+    room: number,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const controller = new AbortController();
-    const msize = this.#msize;
+    const pending: Pending = { controller, done: Promise.resolve(), mayWait: false };
+    this.#pending.set(tag, pending);
+    const call: Call = {
+      signal: controller.signal,
+      mayWait: () => {
+        pending.mayWait = true;
+      },
+    };
+    const msize = Math.min(this.#msize, room);
     const reply = new Writer(msize);
-    const run = handler({ ...this.#options, fids: this.#fids, msize }, body, reply, controller.signal);
-    const done = run.then(
+    const done = handler({ ...this.#options, fids: this.#fids, msize }, body, reply, call).then(
       () => reply.finish(type + 1, tag),
       (error: unknown) => errorAnswer(error, tag),
     );
-    this.#pending.set(tag, { controller, done });
-    const answer = await done;
-    this.#pending.delete(tag);
-    return answer;
+    pending.done = done.then(() => this.#pending.delete(tag));
+    return done;
   }
 
   /** Tversion: the client begins anew. Another dialect is answered by "unknown". */
