@@ -23,7 +23,11 @@ export function makeStream() {
   const lines: Uint8Array[] = [];
   const said = new Emitter();
   const stream: Stream = {
-    take: () => lines.shift(),
+    take: (length) => {
+      const line = lines.shift();
+      if (line && line.length > length) lines.unshift(line.subarray(length));
+      return line?.slice(0, length);
+    },
     poll: () => (lines.length > 0 ? POLLIN : 0),
     onReady: said.on,
   };
