@@ -45,7 +45,8 @@ import {
   MSR_TSC_AUX,
   MSR_TSC_DEADLINE,
 } from '../abi/x86';
-import { lapic_msr_read, lapic_msr_write, lapic_set_base } from '../irqchip/lapic';
+import { lapic_msr_read, lapic_msr_write } from '../irqchip/lapic';
+import { lapic_set_base } from '../irqchip/lapic_start';
 import { lapic_get_deadline, lapic_set_deadline } from '../irqchip/lapic_timer';
 import { lapic_from_guest } from '../memory/lapic_words';
 import { PHYS_BITS } from '../memory/walk';

@@ -7,19 +7,21 @@ export { irqfd_assign, irqfd_closed, irqfd_deassign, irqfd_signal, irqfds_poll }
 export {
   lapic_accept_pic,
   lapic_acknowledge,
-  lapic_init,
-  lapic_loaded,
   lapic_local_interrupt,
   lapic_msr_read,
   lapic_msr_write,
   lapic_pending,
   lapic_read,
+  lapic_write,
+} from './lapic';
+export {
+  lapic_init,
+  lapic_loaded,
   lapic_reset,
   lapic_save,
   lapic_set_base,
   lapic_take_events,
-  lapic_write,
-} from './lapic';
+} from './lapic_start';
 export { lapic_deadline, lapic_get_deadline, lapic_set_deadline } from './lapic_timer';
 export { irq_line, irq_routing_changed, irq_source_line, msi_send } from './lines';
 export { irq_lock, irq_unlock } from './lock';

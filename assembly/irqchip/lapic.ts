@@ -1,21 +1,9 @@
-// A local APIC as its own vCPU sees it: registers by MMIO and by x2APIC MSRs, priorities, EOI, IPIs, reset, INIT and SIPI.
-// Only the vCPU's own thread comes here (or another while the vCPU is out); what others send is lapic_bus.ts.
-import {
-  KVM_X86_QUIRK_LINT0_REENABLED,
-  TPR_READ,
-  TPR_WRITE,
-  V_EOI_EXIT,
-  V_TPR_ACCESS,
-  V_TPR_REPORTS,
-  VM_DISABLED_QUIRKS,
-} from '../abi/calls';
+// A local APIC as its own vCPU sees it: registers by MMIO and by x2APIC MSRs, priorities, EOI, IPIs. Only the vCPU's own
+// thread comes here (or another while the vCPU is out); what others send is lapic_bus.ts, how it starts lapic_start.ts.
+import { TPR_READ, TPR_WRITE, V_EOI_EXIT, V_TPR_ACCESS, V_TPR_REPORTS } from '../abi/calls';
 import { V_HV_SINTS } from '../abi/hyperv';
 import {
   APIC_ARBPRI,
-  APIC_BASE_BSP,
-  APIC_BASE_ENABLE,
-  APIC_BASE_X2APIC,
-  APIC_DEFAULT_ADDRESS,
   APIC_DEST_LOGICAL,
   APIC_DFR,
   APIC_DM_EXTINT,
@@ -50,32 +38,13 @@ import {
   APIC_SPIV_ENABLED,
   APIC_TASKPRI,
   APIC_TDCR,
-  APIC_TIMER_PERIODIC,
   APIC_TIMER_TSCDEADLINE,
   APIC_TMCCT,
   APIC_TMICT,
   APIC_TMR,
-  LAPIC_DEADLINE,
   LAPIC_ERRORS,
-  LAPIC_EVENT_NONE,
-  LAPIC_EVENT_SIPI,
-  LAPIC_EVENTS,
-  LAPIC_EXTINT,
 } from '../abi/irqchip';
-import {
-  LEAVE_TPR,
-  REQ_EVENTS,
-  V_APIC_BASE,
-  V_CR8,
-  V_ID,
-  V_LEAVE,
-  V_MSR_VALUE,
-  V_REQUESTS,
-  V_SIPI_VECTOR,
-  V_TSC_DEADLINE,
-} from '../abi/vcpu_page';
-import { host_now } from '../host';
-import { vm_setting } from '../state/settings';
+import { LEAVE_TPR, REQ_EVENTS, V_CR8, V_LEAVE, V_MSR_VALUE, V_REQUESTS } from '../abi/vcpu_page';
 import { has_pic } from '../state/vcpu';
 import { ioapic_listens } from './ioapic_chip';
 import {
@@ -84,7 +53,6 @@ import {
   deliver,
   deliver_all,
   highest_vector,
-  kick,
   lapic_error,
   lapic_get,
   lapic_hw_enabled,
@@ -93,19 +61,16 @@ import {
   lapic_set,
   vector_word,
 } from './lapic_bus';
-import {
-  timer_count,
-  timer_mode,
-  timer_set_divider,
-  timer_set_lvt,
-  timer_start,
-  timer_stop,
-} from './lapic_timer';
+import { timer_count, timer_mode, timer_set_divider, timer_set_lvt, timer_start } from './lapic_timer';
 import { broadcast_eoi } from './settle';
 import { sint_ended, sint_ends_itself } from './sint';
 
 /** Integrated APIC with six LVT entries, as KVM's. */
 const VERSION: u32 = 0x50014;
+/** In the version register: the guest may end level interrupts at an IOAPIC's EOI register, by SPIV_NO_BROADCAST. */
+const VERSION_DIRECTED_EOI: u32 = 0x1000000;
+const SPIV_NO_BROADCAST: u32 = 0x1000;
+const SPIV_BITS: u32 = 0x3ff;
 const X2APIC_MSRS: u32 = 0x800;
 /** Bits that LVT entries keep: vector, delivery mode, polarity, trigger, mask. */
 const LVT_PLAIN: u32 = 0x100ff;
@@ -118,14 +83,14 @@ const LVT_READ_ONLY: u32 = 0x5000;
 const ICR_BITS: u32 = 0xccfff;
 
 /** Makes the vCPU look at its interrupts at the next block edge; it is this thread's own, so nobody is woken. */
-function look_again(v: u32): void {
+export function look_again(v: u32): void {
   atomic.or<u32>(v + V_REQUESTS, REQ_EVENTS);
 }
 
 // --- Priorities ---
 
 /** Processor priority: the higher of TPR and the highest vector in service (SDM vol. 3, 11.8.3.1). */
-function processor_priority(v: u32): u32 {
+export function processor_priority(v: u32): u32 {
   const tpr = lapic_get(v, APIC_TASKPRI) & 0xff;
   const serving = highest_vector(v, APIC_ISR);
   const class_in_service: u32 = serving < 0 ? 0 : (serving as u32) & 0xf0;
@@ -166,9 +131,20 @@ export function end_of_interrupt(v: u32): void {
   const level = (atomic.load<u32>(vector_word(v, APIC_TMR, vector)) & bit) != 0;
   if (!has_pic()) {
     // Split irqchip: user space keeps the IOAPIC and hears of the vectors that its routes name.
-    if (ioapic_listens(vector)) store<u32>(v + V_EOI_EXIT, vector + 1);
+    const silent = level && (lapic_get(v, APIC_SPIV) & SPIV_NO_BROADCAST) != 0;
+    if (!silent && ioapic_listens(vector)) store<u32>(v + V_EOI_EXIT, vector + 1);
   } else if (level || ioapic_listens(vector)) broadcast_eoi(vector);
   look_again(v);
+}
+
+/** The version register. The IOAPIC in the core has no EOI register, so directed EOIs are for a split irqchip alone. */
+export function lapic_version(): u32 {
+  return has_pic() ? VERSION : VERSION | VERSION_DIRECTED_EOI;
+}
+
+/** Bits of the spurious-interrupt register that exist. */
+function spiv_bits(): u32 {
+  return has_pic() ? SPIV_BITS : SPIV_BITS | SPIV_NO_BROADCAST;
 }
 
 /** Sets the task priority (8 bits). */
@@ -234,7 +210,7 @@ function write_lvt(v: u32, register: u32, value: u32): void {
   look_again(v);
 }
 
-function mask_lvt(v: u32): void {
+export function mask_lvt(v: u32): void {
   for (let register = APIC_LVTT; register <= APIC_LVTERR; register += 0x10) {
     lapic_set(v, register, lapic_get(v, register) | APIC_MASKED);
   }
@@ -336,7 +312,7 @@ function write_register(v: u32, register: u32, value: u32, x2apic: bool): bool {
       lapic_set(v, APIC_DFR, value | 0x0fffffff);
       break;
     case APIC_SPIV:
-      lapic_set(v, APIC_SPIV, value & 0x3ff);
+      lapic_set(v, APIC_SPIV, value & spiv_bits());
       if ((value & APIC_SPIV_ENABLED) == 0) mask_lvt(v);
       look_again(v);
       break;
@@ -436,109 +412,10 @@ export function lapic_msr_write(v: u32, msr: u32, value: u64): bool {
     if (value >> 32 != 0) return false;
     if ((register == APIC_EOI || register == APIC_ESR) && low != 0) return false;
     if ((register == APIC_TASKPRI || register == APIC_SELF_IPI) && low > 0xff) return false;
-    if (register == APIC_SPIV && low & ~0x3ff) return false;
+    if (register == APIC_SPIV && low & ~spiv_bits()) return false;
     if (register >= APIC_LVTT && register <= APIC_LVTERR && low & ~(lvt_bits(register) | LVT_READ_ONLY)) {
       return false;
     }
   }
   return write_register(v, register, low, true);
-}
-
-// --- IA32_APIC_BASE, reset, INIT and SIPI ---
-
-/** In x2APIC mode LDR follows from the ID: cluster of 16, bit in the cluster (SDM vol. 3, 11.12.10.2). */
-function set_x2apic_ldr(v: u32): void {
-  const id = load<u32>(v + V_ID);
-  lapic_set(v, APIC_ID, id << 24);
-  lapic_set(v, APIC_LDR, ((id >> 4) << 16) | (1 << (id & 15)));
-}
-
-/**
- * Writes IA32_APIC_BASE, a value that the caller has found valid (SDM vol. 3, figure 11-27): entering x2APIC mode sets
- * the logical ID, disabling resets the registers.
- */
-export function lapic_set_base(v: u32, value: u64): void {
-  const both = APIC_BASE_ENABLE | APIC_BASE_X2APIC;
-  const before = load<u32>(v + V_APIC_BASE) & both;
-  const after = (value as u32) & both;
-  store<u64>(v + V_APIC_BASE, value);
-  if (before == after) return;
-  if (after == both) set_x2apic_ldr(v);
-  else if (after == 0) reset_registers(v);
-  lapic_set(v, APIC_ID, load<u32>(v + V_ID) << 24);
-  look_again(v);
-}
-
-/** Registers as reset and INIT leave them (SDM vol. 3, 11.4.7.1), and LINT0 of the boot CPU open to the PIC as in KVM. */
-function reset_registers(v: u32): void {
-  const id = lapic_get(v, APIC_ID);
-  timer_stop(v);
-  // Not LAPIC_EVENTS: the SIPI that follows this INIT may be coming in right now.
-  memory.fill(lapic_page(v), 0, LAPIC_EVENTS);
-  lapic_set(v, LAPIC_EXTINT, 0);
-  lapic_set(v, APIC_ID, id);
-  lapic_set(v, APIC_LVR, VERSION);
-  lapic_set(v, APIC_DFR, 0xffffffff);
-  lapic_set(v, APIC_SPIV, 0xff);
-  mask_lvt(v);
-  const keeps_masked = (vm_setting(VM_DISABLED_QUIRKS) & KVM_X86_QUIRK_LINT0_REENABLED) != 0;
-  if (is_boot_cpu(v) && !keeps_masked) lapic_set(v, APIC_LVT0, APIC_DM_EXTINT << 8);
-  if (lapic_is_x2apic(v)) set_x2apic_ldr(v);
-  store<u64>(v + V_CR8, 0);
-  store<u64>(v + V_TSC_DEADLINE, 0);
-}
-
-function is_boot_cpu(v: u32): bool {
-  return (load<u32>(v + V_APIC_BASE) & APIC_BASE_BSP) != 0;
-}
-
-/** A new vCPU's APIC, or after power on: enabled at 0xfee00000 in xAPIC mode, with ID `id`; the BSP flag stays. */
-export function lapic_reset(v: u32, id: u32): void {
-  store<u32>(v + V_ID, id);
-  const boot = load<u64>(v + V_APIC_BASE) & APIC_BASE_BSP;
-  store<u64>(v + V_APIC_BASE, APIC_DEFAULT_ADDRESS | APIC_BASE_ENABLE | boot);
-  lapic_set(v, LAPIC_EVENTS, LAPIC_EVENT_NONE);
-  store<u32>(v + V_SIPI_VECTOR, -1);
-  lapic_set(v, APIC_ID, id << 24);
-  reset_registers(v);
-}
-
-/** INIT: the APIC's registers are reset, IA32_APIC_BASE and the ID stay. The processor's are the caller's. */
-export function lapic_init(v: u32): void {
-  reset_registers(v);
-}
-
-/** Takes what has come in of INIT and SIPI, LAPIC_EVENT_* bits, INIT to be served first; on the vCPU's own thread. */
-export function lapic_take_events(v: u32): u32 {
-  const word = lapic_page(v) + LAPIC_EVENTS;
-  return atomic.load<u32>(word) == LAPIC_EVENT_NONE
-    ? LAPIC_EVENT_NONE
-    : atomic.xchg<u32>(word, LAPIC_EVENT_NONE);
-}
-
-/** Forgets a SIPI that has come in, but no INIT. */
-export function lapic_drop_sipi(v: u32): void {
-  atomic.and<u32>(lapic_page(v) + LAPIC_EVENTS, ~LAPIC_EVENT_SIPI);
-}
-
-/** Brings the current count into the page, before KVM_GET_LAPIC copies it. */
-export function lapic_save(v: u32): void {
-  lapic_set(v, APIC_TMCCT, timer_count(v));
-  lapic_set(v, APIC_PROCPRI, processor_priority(v));
-}
-
-/** Makes derived state follow registers that KVM_SET_LAPIC has copied in: CR8, and a timer from its current count. */
-export function lapic_loaded(v: u32): void {
-  lapic_set(v, APIC_LVR, VERSION);
-  store<u64>(v + V_CR8, (lapic_get(v, APIC_TASKPRI) >> 4) & 0xf);
-  const left = lapic_get(v, APIC_TMCCT);
-  if (timer_mode(v) != APIC_TIMER_TSCDEADLINE) {
-    timer_start(v);
-    if (left != 0) {
-      const unit = lapic_get(v, APIC_TDCR);
-      const shift = (((unit & 3) | ((unit & 8) >> 1)) + 1) & 7;
-      atomic.store<u64>(lapic_page(v) + LAPIC_DEADLINE, host_now() + ((left as u64) << (shift as u64)));
-    } else if (timer_mode(v) != APIC_TIMER_PERIODIC) timer_stop(v);
-  }
-  kick(v);
 }

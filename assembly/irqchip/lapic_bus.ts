@@ -99,9 +99,9 @@ export function highest_vector(v: u32, register: u32): i32 {
   return -1;
 }
 
-/** Notes an error for ESR and raises the error interrupt (SDM vol. 3, 11.5.3). */
+/** Notes an error for ESR; the first since ESR was written raises the error interrupt (SDM vol. 3, 11.5.3). */
 export function lapic_error(v: u32, bits: u32): void {
-  atomic.or<u32>(lapic_page(v) + LAPIC_ERRORS, bits);
+  if (atomic.or<u32>(lapic_page(v) + LAPIC_ERRORS, bits) != 0) return;
   const lvt = lapic_get(v, APIC_LVTERR);
   // A bad vector in LVTERR itself must not report itself for ever.
   if ((lvt & APIC_MASKED) == 0 && (lvt & 0xff) >= 16) accept(v, APIC_DM_FIXED, lvt & 0xff, false);
@@ -187,13 +187,18 @@ export function deliver(
   return taken;
 }
 
-/** Sends a message to one of the APICs that its destination names: by turns, which the manual allows. */
+/** Sends a message to one of the APICs that its destination names. */
 function deliver_lowest(logical: bool, destination: u32, wide: bool, vector: u32, level: bool): i32 {
   let candidates: u32 = 0;
   for (let left = atomic.load<u32>(vm_base + VM_PAGE + VM_VCPUS); left != 0; left &= left - 1) {
     const v = vcpu_page(ctz<u32>(left));
     if (lapic_enabled(v) && is_destination(v, logical, destination, wide)) candidates |= left & (0 - left);
   }
+  return deliver_one(candidates, vector, level);
+}
+
+/** Sends a message to one of `candidates` (a bit a vCPU), by turns, which the manual allows; -1 when there are none. */
+function deliver_one(candidates: u32, vector: u32, level: bool): i32 {
   if (candidates == 0) return -1;
   let turn: u32 = 0;
   if (popcnt<u32>(candidates) > 1) {
@@ -203,10 +208,25 @@ function deliver_lowest(logical: bool, destination: u32, wide: bool, vector: u32
   return accept(vcpu_page(ctz<u32>(candidates)), APIC_DM_FIXED, vector, level) ? 1 : 0;
 }
 
-/** Sends a message to all, or to all but `except` (0 = nobody). */
+/** Sends a message to all, or to all but `except` (0 = nobody); one of lowest priority to one of them. */
 export function deliver_all(except: u32, mode: u32, vector: u32, level: bool): void {
+  let candidates: u32 = 0;
   for (let left = atomic.load<u32>(vm_base + VM_PAGE + VM_VCPUS); left != 0; left &= left - 1) {
     const v = vcpu_page(ctz<u32>(left));
-    if (v != except && lapic_hw_enabled(v)) accept(v, mode, vector, level);
+    if (v == except) continue;
+    if (mode != APIC_DM_LOWEST) {
+      if (lapic_hw_enabled(v)) accept(v, mode, vector, level);
+    } else if (lapic_enabled(v)) candidates |= left & (0 - left);
+  }
+  deliver_one(candidates, vector, level);
+}
+
+/** A tick of the PIT, as LINT0 sees it: an NMI where that is its mode (the NMI watchdog of old kernels, as in KVM). */
+export function lint0_nmi(): void {
+  for (let left = atomic.load<u32>(vm_base + VM_PAGE + VM_VCPUS); left != 0; left &= left - 1) {
+    const v = vcpu_page(ctz<u32>(left));
+    const lvt0 = lapic_get(v, APIC_LVT0);
+    if ((lvt0 & APIC_MASKED) == 0 && ((lvt0 >> 8) & 7) == APIC_DM_NMI && lapic_hw_enabled(v))
+      accept(v, APIC_DM_NMI, 0, false);
   }
 }

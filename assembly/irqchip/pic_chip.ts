@@ -153,6 +153,9 @@ export function pic_intack(): u32 {
 }
 
 function icw1(s: u32, value: u32): void {
+  // What is forgotten here is over for whoever waits for its end.
+  const over = (get(s, PIC_IRR) & ~get(s, PIC_ELCR)) | get(s, PIC_ISR);
+  for (let left = over; left != 0; left &= left - 1) end_of_interrupt(s, ctz<u32>(left));
   set(s, PIC_INIT4, value & 1);
   set(s, PIC_LAST_IRR, 0);
   set(s, PIC_IRR, get(s, PIC_IRR) & get(s, PIC_ELCR));

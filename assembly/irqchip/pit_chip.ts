@@ -1,5 +1,6 @@
 // The 8254 timer and port 0x61. Callers hold the irqchip lock. Counters are not stepped: everything is computed from the
-// load time. Not modelled: a new count waiting for the end of the running period in modes 2 and 3 (it counts at once).
+// load time. Not modelled: a new count waiting for the end of the running period in modes 2 and 3 (it counts at once), or
+// for the next trigger in modes 1 and 5 (it ends the running shot).
 import {
   IRQ_SOURCE_PIT,
   KVM_IRQCHIP_IOAPIC,
@@ -36,6 +37,7 @@ import {
 import { PAGE_SIZE, PIT_PAGE } from '../abi/map';
 import { host_now, vm_base } from '../host';
 import { ioapic_is_masked } from './ioapic_chip';
+import { lint0_nmi } from './lapic_bus';
 import { pic_is_busy, pic_is_masked } from './pic_chip';
 import { routes_end, routes_start } from './routes';
 import { set_line } from './wiring';
@@ -249,6 +251,7 @@ export function pit_reset(): void {
 function pulse(): void {
   set_line(IRQ_SOURCE_PIT, 0, true);
   set_line(IRQ_SOURCE_PIT, 0, false);
+  lint0_nmi();
 }
 
 /** One tick if the guest has taken the one before; otherwise it waits in the backlog (KVM's reinjection). */

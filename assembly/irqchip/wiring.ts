@@ -1,6 +1,8 @@
 // From a GSI to chip pins and messages, by the routing table. Callers hold the irqchip lock.
 
 import {
+  APIC_DM_FIXED,
+  APIC_DM_LOWEST,
   APIC_LEVEL_TRIG,
   IRQ_GSIS,
   IRQ_LINES,
@@ -23,14 +25,18 @@ import { pic_set_line } from './pic_chip';
 import { routes_end, routes_start } from './routes';
 import { sint_route } from './sint';
 
+/** MSI address: the redirection hint, which wants one of those that are named. */
+const MSI_REDIRECTS: u32 = 8;
+
 /** Sends an MSI (SDM vol. 3, 11.11); the number of local APICs that took it, -1 when it names none. */
 export function send_msi(address: u32, data: u32): i32 {
   const logical = (address & 4) != 0;
+  const mode = (data >> 8) & 7;
   return deliver(
     logical,
     (address >> 12) & 0xff,
     false,
-    (data >> 8) & 7,
+    mode == APIC_DM_FIXED && address & MSI_REDIRECTS ? APIC_DM_LOWEST : mode,
     data & 0xff,
     (data & APIC_LEVEL_TRIG) != 0,
   );

@@ -5,7 +5,7 @@ import { V_ID, V_RANDOM } from '../abi/vcpu_page';
 import { update_mode } from '../cpu/mode';
 import { flush_blocks } from '../decode/block';
 import { vm_base } from '../host';
-import { lapic_reset } from '../irqchip/lapic';
+import { lapic_reset } from '../irqchip/lapic_start';
 import { flush_tlb } from '../memory/tlb';
 import { mix64 } from '../state/random';
 import { has_irqchip } from '../state/vcpu';

@@ -54,7 +54,7 @@ import { stimers_next } from '../hyperv/stimers';
 import { do_hyperv_work, has_hyperv_work, leaves_for_hyperv } from '../hyperv/work';
 import { has_interrupt, take_interrupt } from '../irqchip/interrupts';
 import { irqfds_poll } from '../irqchip/irqfd';
-import { lapic_drop_sipi, lapic_init, lapic_take_events } from '../irqchip/lapic';
+import { lapic_drop_sipi, lapic_init, lapic_take_events } from '../irqchip/lapic_start';
 import { timers_next, timers_poll } from '../irqchip/timers';
 import { lapic_from_guest, lapic_to_guest } from '../memory/lapic_words';
 import { raise, raise_code, raise_debug } from '../state/fault';

@@ -180,6 +180,14 @@ describe('routing', () => {
     expect([m.call('irq_line', 3, 1), m.call('irq_line', 3, 0), m.call('irq_line', 3, 1)]).toEqual([1, 2, 0]);
   });
 
+  test('an MSI with the redirection hint goes to one of those that it names', () => {
+    const m = machine(2);
+    for (const id of [0, 1]) m.setApic(id, 0xd0, 0x01000000 << id);
+    expect(m.call('msi_send', 0xfee0300cn, 0x61)).toBe(1);
+    expect([m.take(0), m.take(1)].sort()).toEqual([-1, 0x61]);
+    expect(m.call('msi_send', 0xfee03004n, 0x62)).toBe(2);
+  });
+
   test('an MSI tells how many took it', () => {
     const m = new Machine(2);
     m.enableApic(1);

@@ -1,6 +1,8 @@
 // Local APICs by their registers: priorities, IPIs, start-up of other processors, the timer. No processor runs here.
 import { describe, expect, test } from 'vitest';
-import { LAPIC_EVENT_INIT, LAPIC_EVENT_SIPI } from '../../../assembly/abi/irqchip.ts';
+import { IRQCHIP_SPLIT, V_EOI_EXIT } from '../../../assembly/abi/calls.ts';
+import { IOAPIC_EOI_VECTORS, LAPIC_EVENT_INIT, LAPIC_EVENT_SIPI } from '../../../assembly/abi/irqchip.ts';
+import { IOAPIC_PAGE, VM_HAS_IRQCHIP, VM_PAGE } from '../../../assembly/abi/map.ts';
 import {
   REQ_EVENTS,
   V_CR8,
@@ -93,6 +95,28 @@ describe('registers', () => {
     expect(m.take()).toBe(0xfe);
     m.setApic(0, ESR, 0);
     expect(m.apic(0, ESR)).toBe(0x20);
+  });
+
+  test('errors raise one interrupt until ESR is written', () => {
+    const m = enabled();
+    m.setApic(0, LVTERR, 0xfe);
+    for (const _ of [1, 2]) ipi(m, 0, 0, 0x0f);
+    expect(m.take()).toBe(0xfe);
+    m.setApic(0, EOI, 0);
+    ipi(m, 0, 0, 0x0e);
+    expect(m.take()).toBe(-1);
+    m.setApic(0, ESR, 0);
+    ipi(m, 0, 0, 0x0e);
+    expect(m.take()).toBe(0xfe);
+  });
+
+  test('a vector below 16 in the timer entry is an illegal vector received', () => {
+    const m = enabled();
+    m.setApic(0, LVTT, 0x0e);
+    m.setApic(0, TMICT, 1000);
+    m.pass(2000);
+    m.setApic(0, ESR, 0);
+    expect([m.apic(0, ESR), m.take()]).toEqual([0x40, -1]);
   });
 
   test('a byte inside a register can be read, and what lies between registers is 0', () => {
@@ -196,6 +220,15 @@ describe('interprocessor interrupts', () => {
     expect([m.take(0), m.take(1)]).toEqual([0x50, 0x51]);
   });
 
+  test('lowest priority to all, or to all but the sender, goes to one receiver', () => {
+    const m = enabled(3);
+    ipi(m, 0, 0, 0x80150);
+    expect([0, 1, 2].map((id) => m.take(id)).sort()).toEqual([-1, -1, 0x50]);
+    for (const _ of [1, 2, 3]) ipi(m, 1, 0, 0xc0161);
+    expect(m.take(1)).toBe(-1);
+    expect([m.take(0), m.take(2)]).toEqual([0x61, 0x61]);
+  });
+
   test('a disabled APIC takes no fixed interrupt, but an NMI', () => {
     const m = new Machine(2);
     m.enableApic(0);
@@ -238,6 +271,35 @@ describe('interprocessor interrupts', () => {
     expect(m.apic(1, 0xf0)).toBe(0xff);
     expect(m.apic(1, 0x20)).toBe(0x01000000);
     expect(m.call('lapic_take_events', m.v(1))).toBe(LAPIC_EVENT_SIPI);
+  });
+});
+
+describe('a split irqchip', () => {
+  /** Vector 0x61, level triggered, taken and ended under a value of the spurious-interrupt register; the EOI exit's word. */
+  function endsLevel(spiv: number): number {
+    const m = new Machine();
+    m.memory.setUint32(VM_PAGE + VM_HAS_IRQCHIP, IRQCHIP_SPLIT, true);
+    m.call('lapic_reset', m.v(0), 0);
+    m.setApic(0, 0xf0, spiv);
+    m.memory.setUint8(IOAPIC_PAGE + IOAPIC_EOI_VECTORS + (0x61 >> 3), 1 << (0x61 & 7));
+    m.call('msi_send', 0xfee00000n, 0xc061);
+    m.take();
+    m.setApic(0, EOI, 0);
+    return m.word(0, V_EOI_EXIT);
+  }
+
+  test('tells user space of an EOI, unless the guest ends level interrupts at the IOAPIC itself', () => {
+    expect([endsLevel(0x1ff), endsLevel(0x11ff)]).toEqual([0x62, 0]);
+  });
+
+  test('the version register offers that; with an IOAPIC in the core, which has no EOI register, it does not', () => {
+    const m = new Machine();
+    m.setApic(0, 0xf0, 0x11ff);
+    expect([m.apic(0, 0x30), m.apic(0, 0xf0)]).toEqual([0x50014, 0x1ff]);
+    m.memory.setUint32(VM_PAGE + VM_HAS_IRQCHIP, IRQCHIP_SPLIT, true);
+    m.call('lapic_reset', m.v(0), 0);
+    m.setApic(0, 0xf0, 0x11ff);
+    expect([m.apic(0, 0x30), m.apic(0, 0xf0)]).toEqual([0x1050014, 0x11ff]);
   });
 });
 

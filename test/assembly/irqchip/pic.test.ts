@@ -152,6 +152,52 @@ describe('a pair of 8259s', () => {
     expect(m.inb(0x20)).toBe(0x10);
   });
 
+  test('a non-specific EOI in special mask mode passes over masked lines', () => {
+    const m = new Machine();
+    m.setUpPics([1, 4]);
+    m.pulse(1);
+    m.take();
+    m.outb(0x21, 0xef);
+    m.outb(0x20, 0x68);
+    m.pulse(4);
+    m.take();
+    m.outb(0x20, EOI);
+    m.outb(0x20, 0x0b);
+    expect(m.inb(0x20)).toBe(2);
+    m.outb(0x20, 0x48); // special mask mode ends
+    m.outb(0x20, EOI);
+    expect(m.inb(0x20)).toBe(0);
+  });
+
+  test('rotate on non-specific EOI makes the line that ended the last', () => {
+    const m = new Machine();
+    m.setUpPics([1, 4]);
+    m.pulse(1);
+    m.take();
+    m.outb(0x20, 0xa0);
+    m.pulse(1);
+    m.pulse(4);
+    expect(m.take()).toBe(0x24);
+  });
+
+  test('ICW1 forgets edges, masks, service, rotation and special mask mode', () => {
+    const m = new Machine();
+    m.setUpPics([1, 4]);
+    m.outb(0x20, 0xc3);
+    m.outb(0x20, 0x68);
+    m.pulse(1);
+    m.take();
+    m.pulse(4);
+    m.setUpPics([1, 3, 4]);
+    expect(m.take()).toBe(-1);
+    m.pulse(3);
+    expect(m.take()).toBe(0x23);
+    m.pulse(4);
+    expect(m.take()).toBe(-1);
+    m.pulse(1);
+    expect(m.take()).toBe(0x21);
+  });
+
   test('OCW3 chooses between IRR and ISR', () => {
     const m = new Machine();
     m.setUpPics([1]);

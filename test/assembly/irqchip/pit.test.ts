@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { KVM_PIT_FLAGS_HPET_LEGACY, PIT_BACKLOG, PIT_FLAGS } from '../../../assembly/abi/irqchip.ts';
 import { PIT_PAGE } from '../../../assembly/abi/map.ts';
+import { V_NMI_PENDING } from '../../../assembly/abi/vcpu_page.ts';
 import { Machine } from './machine.ts';
 
 /** ns of a number of clocks, rounded up as the PIT does. */
@@ -157,6 +158,58 @@ describe('channel 2 and port 0x61', () => {
     expect(out2(m)).toBe(1);
   });
 
+  test('a rising gate starts the one-shot of mode 1 anew', () => {
+    const m = new Machine();
+    program(m, 2, 1, 100);
+    m.outb(0x61, 1);
+    m.now += clocks(60);
+    m.outb(0x61, 0);
+    m.outb(0x61, 1);
+    m.now += clocks(60);
+    expect(out2(m)).toBe(0);
+    m.now += clocks(41);
+    expect(out2(m)).toBe(1);
+  });
+
+  test.each([2, 3])('in mode %i a low gate lifts the output at once, a rising one begins a period', (mode) => {
+    const m = new Machine();
+    m.outb(0x61, 1);
+    program(m, 2, mode, 100);
+    m.now += clocks(99);
+    expect(out2(m)).toBe(0);
+    m.outb(0x61, 0);
+    expect(out2(m)).toBe(1);
+    m.now += clocks(1000);
+    m.outb(0x61, 1);
+    expect(readCount(m, 2)).toBe(100);
+  });
+
+  test.each([
+    [4, 'from its count on'],
+    [5, 'from the rising gate on'],
+  ])('mode %i strobes for one clock, counted %s', (mode) => {
+    const m = new Machine();
+    if (mode === 4) m.outb(0x61, 1);
+    program(m, 2, mode, 100);
+    if (mode === 5) {
+      m.now += clocks(1000);
+      m.outb(0x61, 1);
+    }
+    const start = m.now;
+    const outputs = [0, 99, 100, 101, 500].map((n) => {
+      m.now = start + clocks(n);
+      return out2(m);
+    });
+    expect(outputs).toEqual([1, 1, 0, 1, 1]);
+  });
+
+  test('modes 6 and 7 are 2 and 3, as the status tells', () => {
+    const m = new Machine();
+    m.outb(0x43, 0xbd);
+    m.outb(0x43, 0xe8);
+    expect(m.inb(0x42) & 0x3f).toBe(0x35);
+  });
+
   test('the output of mode 3 is a square wave', () => {
     const m = new Machine();
     m.outb(0x61, 1);
@@ -252,6 +305,32 @@ describe('channel 0 and IRQ 0', () => {
     m.outb(0x21, 0xff);
     m.pass(10_001_000n);
     expect(m.take()).toBe(0x30);
+  });
+
+  test('a PIC that is set up anew under a tick that waits, with its masks open, keeps ticking', () => {
+    const m = withPics();
+    program(m, 0, 2, 11932);
+    m.pass(10_001_000n);
+    for (const [port, value] of [
+      [0x20, 0x11],
+      [0x21, 0x40],
+      [0x21, 4],
+      [0x21, 1],
+    ] as const)
+      m.outb(port, value);
+    m.pass(10_001_000n);
+    expect(m.take()).toBe(0x40);
+  });
+
+  test('local APICs whose LINT0 is in NMI mode get each tick as an NMI', () => {
+    const m = new Machine(2);
+    for (const id of [0, 1]) m.enableApic(id);
+    m.setApic(0, 0x350, 0x10000);
+    m.setApic(1, 0x350, 0x400);
+    m.setUpPics([0]);
+    program(m, 0, 2, 11932);
+    m.pass(10_001_000n);
+    expect([m.word(0, V_NMI_PENDING), m.word(1, V_NMI_PENDING)]).toEqual([0, 1]);
   });
 
   test('without reinjection late ticks are lost', () => {
