@@ -6,7 +6,7 @@ import type { EntryMode, MachineOptions, Program } from '../session/types.ts';
 /** A request that cannot be met, in one sentence. */
 export class UsageError extends Error {}
 
-/** The options with the words that describe them; every one takes a value. */
+/** The options with the words that describe them; a value follows those that are strings. */
 export const RUN_ARGS = {
   kernel: { type: 'string', description: 'bzImage, ELF with PVH note, or Multiboot 1 kernel' },
   initrd: { type: 'string', description: 'Initial RAM disk, or the Multiboot module (--kernel)' },
@@ -26,6 +26,7 @@ export const RUN_ARGS = {
     type: 'string',
     description: 'Port whose write ends the machine with status (value << 1) | 1',
   },
+  'no-reboot': { type: 'boolean', description: "End at a guest's reset or triple fault (--kernel)" },
   timeout: { type: 'string', description: 'Give up after so many seconds, with status 124' },
   stats: {
     type: 'string',
@@ -34,7 +35,9 @@ export const RUN_ARGS = {
   },
 } as const;
 
-type Values = Partial<Record<keyof typeof RUN_ARGS, string>>;
+type Values = {
+  [K in keyof typeof RUN_ARGS]?: (typeof RUN_ARGS)[K]['type'] extends 'boolean' ? boolean : string;
+};
 
 /** All that a run needs to know. */
 export interface RunRequest {
@@ -65,9 +68,7 @@ export function parseNumber(text: string, what: string): number {
 
 /** Splits a command line; unknown options, lone words and missing values are refused. */
 export function parseRunArgs(args: string[]): Values {
-  const options = Object.fromEntries(
-    Object.keys(RUN_ARGS).map((name) => [name, { type: 'string' as const }]),
-  );
+  const options = Object.fromEntries(Object.entries(RUN_ARGS).map(([name, { type }]) => [name, { type }]));
   try {
     return parseArgs({ args, options, allowPositionals: false }).values as Values;
   } catch (error) {
@@ -111,7 +112,7 @@ function programOf(args: Values): Program {
   if (args.kernel !== undefined && args.flat !== undefined)
     throw new UsageError('Give either --kernel or --flat, not both.');
   if (args.flat !== undefined) {
-    refuseBeside('flat', args, ['initrd', 'append']);
+    refuseBeside('flat', args, ['initrd', 'append', 'no-reboot']);
     const mode = modeOf(args.mode ?? 'real');
     return {
       kind: 'flat',
@@ -148,6 +149,7 @@ function machineOf(args: Values): MachineOptions {
     ...(args.seed === undefined ? {} : { seed: parseNumber(args.seed, '--seed') }),
     ...(isYes(args['log-dirty']) ? { logDirty: true } : {}),
     ...(args['exit-port'] === undefined ? {} : { exitPort: parseNumber(args['exit-port'], '--exit-port') }),
+    ...(args['no-reboot'] ? { reboot: false } : {}),
     program: programOf(args),
   };
 }

@@ -44,7 +44,7 @@ export class SessionClient implements Session {
   readonly #statusListeners = new Set<(status: SessionStatus) => void>();
   readonly #consoleListeners = new Set<(bytes: Uint8Array) => void>();
   readonly #commandListeners = new Set<(command: Command) => void>();
-  readonly #madeListeners = new Set<() => void>();
+  readonly #madeListeners = new Set<(again: boolean) => void>();
   readonly #early: Uint8Array[] = [];
   #next = 1;
   #tier: Tier;
@@ -123,7 +123,7 @@ export class SessionClient implements Session {
     return () => this.#commandListeners.delete(listener);
   }
 
-  onMade(listener: () => void): () => void {
+  onMade(listener: (again: boolean) => void): () => void {
     this.#madeListeners.add(listener);
     return () => this.#madeListeners.delete(listener);
   }
@@ -238,7 +238,7 @@ export class SessionClient implements Session {
   }
 
   /** Takes up a machine that was made, by whatever write to the files. */
-  #adopt({ memory, bytes, engine }: MadeMessage): void {
+  #adopt({ memory, bytes, engine, again }: MadeMessage): void {
     if (memory === undefined) {
       this.#copy = new ArrayBuffer(bytes);
     } else {
@@ -251,7 +251,7 @@ export class SessionClient implements Session {
     this.#error = undefined;
     this.#seen = -1;
     this.#publish({ state: 'stopped' });
-    for (const listener of this.#madeListeners) listener();
+    for (const listener of this.#madeListeners) listener(again);
   }
 
   #receive(message: ServerMessage): void {
@@ -302,6 +302,10 @@ export class SessionClient implements Session {
     this.#drain();
     if (events === this.#seen) return;
     this.#seen = events;
+    if (words.isRebooting) {
+      void this.#call('reboot', undefined).catch(() => {});
+      return;
+    }
     const parked = words.parked;
     const exit: ParkedExit | undefined =
       parked === undefined

@@ -58,6 +58,8 @@ export class MachineServer implements OwnVm {
   #waiting: Uint8Array[] = [];
   #feeding: ReturnType<typeof setTimeout> | undefined;
   #events = -1;
+  /** The machine that is being made anew because its guest has reset it. */
+  #rebooting: VmEntry | undefined;
   line: MachineLine = DEFAULT_LINE;
 
   constructor(port: Port, threads: Threads, modules: ModuleThreads) {
@@ -104,6 +106,8 @@ export class MachineServer implements OwnVm {
       }
       case 'hash':
         return memoryHash(this.#made.vm.memory.wasm.buffer);
+      case 'reboot':
+        return this.#reboot();
       case 'refresh':
         return (argument as Calls['refresh'][0]).map(({ offset, length }) => ({
           offset,
@@ -156,20 +160,52 @@ export class MachineServer implements OwnVm {
     this.#feed();
   }
 
-  async reset(): Promise<void> {
-    const options = await this.#options();
+  reset(): Promise<void> {
+    return this.#remake(false);
+  }
+
+  /** Does what the reset line of a PC does, once for each reset that the guest has asked for. */
+  async #reboot(): Promise<undefined> {
+    const entry = this.#entry;
+    if (entry === undefined || entry === this.#rebooting || !entry.machine.words.isRebooting)
+      return undefined;
+    this.#rebooting = entry;
+    try {
+      await this.#remake(true);
+      goOnAll(this.#standing);
+    } catch (error) {
+      // Then it has ended, which its status says.
+      entry.machine.words.reboots = false;
+      throw error;
+    }
+    return undefined;
+  }
+
+  /** `again`: the guest has asked for it, so what was typed and is not read yet is for the machine that follows. */
+  async #remake(again: boolean): Promise<void> {
+    const { input, ...options } = await this.#options();
     this.#entry?.needUnheld();
     const points = await this.#points();
     const old = this.#entry;
     this.#entry = undefined;
     await old?.runner.close();
+    this.#waiting = again ? [...this.#leftover(old), ...this.#waiting] : input === undefined ? [] : [input];
     this.#kvm?.forget(OWN);
     try {
-      await this.#create(options);
+      await this.#create(options, again);
     } catch (error) {
       throw refusal(error);
     }
     for (const { id, words } of points) await this.#fs.writeFile(debuggerOf(id), words).catch(() => {});
+  }
+
+  /** Serial input that a machine has not read. What it has printed last is told before it goes. */
+  #leftover(entry: VmEntry | undefined): Uint8Array[] {
+    if (entry === undefined) return [];
+    const { memory } = entry.vm;
+    const ring = (at: number) => Ring.at(memory.wasm.buffer, memory.base + at);
+    this.#send({ event: 'console', bytes: ring(CONSOLE_OUT_RING).read() });
+    return [ring(CONSOLE_IN_RING).read()];
   }
 
   /** What the debugger of each vCPU has set: a reset keeps it, as it does on a board with a debugger attached. */
@@ -190,11 +226,12 @@ export class MachineServer implements OwnVm {
     const program: Program = kernel
       ? { kind: 'kernel', kernel, ...(initrd && { initrd }), ...(append !== undefined && { append }) }
       : { kind: 'flat', image: (await read('image')) ?? new Uint8Array(), at, mode };
-    const { seed, exitPort, ...rest } = line;
+    const { seed, exitPort, reboot, ...rest } = line;
     return {
       ...rest,
       ...(seed !== undefined && { seed }),
       ...(exitPort !== undefined && { exitPort }),
+      ...(reboot !== undefined && { reboot }),
       ...(input && { input }),
       program,
     };
@@ -208,7 +245,7 @@ export class MachineServer implements OwnVm {
     return undefined;
   }
 
-  async #create(options: MachineOptions): Promise<void> {
+  async #create(options: MachineOptions, again: boolean): Promise<void> {
     if (this.#core === undefined || this.#kvm === undefined)
       throw new KvmError('ENODEV', 'the core has not come yet: try again');
     if (options.engine === 'parallel' && !this.#shares) {
@@ -235,7 +272,6 @@ export class MachineServer implements OwnVm {
     this.#entry = entry;
     this.#events = -1;
     clearTimeout(this.#feeding);
-    this.#waiting = options.input === undefined ? [] : [options.input];
     this.#feed();
     const { memory } = machine.vm;
     this.#send({
@@ -243,6 +279,7 @@ export class MachineServer implements OwnVm {
       ...(this.#shares && { memory: memory.wasm }),
       bytes: memory.size,
       engine: options.engine,
+      again,
     });
     if (!this.#shares) void this.#watch(entry);
   }
@@ -287,6 +324,10 @@ export class MachineServer implements OwnVm {
     const { words } = machine;
     if (words.events === this.#events) return;
     this.#events = words.events;
+    if (words.isRebooting) {
+      void this.#reboot().catch(() => {});
+      return;
+    }
     const parked = words.parked;
     this.#send({
       event: 'words',

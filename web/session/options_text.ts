@@ -4,9 +4,12 @@ import { KvmError } from '../kvm/abi/errno.ts';
 import type { EntryMode, MachineOptions, SlotRequest } from './types.ts';
 
 /** What the file holds: options without the bytes that run, and where a flat image enters. */
-export interface MachineLine extends Omit<MachineOptions, 'program' | 'input' | 'seed' | 'exitPort'> {
+export interface MachineLine
+  extends Omit<MachineOptions, 'program' | 'input' | 'seed' | 'exitPort' | 'reboot'> {
   readonly seed: number | undefined;
   readonly exitPort: number | undefined;
+  /** What a reset by the guest does; left to the kind of program if undefined. */
+  readonly reboot: boolean | undefined;
   readonly slots: SlotRequest[];
   /** Guest-physical address of a flat image, and the mode that it is entered in. */
   readonly at: number;
@@ -22,6 +25,7 @@ export const DEFAULT_LINE: MachineLine = {
   irqchip: true,
   logDirty: false,
   exitPort: undefined,
+  reboot: undefined,
   slots: [],
   at: 0x7c00,
   mode: 'real',
@@ -77,6 +81,7 @@ export const OPTION_KEYS = {
   irqchip: boolean,
   log_dirty: boolean,
   exit_port: optional(hexadecimal),
+  reboot: optional(boolean),
   slots,
   at: hexadecimal,
   mode: word('real', 'protected', 'long'),

@@ -33,6 +33,8 @@ export interface Calls {
   translate: [{ vcpu: number; gva: bigint }, bigint | undefined];
   /** SHA-256 of the memory of a machine that stands. */
   hash: [undefined, string];
+  /** The guest has reset its machine: it is made anew and goes on. */
+  reboot: [undefined, undefined];
   refresh: [{ offset: number; length: number }[], { offset: number; bytes: Uint8Array }[]];
   close: [undefined, undefined];
 }
@@ -50,6 +52,8 @@ export interface MadeMessage {
   readonly memory?: WebAssembly.Memory;
   readonly bytes: number;
   readonly engine: MachineOptions['engine'];
+  /** Its guest has reset the machine before it. */
+  readonly again: boolean;
 }
 
 export type ServerMessage =

@@ -133,6 +133,7 @@ function checkedOptions(from: Fields): SharedOptions | undefined {
   if (typeof from.logDirty === 'boolean') options.logDirty = from.logDirty;
   if (typeof from.irqchip === 'boolean') options.irqchip = from.irqchip;
   if (isCount(from.exitPort)) options.exitPort = from.exitPort;
+  if (typeof from.reboot === 'boolean') options.reboot = from.reboot;
   if (Array.isArray(from.slots)) options.slots = from.slots.flatMap(checkedSlot);
   return options;
 }

@@ -31,6 +31,11 @@ export interface MachineOptions {
   irqchip?: boolean;
   /** Port of the debug exit device (status = (value << 1) | 1). */
   exitPort?: number;
+  /**
+   * Whether a guest's reset (ports 0xcf9, 0x64 and 0x92, ACPI's reset register) and its triple fault start the machine anew,
+   * as on a PC; otherwise it ends. When left out a kernel's do and a flat image's do not.
+   */
+  reboot?: boolean;
   /** Serial input that lies ready before the first instruction: for the deterministic engine a part of the run. */
   input?: Uint8Array;
   program: Program;
@@ -81,8 +86,11 @@ export interface Session {
   onStatus(listener: (status: SessionStatus) => void): () => void;
   /** Calls back after each action, done or refused; returns the unsubscriber. */
   onCommand(listener: (command: Command) => void): () => void;
-  /** Calls back when a machine was made, by whomever: its memory is another one. Returns the unsubscriber. */
-  onMade(listener: () => void): () => void;
+  /**
+   * Calls back when a machine was made, by whomever: its memory is another one. `again`: its guest has reset it, and it goes
+   * on. Returns the unsubscriber.
+   */
+  onMade(listener: (again: boolean) => void): () => void;
   /** Bytes that the guest wrote to its serial console. */
   onConsole(listener: (bytes: Uint8Array) => void): () => void;
   /** The machine's memory: shared and live in the isolated tiers, else the last copy that was asked for. */

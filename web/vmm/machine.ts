@@ -28,6 +28,7 @@ export interface MachineSpec {
     | readonly { gpa: number; size: number; readonly?: boolean | undefined; logDirty?: boolean | undefined }[]
     | undefined;
   readonly exitPort?: number | undefined;
+  readonly reboot?: boolean | undefined;
   readonly program: Program;
 }
 
@@ -133,6 +134,7 @@ export class Machine {
     for (let id = 0; id < spec.cpus; id++) vm.createVcpu(id).setCpuid2(cpuidOf(cpuid, id, spec.cpus));
     bootProgram(vm, spec);
     const machine = Machine.withBoard(vm, ram, spec.exitPort);
+    machine.words.reboots = spec.reboot ?? spec.program.kind === 'kernel';
     for (const id of vm.vcpuIds()) machine.vcpu(id).requestPause();
     if (spec.engine === 'deterministic') {
       fixTime(vm);

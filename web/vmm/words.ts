@@ -24,6 +24,8 @@ const EXIT_PORT = BASE + 32;
 const POLICY_FLOAT = 1;
 /** A vCPU that parks stops the others too. */
 const POLICY_ALL_STOP = 2;
+/** A reset makes the machine anew, as on a PC; otherwise it ends there. */
+const POLICY_REBOOT = 4;
 
 export const RUN_STATE = { stopped: 0, running: 1, paused: 2, ended: 3 } as const;
 export type RunStateName = keyof typeof RUN_STATE;
@@ -136,6 +138,22 @@ export class MachineWords {
       this.#at + POLICY,
       on ? this.#policy | POLICY_ALL_STOP : this.#policy & ~POLICY_ALL_STOP,
     );
+  }
+
+  /** Whether a guest's reset, or its triple fault, makes the machine anew; whoever owns it does so. */
+  get reboots(): boolean {
+    return (this.#policy & POLICY_REBOOT) !== 0;
+  }
+
+  set reboots(on: boolean) {
+    this.#memory.store(this.#at + POLICY, on ? this.#policy | POLICY_REBOOT : this.#policy & ~POLICY_REBOOT);
+    this.changed();
+  }
+
+  /** The guest has reset a machine that is then made anew. */
+  get isRebooting(): boolean {
+    const reason = this.ending?.reason;
+    return this.reboots && (reason === 'reset' || reason === 'shutdown');
   }
 
   get board(): BoardName {

@@ -337,16 +337,16 @@ export class Workbench {
     this.#worker = session;
     session.onConsole((bytes) => this.#current === session && this.#console.write(bytes));
     session.onStatus((status) => this.#current === session && this.state.patch({ status }));
-    session.onMade(() => {
-      if (this.#current === session) this.#taken = this.#takeUp(session);
+    session.onMade((again) => {
+      if (this.#current === session) this.#taken = this.#takeUp(session, again);
     });
     this.state.patch({ fs: session.fs });
     return session;
   }
 
-  /** The machine was made anew, by Reset or by a shell. */
-  async #takeUp(session: Session): Promise<void> {
-    this.#console.clear();
+  /** The machine was made anew, by Reset or by a shell; `again`: by its guest, which writes on to the same screen. */
+  async #takeUp(session: Session, again: boolean): Promise<void> {
+    if (!again) this.#console.clear();
     this.state.patch({ failure: undefined, before: new Map(), beforeBytes: [] });
     await this.#startHarvests(session);
     const memory = this.state.get().watch.memory();
