@@ -1,13 +1,11 @@
 // `vitrine run`: one machine with its serial console on stdin and stdout, to its end. Options are in run_options.ts.
 import fs from 'node:fs';
 import { defineCommand } from 'citty';
-import { VM_VCPUS } from '../../assembly/abi/map.ts';
-import { exitOf, MachineMemory, retired, vcpuPage } from '../kvm/index.ts';
 import { SessionClient } from '../session/client.ts';
-import type { Ending, MachineOptions, Session, SessionStatus } from '../session/types.ts';
-import { exitCounts } from '../vmm/index.ts';
+import type { Ending, MachineOptions, SessionStatus } from '../session/types.ts';
 import { readCore } from './core_file.ts';
-import { RUN_ARGS, type RunRequest, runRequest } from './run_options.ts';
+import { RUN_ARGS, type RunRequest, runRequest, STDERR } from './run_options.ts';
+import { RunStatistics, statisticsText } from './statistics.ts';
 import { connectInput, Output, readAhead } from './terminal.ts';
 import { nodeThreads } from './threads/node_threads.ts';
 
@@ -24,23 +22,6 @@ const PATIENCE_MS = 2000;
 function statusOf({ reason, status }: Ending): number {
   if (reason === 'exit') return status;
   return reason === 'shutdown' || reason === 'error' ? STATUS.crashed : STATUS.done;
-}
-
-/** Instructions, seconds, and exits by reason of all vCPUs. */
-function statistics(session: Session, seconds: number): object {
-  const memory = new MachineMemory({ buffer: session.memory() } as WebAssembly.Memory);
-  const made = memory.u32(memory.vm + VM_VCPUS);
-  let instructions = 0;
-  const exits: Record<string, number> = {};
-  for (let id = 0; id < 32; id++) {
-    if ((made & (1 << id)) === 0) continue;
-    instructions += Number(retired(memory, vcpuPage(memory, id)));
-    for (const [reason, count] of exitCounts(memory, id)) {
-      const { name } = exitOf(reason);
-      exits[name] = (exits[name] ?? 0) + count;
-    }
-  }
-  return { instructions, seconds, exits };
 }
 
 /** What comes first: the promise, or `milliseconds`. */
@@ -98,7 +79,7 @@ async function runMachine({ machine, timeout, stats }: RunRequest): Promise<numb
     readCore(),
     options,
   );
-  const start = performance.now();
+  const counting = stats === undefined ? undefined : new RunStatistics(session);
   const output = new Output((busy) => session.holdConsole(busy), interrupt(SIGPIPE_STATUS));
   session.onConsole((bytes) => output.write(bytes));
   const restore = connectInput((bytes) => session.input(bytes), interrupt(SIGNALS.SIGINT));
@@ -120,11 +101,15 @@ async function runMachine({ machine, timeout, stats }: RunRequest): Promise<numb
   const status = await ended;
   clearTimeout(timer);
   await within(session.pause(), PATIENCE_MS);
-  const seconds = (performance.now() - start) / 1000;
-  if (stats !== undefined) {
-    const sha256 =
-      options.engine === 'deterministic' && left === undefined ? { sha256: await session.hash() } : {};
-    fs.writeFileSync(stats, `${JSON.stringify({ ...statistics(session, seconds), ...sha256 }, null, 2)}\n`);
+  if (stats !== undefined && counting !== undefined) {
+    const counted = counting.finish();
+    if (stats === STDERR) {
+      console.error(statisticsText(counted));
+    } else {
+      const sha256 =
+        options.engine === 'deterministic' && left === undefined ? { sha256: await session.hash() } : {};
+      fs.writeFileSync(stats, `${JSON.stringify({ ...counted, ...sha256 }, null, 2)}\n`);
+    }
   }
   await session.close();
   // A reader that is slow gets all of it, unless the user leaves meanwhile.

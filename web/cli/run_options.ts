@@ -31,9 +31,12 @@ export const RUN_ARGS = {
   stats: {
     type: 'string',
     description:
-      'Write instructions, seconds and exits by reason to this file as JSON; SHA-256 of the memory too (deterministic)',
+      'Write instructions and exits by reason, in all and a second, to this file as JSON (- is a table on stderr); SHA-256 of the memory too (deterministic)',
   },
 } as const;
+
+/** What stands for stderr in place of a file. */
+export const STDERR = '-';
 
 type Values = {
   [K in keyof typeof RUN_ARGS]?: (typeof RUN_ARGS)[K]['type'] extends 'boolean' ? boolean : string;
@@ -44,7 +47,7 @@ export interface RunRequest {
   readonly machine: MachineOptions;
   /** Seconds. */
   readonly timeout: number | undefined;
-  /** File of the statistics; it can be written. */
+  /** File of the statistics; it can be written. STDERR for a table there. */
   readonly stats: string | undefined;
 }
 
@@ -162,7 +165,7 @@ export function runRequest(args: string[]): RunRequest {
     throw new UsageError(`--timeout is "${values.timeout}"; give seconds, such as 300.`);
   const machine = machineOf(values);
   const { stats } = values;
-  if (stats !== undefined) {
+  if (stats !== undefined && stats !== STDERR) {
     // Now, not after an hour of running.
     try {
       fs.closeSync(fs.openSync(stats, 'a'));
