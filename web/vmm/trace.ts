@@ -18,8 +18,8 @@ import {
   TRACE_RING,
   VCPU_PIO,
 } from '../../assembly/abi/map.ts';
-import { V_VMM_WORDS } from '../../assembly/abi/vcpu_page.ts';
 import { type MachineMemory, machineNanoseconds, vcpuArea, vcpuPage } from '../kvm/index.ts';
+import { EXIT_COUNTS, REASONS } from './vcpu_words.ts';
 
 const UNION_BYTES = 40;
 const UNION_WORDS = UNION_BYTES / 4;
@@ -27,9 +27,6 @@ const UNION_WORDS = UNION_BYTES / 4;
 const IO_ARM_WORDS = 4;
 /** Bytes of an exit's port data that an entry keeps. */
 const IO_DATA_BYTES = 8;
-/** Exits of each reason, u64 each, in the vCPU's page. */
-const EXIT_COUNTS = V_VMM_WORDS + 0x100;
-const REASONS = 64;
 // Words of an entry.
 const VCPU = 2;
 const REASON = 3;

@@ -19,7 +19,8 @@ import {
   readArm,
   SYSTEM_EVENTS,
 } from '../../kvm/abi/index.ts';
-import { type MachineMemory, readCounter, readU32, vcpuArea } from './memory.ts';
+import { EXIT_COUNTS, REASONS } from '../../vmm/vcpu_words.ts';
+import { type MachineMemory, readCounter, readU32, vcpuArea, vcpuIds, vcpuPage } from './memory.ts';
 
 // An entry of the ring.
 const AT_TIME = 0;
@@ -80,16 +81,16 @@ export function traceNumbers(memory: MachineMemory, reasons?: ReadonlySet<number
   return numbers;
 }
 
-/** The exit reasons in the ring with the number of their exits, repeats counted; the most frequent first. */
-export function traceReasons(memory: MachineMemory): { reason: number; name: string; count: number }[] {
-  const counts = new Map<number, number>();
-  for (const number of traceNumbers(memory)) {
-    const reason = readU32(memory, entryOf(number) + AT_REASON);
-    counts.set(reason, (counts.get(reason) ?? 0) + repeatsOf(memory, number));
+/** Exits of all vCPUs by reason since the machine started, in the order of the reasons' numbers. */
+export function exitTotals(memory: MachineMemory): Map<number, number> {
+  const totals = new Map<number, number>();
+  for (const id of vcpuIds(memory)) {
+    for (let reason = 0; reason < REASONS; reason++) {
+      const exits = readCounter(memory, vcpuPage(id) + EXIT_COUNTS + reason * 8);
+      if (exits > 0) totals.set(reason, (totals.get(reason) ?? 0) + exits);
+    }
   }
-  return [...counts]
-    .map(([reason, count]) => ({ reason, name: exitOf(reason).name, count }))
-    .sort((a, b) => b.count - a.count);
+  return totals;
 }
 
 /** One entry of the ring; it must be one of `traceNumbers`. */
@@ -229,6 +230,11 @@ function lineOf(name: string, fields: readonly ExitField[]): string {
     return `${name}=${value}`;
   });
   return [kind, ...words].join(' ');
+}
+
+/** A reason's name without its prefix, such as `IO`. */
+export function nameOfExit(reason: number): string {
+  return exitOf(reason).name.replace('KVM_EXIT_', '');
 }
 
 /** Exit reasons that an x86 machine can have, for the filter. */

@@ -2,16 +2,18 @@
 
 import { type CSSProperties, type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import {
+  exitTotals,
   type MachineMemory,
+  nameOfExit,
   readExit,
   traceHead,
   traceNumbers,
-  traceReasons,
   traceStamp,
 } from '../../session/views/index.ts';
 import { useWorkbench } from '../context.ts';
 import { count } from '../parts/numbers.ts';
 import { Panel } from '../parts/Panel.tsx';
+import { ExitRates } from '../state/exit_rates.ts';
 import { useMachine } from '../state/watch.ts';
 import './exits.css';
 
@@ -19,6 +21,8 @@ import './exits.css';
 const ROW = 40;
 const HIGH_ROW = 74;
 const NARROW = 520;
+/** Rates are looked at this often. */
+const RATES_INTERVAL_MS = 250;
 /** A list that runs faster cannot be read. */
 const LIST_INTERVAL_MS = 60;
 /** Rows kept above and below the visible ones. */
@@ -34,13 +38,11 @@ export function Exits({ choice }: ExitsProps) {
   const [hidden, setHidden] = useState<ReadonlySet<number>>(new Set());
   const readList = useCallback(
     (memory: MachineMemory) => {
-      const reasons = traceReasons(memory);
       const shown = hidden.size
-        ? new Set(reasons.map((each) => each.reason).filter((each) => !hidden.has(each)))
+        ? new Set([...exitTotals(memory).keys()].filter((reason) => !hidden.has(reason)))
         : undefined;
       return {
         head: traceHead(memory),
-        reasons,
         numbers: traceNumbers(memory, shown),
         stamp: traceStamp(memory),
       };
@@ -48,6 +50,15 @@ export function Exits({ choice }: ExitsProps) {
     [hidden],
   );
   const watch = useWorkbench((state) => state.watch);
+  const rates = useRef(new ExitRates());
+  const readReasons = useCallback((memory: MachineMemory) => {
+    const totals = exitTotals(memory);
+    const now = rates.current.look(totals, performance.now());
+    return [...totals]
+      .map(([reason, exits]) => ({ reason, exits, rate: now.get(reason) ?? 0 }))
+      .sort((a, b) => b.exits - a.exits);
+  }, []);
+  const reasons = useMachine(readReasons, RATES_INTERVAL_MS) ?? [];
   // biome-ignore lint/correctness/useExhaustiveDependencies: the stamp stands for the ring's contents.
   const list = useMemo(() => {
     const memory = watch.memory();
@@ -69,7 +80,7 @@ export function Exits({ choice }: ExitsProps) {
   const filter = (
     <fieldset className="exit-filter">
       <legend className="visually-hidden">Reasons shown</legend>
-      {list.reasons.map(({ reason, name, count: exits }) => (
+      {reasons.map(({ reason, exits, rate }) => (
         <button
           key={reason}
           type="button"
@@ -77,7 +88,8 @@ export function Exits({ choice }: ExitsProps) {
           aria-pressed={!hidden.has(reason)}
           onClick={() => toggle(reason)}
         >
-          {name.replace('KVM_EXIT_', '')} {count(exits)}
+          {nameOfExit(reason)} {count(exits)}
+          {rate > 0 && <span className="exit-rate"> {count(rate)}/s</span>}
         </button>
       ))}
     </fieldset>
