@@ -27,4 +27,4 @@ export { irq_line, irq_routing_changed, irq_source_line, msi_send } from './line
 export { irq_lock, irq_unlock } from './lock';
 export { pic_acknowledge, pic_pending, pic_read, pic_write } from './pic';
 export { pit_read, pit_set_reinject, pit_write } from './pit';
-export { timers_next, timers_poll } from './timers';
+export { timers_next, timers_next_halted, timers_poll } from './timers';

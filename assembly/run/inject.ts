@@ -55,7 +55,7 @@ import { do_hyperv_work, has_hyperv_work, leaves_for_hyperv } from '../hyperv/wo
 import { has_interrupt, take_interrupt } from '../irqchip/interrupts';
 import { irqfds_poll } from '../irqchip/irqfd';
 import { lapic_drop_sipi, lapic_init, lapic_take_events } from '../irqchip/lapic_start';
-import { timers_next, timers_poll } from '../irqchip/timers';
+import { timers_next, timers_next_halted, timers_poll } from '../irqchip/timers';
 import { lapic_from_guest, lapic_to_guest } from '../memory/lapic_words';
 import { raise, raise_code, raise_debug } from '../state/fault';
 import { count } from '../state/settings';
@@ -228,7 +228,7 @@ function next_event(v: u32): u32 {
       load<u32>(v + V_DB_PENDING) == 0 &&
       !(is_open(v) && has_vector(v))
     ) {
-      store<u64>(v + V_WAKE_AT, earlier(timers_next(), stimers_next(v)));
+      store<u64>(v + V_WAKE_AT, earlier(timers_next_halted(v), stimers_next(v)));
       return FLOW_NEXT;
     }
     atomic.store<u32>(v + V_MP_STATE, KVM_MP_STATE_RUNNABLE);

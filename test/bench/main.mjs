@@ -6,7 +6,7 @@ import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { assembleWorkload, EXIT_PORT, ROOT, ROUNDS } from './workloads.mjs';
+import { assembleWorkload, EXIT_PORT, NAMES, ROOT, ROUNDS } from './workloads.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 /** A run that takes longer has failed, in seconds. */
@@ -14,7 +14,7 @@ const PATIENCE = 300;
 
 const { values: options } = parseArgs({
   options: {
-    only: { type: 'string', default: Object.keys(ROUNDS).join() },
+    only: { type: 'string', default: NAMES.join() },
     rounds: { type: 'string', default: '3' },
     scale: { type: 'string', default: '1' },
     json: { type: 'string' },
@@ -23,11 +23,9 @@ const { values: options } = parseArgs({
 const names = options.only.split(',');
 const rounds = Number(options.rounds);
 const scale = Number(options.scale);
-const unknown = names.find((name) => !(name in ROUNDS));
+const unknown = names.find((name) => !NAMES.includes(name));
 if (unknown !== undefined) {
-  process.stderr.write(
-    `vitrine: there is no workload "${unknown}"; there are ${Object.keys(ROUNDS).join(', ')}.\n`,
-  );
+  process.stderr.write(`vitrine: there is no workload "${unknown}"; there are ${NAMES.join(', ')}.\n`);
   process.exit(2);
 }
 if (!Number.isInteger(rounds) || rounds < 1 || !(scale > 0)) {

@@ -17,15 +17,18 @@ export const ROUNDS = {
   branchy: 40_000_000,
   x87: 20_000_000,
   sse2: 20_000_000,
+  smp: 60_000_000,
 };
 
-/** Assembles workload `name` with `rounds` turns into the file `out`. */
-export function assembleWorkload(name, rounds, out) {
+/** Workloads for one processor, which v86 runs too. */
+export const NAMES = Object.keys(ROUNDS).filter((name) => name !== 'smp');
+
+/** Assembles workload `name` with `rounds` turns, and what else it wants defined, into the file `out`. */
+export function assembleWorkload(name, rounds, out, defines = {}) {
   const source = join(HERE, 'workloads', `${name}.asm`);
   const command = [join(ROOT, 'build', 'cli', 'main.js'), 'asm', source, '--out', out];
-  const done = spawnSync(process.execPath, [...command, '--define', `ROUNDS=${rounds}`], {
-    encoding: 'utf8',
-  });
+  const all = Object.entries({ ROUNDS: rounds, ...defines }).map(([key, value]) => `${key}=${value}`);
+  const done = spawnSync(process.execPath, [...command, '--define', all.join()], { encoding: 'utf8' });
   if (done.status !== 0) throw new Error(`${source} does not assemble: ${done.stderr}`);
   return readFileSync(out);
 }

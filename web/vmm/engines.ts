@@ -22,8 +22,10 @@ import type { Machine } from './machine.ts';
 const SLICE = 200_000;
 /** Exits that are answered in a row before timers and devices are looked at. */
 const EXITS = 1000;
-/** A halted vCPU looks at its devices at least this often, in ms. */
-const HALT_MS = 20;
+/** A halted vCPU that may be the last to move looks again after so long, in ms. */
+const DEAD_LOOK_MS = 20;
+/** A halted vCPU 0 looks at the devices at least this often, in ms, though what comes in wakes it. */
+const HALT_MS = 250;
 /** A standing vCPU looks around at least this often, in ms, though every change wakes it. */
 const STAND_MS = 1000;
 /** A machine whose vCPUs all halted with interrupts off has ended when nothing moves for so long, in ms. */
@@ -117,9 +119,10 @@ export function runVcpuThread(machine: Machine, id: number): void {
     const dead = watch.look();
     const timer = memory.u64(vcpu.page + V_WAKE_AT);
     const first = timer !== 0n && timer < due ? timer : due;
-    const ms = first === NEVER ? HALT_MS : Number(first - machineNanoseconds(memory)) / 1e6;
+    const ms = first === NEVER ? STAND_MS : Number(first - machineNanoseconds(memory)) / 1e6;
     // A machine that may be dead is looked at again soon; another sleeps until it is woken or something is due.
-    if (ms > 0) own.sleep(wake, Math.min(ms, dead || board !== undefined ? HALT_MS : STAND_MS));
+    const most = dead ? DEAD_LOOK_MS : id === 0 && board !== undefined ? HALT_MS : STAND_MS;
+    if (ms > 0) own.sleep(wake, Math.min(ms, most));
   }
   own.busy = false;
 }

@@ -2,10 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import { IRQCHIP_SPLIT, V_EOI_EXIT } from '../../../assembly/abi/calls.ts';
 import { IOAPIC_EOI_VECTORS, LAPIC_EVENT_INIT, LAPIC_EVENT_SIPI } from '../../../assembly/abi/irqchip.ts';
+import { KVM_MP_STATE_HALTED } from '../../../assembly/abi/kvm_run.ts';
 import { IOAPIC_PAGE, VM_HAS_IRQCHIP, VM_PAGE } from '../../../assembly/abi/map.ts';
 import {
   REQ_EVENTS,
   V_CR8,
+  V_MP_STATE,
   V_MSR_VALUE,
   V_NMI_PENDING,
   V_REQUESTS,
@@ -464,6 +466,22 @@ describe('the timer', () => {
     m.call('lapic_set_deadline', m.v(0), 0xffffffffffffffffn);
     m.pass(1_000_000_000_000_000n);
     expect(m.take()).toBe(-1);
+  });
+
+  test('a halted vCPU is there for its own timer and for those that run, not for one that halts too', () => {
+    const m = enabled(3);
+    const arm = (id: number, ns: number) => {
+      m.setApic(id, LVTT, 0x60);
+      m.setApic(id, TDCR, 0xb);
+      m.setApic(id, TMICT, ns);
+    };
+    for (const id of [0, 1]) m.memory.setUint32(m.v(id) + V_MP_STATE, KVM_MP_STATE_HALTED, true);
+    arm(1, 1000);
+    expect(m.call('timers_next_halted', m.v(0))).toBe(0n);
+    expect(m.call('timers_next_halted', m.v(1))).toBe(1000n);
+    arm(2, 3000);
+    arm(0, 5000);
+    expect(m.call('timers_next_halted', m.v(0))).toBe(3000n);
   });
 
   test('outside its mode the deadline is ignored, and leaving the mode disarms it', () => {

@@ -171,18 +171,21 @@ describe('channel 2 and port 0x61', () => {
     expect(out2(m)).toBe(1);
   });
 
-  test.each([2, 3])('in mode %i a low gate lifts the output at once, a rising one begins a period', (mode) => {
-    const m = new Machine();
-    m.outb(0x61, 1);
-    program(m, 2, mode, 100);
-    m.now += clocks(99);
-    expect(out2(m)).toBe(0);
-    m.outb(0x61, 0);
-    expect(out2(m)).toBe(1);
-    m.now += clocks(1000);
-    m.outb(0x61, 1);
-    expect(readCount(m, 2)).toBe(100);
-  });
+  test.each([2, 3])(
+    'in mode %i a low gate lifts the output at once, a rising one begins a period',
+    (mode) => {
+      const m = new Machine();
+      m.outb(0x61, 1);
+      program(m, 2, mode, 100);
+      m.now += clocks(99);
+      expect(out2(m)).toBe(0);
+      m.outb(0x61, 0);
+      expect(out2(m)).toBe(1);
+      m.now += clocks(1000);
+      m.outb(0x61, 1);
+      expect(readCount(m, 2)).toBe(100);
+    },
+  );
 
   test.each([
     [4, 'from its count on'],
