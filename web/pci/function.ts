@@ -1,0 +1,141 @@
+// What a PCI function is made of and what it is given: the contract between the bus and those who build functions.
+// No mechanism: configuration.ts, msix.ts and pci_function.ts have it.
+//
+// Source: PCI Local Bus Specification 3.0, chapter 6.
+
+import type { Device, DevicePage, IrqLine } from '../devices/index.ts';
+
+/** Who the function says it is: the read-only fields of its header. */
+export interface Identity {
+  readonly vendorId: number;
+  readonly deviceId: number;
+  readonly revisionId?: number;
+  /** Base class, subclass and programming interface: 24 bits, as 0x060000 for a host bridge. */
+  readonly classCode: number;
+  readonly subsystemVendorId?: number;
+  readonly subsystemId?: number;
+}
+
+/** What answers accesses to a range of the function: offsets count from the range's start, as a device's do. */
+export type Registers = Pick<Device, 'read' | 'write' | 'isQuick'>;
+
+/** A base address register; `registers` is reached while the guest has placed it and the command register lets it. */
+export interface Bar {
+  /** 0 to 5; a 'memory64' takes the next one too. */
+  readonly index: number;
+  readonly kind: 'io' | 'memory' | 'memory64';
+  /** A power of two: 4 to 256 for 'io', at least 16 otherwise. */
+  readonly bytes: number;
+  readonly prefetchable?: boolean;
+  /** The widest access that is handed over whole; 1 when left out, as on a bus. */
+  readonly width?: 1 | 2 | 4;
+  readonly registers: Registers;
+}
+
+/** An entry of the capabilities list. */
+export interface Capability {
+  readonly id: number;
+  /** What follows the id and the link to the next entry: at `start` + 2. */
+  readonly body: Uint8Array;
+  /** Bits of `body` that the guest may write; none when left out. */
+  readonly writable?: Uint8Array;
+  /** Answers accesses that begin at `from` (an offset in `body`) or behind, instead of the stored bytes; offsets count from there. */
+  readonly window?: { readonly from: number; readonly registers: Registers };
+}
+
+/** MSI-X: so many vectors, whose table (at 0) and pending bits (at MSIX_PBA) fill a 4 KiB memory BAR. */
+export interface MsixDescription {
+  /** 1 to MSIX_VECTORS. */
+  readonly vectors: number;
+  /** Index of its BAR, which is made for it. */
+  readonly bar: number;
+}
+
+/** All that a PciFunction is built from; the same in every thread, since nothing of it is shared. */
+export interface FunctionDescription {
+  /** Four letters for the page's kind word, as a device's; see kind() in web/devices. */
+  readonly kind: string;
+  readonly name: string;
+  readonly identity: Identity;
+  readonly bars?: readonly Bar[];
+  readonly capabilities?: readonly Capability[];
+  readonly msix?: MsixDescription;
+  /** The function raises INTA#. */
+  readonly hasPin?: boolean;
+  /** Brings its own state to that after power-on; the page's FUNCTION_STATE bytes are zero then. */
+  reset?(): void;
+}
+
+/** A message-signalled interrupt: what the function writes where. */
+export interface Message {
+  readonly address: bigint;
+  readonly data: number;
+}
+
+/** How a function's messages reach the processors. */
+export interface Messages {
+  send(message: Message): void;
+  /**
+   * The function's table, its masks or its enable bits have changed: whoever keeps routes for irqfds looks at
+   * `message(vector)` of the function anew. Called after the page's lock is given back.
+   */
+  changed(): void;
+  /** True while something that the function does not see (an irqfd's eventfd) waits to be sent for `vector`. */
+  isPending(vector: number): boolean;
+}
+
+/** A place on the bus, with what the bus gives to the function in it. */
+export interface Slot {
+  /** Device number on bus 0. */
+  readonly device: number;
+  readonly page: DevicePage;
+  /** INTA#: wired together with those of other functions by the bus. */
+  readonly pin: IrqLine;
+  readonly messages: Messages;
+  /** To be called when a BAR or its decoding has changed: every thread's buses then look anew. */
+  moved(): void;
+}
+
+/**
+ * What a function does for whoever built it: `new PciFunction(slot, description)`, made anew in each thread over the
+ * same page. Its builder's `registers` call these.
+ */
+export interface BusFunction {
+  readonly slot: Slot;
+  readonly description: FunctionDescription;
+  /** The guest lets it read and write memory: without that a builder must touch none. */
+  readonly isBusMaster: boolean;
+  /** MSI-X is switched on: then the pin stays low. */
+  readonly isMsixEnabled: boolean;
+  /** Raises or lowers INTA#; it stays low for the guest while the command register forbids it or MSI-X is on. */
+  setPin(level: boolean): void;
+  /** Sends the message of a vector, or notes it as pending while it is masked; nothing while MSI-X is off. */
+  raise(vector: number): void;
+  /** What `raise` would send now: undefined while the vector may send nothing. */
+  message(vector: number): Message | undefined;
+  /** Accesses to configuration space that lie inside a naturally aligned 1, 2 or 4 bytes. */
+  readConfig(offset: number, size: number): number;
+  writeConfig(offset: number, size: number, value: number): void;
+  /** Brings the page to power-on and calls the description's reset. */
+  reset(): void;
+}
+
+// The function's page behind what every device's has (lock, kind):
+//   0x010 PIN level of INTA# before the interrupt disable bit, u32
+//   0x018 pending bits of MSI-X, 8 bytes
+//   0x100 configuration space, 256 bytes
+//   0x200 MSI-X table, 16 bytes a vector
+//   0x800 state of who built the function, to the page's end
+export const FUNCTION_PIN = 0x010;
+export const FUNCTION_PENDING = 0x018;
+export const FUNCTION_CONFIG = 0x100;
+export const FUNCTION_MSIX = 0x200;
+/** First byte of the page that belongs to whoever built the function; a word there may be used with Atomics. */
+export const FUNCTION_STATE = 0x800;
+
+/** Bytes of a function's configuration space. */
+export const CONFIG_BYTES = 256;
+/** Most vectors of a function. */
+export const MSIX_VECTORS = 64;
+/** Where in its BAR the pending bits of MSI-X lie. */
+export const MSIX_PBA = 0x800;
