@@ -2,7 +2,7 @@
 //
 // A bus is wiring: every thread that handles exits builds its own from the same parts, so no lock is needed.
 
-import type { Device } from './device.ts';
+import type { Registers } from './device.ts';
 
 /** Where a device is registered; a device with several ranges is registered once for each. */
 export interface BusRange {
@@ -14,7 +14,21 @@ export interface BusRange {
   readonly offset?: number;
 }
 
-/** One registered device. */
+/** A range that whoever owns it may move and switch on and off. */
+export interface MovingRange extends BusRange {
+  readonly name: string;
+  readonly registers: Registers;
+}
+
+/** Ranges that come and go while the machine runs, in memory that other threads change. */
+export interface MovingRanges {
+  /** Another number whenever `ranges` would give something else; it is asked at every access. */
+  readonly generation: number;
+  /** Where they are now, those first that win where two overlap. Ranges must fit the bus. */
+  ranges(): readonly MovingRange[];
+}
+
+/** A device, or the part of a moving range that is left to it. */
 export interface BusEntry {
   readonly name: string;
   readonly start: number;
@@ -22,7 +36,7 @@ export interface BusEntry {
   readonly end: number;
   readonly width: number;
   readonly offset: number;
-  readonly device: Device;
+  readonly device: Registers;
 }
 
 /** A range that cannot be registered: `code` is 'EEXIST' for an overlap, 'EINVAL' for an impossible range. */
@@ -37,11 +51,39 @@ export class BusError extends Error {
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 
+/** `map` with `range` in those addresses of it that are free. */
+function fillGaps(map: readonly BusEntry[], range: MovingRange): BusEntry[] {
+  const { start: first, length, width = 1, offset = 0, name, registers: device } = range;
+  const end = first + length;
+  const filled: BusEntry[] = [];
+  let start = first;
+  const fill = (to: number): void => {
+    if (start < to) filled.push({ name, start, end: to, width, offset: offset + start - first, device });
+  };
+  for (const entry of map) {
+    if (entry.end > start && entry.start < end) {
+      fill(entry.start);
+      start = entry.end;
+    } else if (entry.start >= end) {
+      fill(end);
+      start = end;
+    }
+    filled.push(entry);
+  }
+  fill(end);
+  return filled;
+}
+
 /** What both buses do; `PortBus` and `MmioBus` differ in how far their addresses reach. */
 abstract class Bus {
   readonly #entries: BusEntry[] = [];
   readonly #limit: number;
   readonly #what: string;
+  #moving: MovingRanges | undefined;
+  /** The generation of moving ranges that `#map` is made of. */
+  #generation = 0;
+  /** What answers where: `#entries`, and the moving ranges in the gaps between them. */
+  #map: readonly BusEntry[] = this.#entries;
   #last: BusEntry | undefined;
 
   protected constructor(limit: number, what: string) {
@@ -49,16 +91,40 @@ abstract class Bus {
     this.#what = what;
   }
 
-  /** All devices, by address. */
+  /** All that answers now, by address. */
   get entries(): readonly BusEntry[] {
-    return this.#entries;
+    this.#follow();
+    return this.#map;
+  }
+
+  /** From now on the ranges of `moving` answer where no registered device does. One for a bus. */
+  follow(moving: MovingRanges): void {
+    this.#moving = moving;
+    this.#remap();
+  }
+
+  /** Looks whether ranges have moved. */
+  #follow(): void {
+    const moving = this.#moving;
+    if (moving !== undefined && moving.generation !== this.#generation) this.#remap();
+  }
+
+  #remap(): void {
+    const moving = this.#moving;
+    if (moving === undefined) return;
+    // Read before the ranges: one that moves meanwhile is seen at the next access.
+    this.#generation = moving.generation;
+    let map: readonly BusEntry[] = this.#entries;
+    for (const range of moving.ranges()) map = fillGaps(map, range);
+    this.#map = map;
+    this.#last = undefined;
   }
 
   /**
-   * Gives `range` to `device`.
+   * Gives `range` to `device`, before any moving range.
    * Throws BusError EEXIST when any address is taken already, EINVAL when the range is empty or off the bus.
    */
-  register(range: BusRange, device: Device, name: string): void {
+  register(range: BusRange, device: Registers, name: string): void {
     const { start, length, width = 1, offset = 0 } = range;
     const end = start + length;
     const text = `${this.#what} ${hex(start)}..${hex(end - 1)} of ${name}`;
@@ -83,17 +149,20 @@ abstract class Bus {
     this.#entries.splice(next < 0 ? this.#entries.length : next, 0, {
       ...{ name, start, end, width, offset, device },
     });
+    this.#remap();
   }
 
   /** The device at `address`, if there is one. */
   find(address: number): BusEntry | undefined {
+    this.#follow();
     const last = this.#last;
     if (last !== undefined && address >= last.start && address < last.end) return last;
     let low = 0;
-    let high = this.#entries.length;
+    const map = this.#map;
+    let high = map.length;
     while (low < high) {
       const middle = (low + high) >> 1;
-      const entry = this.#entries[middle] as BusEntry;
+      const entry = map[middle] as BusEntry;
       if (address < entry.start) high = middle;
       else if (address >= entry.end) low = middle + 1;
       else {
@@ -178,7 +247,8 @@ abstract class Bus {
   /** How many of the next `left` bytes the device takes at once: a power of two, aligned, inside its range. */
   #piece(entry: BusEntry, address: number, left: number): number {
     let size = entry.width;
-    while (size > left || (address - entry.start) % size !== 0 || address + size > entry.end) size >>= 1;
+    const at = address - entry.start + entry.offset;
+    while (size > left || at % size !== 0 || address + size > entry.end) size >>= 1;
     return size;
   }
 }

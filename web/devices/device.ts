@@ -32,6 +32,9 @@ export interface Device {
   readonly isQuick?: boolean;
 }
 
+/** What answers accesses to a range of addresses; offsets as a device's. */
+export type Registers = Pick<Device, 'read' | 'write' | 'isQuick'>;
+
 /** A device that has work of its own between accesses. */
 export interface Polled {
   /** Does what is due now and returns the machine time in ns of its next work, NEVER if only new input makes some. */

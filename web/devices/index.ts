@@ -9,6 +9,7 @@ export {
   type ByteSink,
   type ByteSource,
   type Clock,
+  clearPage,
   DEVICE_KIND,
   DEVICE_PAGE_SIZE,
   DEVICE_STATE,
@@ -17,8 +18,11 @@ export {
   devicePage,
   type Host,
   type IrqLine,
+  kind,
+  locked,
   NEVER,
   type Polled,
+  type Registers,
 } from './device.ts';
 export * from './i8042.ts';
 export * from './pm_timer.ts';

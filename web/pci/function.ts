@@ -1,9 +1,9 @@
 // What a PCI function is made of and what it is given: the contract between the bus and those who build functions.
-// No mechanism: configuration.ts, msix.ts and pci_function.ts have it.
+// No mechanism: config_space.ts, msix.ts and pci_function.ts have it.
 //
 // Source: PCI Local Bus Specification 3.0, chapter 6.
 
-import type { Device, DevicePage, IrqLine } from '../devices/index.ts';
+import type { BusRange, DevicePage, Registers } from '../devices/index.ts';
 
 /** Who the function says it is: the read-only fields of its header. */
 export interface Identity {
@@ -15,9 +15,6 @@ export interface Identity {
   readonly subsystemVendorId?: number;
   readonly subsystemId?: number;
 }
-
-/** What answers accesses to a range of the function: offsets count from the range's start, as a device's do. */
-export type Registers = Pick<Device, 'read' | 'write' | 'isQuick'>;
 
 /** A base address register; `registers` is reached while the guest has placed it and the command register lets it. */
 export interface Bar {
@@ -72,48 +69,66 @@ export interface Message {
   readonly data: number;
 }
 
-/** How a function's messages reach the processors. */
-export interface Messages {
-  send(message: Message): void;
-  /**
-   * The function's table, its masks or its enable bits have changed: whoever keeps routes for irqfds looks at
-   * `message(vector)` of the function anew. Called after the page's lock is given back.
-   */
-  changed(): void;
-  /** True while something that the function does not see (an irqfd's eventfd) waits to be sent for `vector`. */
-  isPending(vector: number): boolean;
-}
-
-/** A place on the bus, with what the bus gives to the function in it. */
+/** A place on the bus, with what the bus gives to the function in it. All of it may be called under the page's lock. */
 export interface Slot {
   /** Device number on bus 0. */
   readonly device: number;
   readonly page: DevicePage;
-  /** INTA#: wired together with those of other functions by the bus. */
-  readonly pin: IrqLine;
-  readonly messages: Messages;
-  /** To be called when a BAR or its decoding has changed: every thread's buses then look anew. */
+  /** The GSI that INTA# is wired to, an IOAPIC pin shared with other devices: level-triggered. */
+  readonly gsi: number;
+  /** The IRQ of the 8259 that it is wired to as well. */
+  readonly irq: number;
+  /** The GSI whose route is the message of `vector`, for an irqfd; its signals wait while the vector is masked. */
+  vectorGsi(vector: number): number;
+  /** INTA# of the function may have changed: the bus asks for `isPinAsserted` of all that share its line. */
+  pinChanged(): void;
+  /** A BAR or its decoding has changed: every thread's buses look anew. */
   moved(): void;
+  /** Sends a message now. */
+  send(message: Message): void;
+  /** What `message(vector)` says has changed for some vector: the routes of irqfds are made anew, what waits is sent. */
+  messagesChanged(): void;
+  /** A signal of an irqfd waits for `vector` to be unmasked. */
+  isWaiting(vector: number): boolean;
+  /** Forgets signals that wait for any vector. */
+  forgetWaiting(): void;
+}
+
+/** A range of a function that the guest has placed and enabled. */
+export interface PlacedRange extends BusRange {
+  readonly kind: 'io' | 'memory';
+  /** BAR index. */
+  readonly bar: number;
+  readonly registers: Registers;
 }
 
 /**
- * What a function does for whoever built it: `new PciFunction(slot, description)`, made anew in each thread over the
- * same page. Its builder's `registers` call these.
+ * What a function does for the bus and for whoever built it: `new PciFunction(slot, description)`, made anew in each
+ * thread over the same page. Its builder's `registers` call these, under the page's lock or not: only `readConfig`,
+ * `writeConfig` and `reset` take that lock.
  */
 export interface BusFunction {
   readonly slot: Slot;
   readonly description: FunctionDescription;
+  /** The description's and that of MSI-X, by index. */
+  readonly bars: readonly Bar[];
   /** The guest lets it read and write memory: without that a builder must touch none. */
   readonly isBusMaster: boolean;
   /** MSI-X is switched on: then the pin stays low. */
   readonly isMsixEnabled: boolean;
-  /** Raises or lowers INTA#; it stays low for the guest while the command register forbids it or MSI-X is on. */
+  /** What the pin drives now: its level unless the command register forbids it or MSI-X is on. */
+  readonly isPinAsserted: boolean;
+  /** Raises or lowers INTA#. */
   setPin(level: boolean): void;
   /** Sends the message of a vector, or notes it as pending while it is masked; nothing while MSI-X is off. */
   raise(vector: number): void;
   /** What `raise` would send now: undefined while the vector may send nothing. */
   message(vector: number): Message | undefined;
-  /** Accesses to configuration space that lie inside a naturally aligned 1, 2 or 4 bytes. */
+  /** Where in configuration space an entry of `description.capabilities` lies. */
+  capabilityOffset(capability: Capability): number;
+  /** Where the guest has put its BARs, as far as they answer, in the order of their indices. */
+  ranges(): PlacedRange[];
+  /** Accesses to configuration space of 1, 2 or 4 bytes, naturally aligned. */
   readConfig(offset: number, size: number): number;
   writeConfig(offset: number, size: number, value: number): void;
   /** Brings the page to power-on and calls the description's reset. */
@@ -121,7 +136,7 @@ export interface BusFunction {
 }
 
 // The function's page behind what every device's has (lock, kind):
-//   0x010 PIN level of INTA# before the interrupt disable bit, u32
+//   0x010 level of INTA# before the interrupt disable bit, u32
 //   0x018 pending bits of MSI-X, 8 bytes
 //   0x100 configuration space, 256 bytes
 //   0x200 MSI-X table, 16 bytes a vector
@@ -135,7 +150,3 @@ export const FUNCTION_STATE = 0x800;
 
 /** Bytes of a function's configuration space. */
 export const CONFIG_BYTES = 256;
-/** Most vectors of a function. */
-export const MSIX_VECTORS = 64;
-/** Where in its BAR the pending bits of MSI-X lie. */
-export const MSIX_PBA = 0x800;
