@@ -57,6 +57,8 @@ export const ROUTE_COUNT: u32 = 0x438;
 /** One byte for each GSI below IRQ_GSIS: a bit for each source that holds the line up. */
 export const IRQ_LINES: u32 = 0x440;
 export const IRQ_GSIS: u32 = 1024;
+/** Bitmap of the GSIs whose irqfd was signalled while they led nowhere (atomic): whoever routes them later may look here. */
+export const IRQ_UNROUTED: u32 = 0x840;
 // Sources of a line; a line is high while any source holds it up.
 export const IRQ_SOURCE_USER: u32 = 0;
 export const IRQ_SOURCE_PIT: u32 = 1;

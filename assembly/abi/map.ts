@@ -9,6 +9,7 @@
 //   0x0004_0000  rings             console in and out, exit trace
 //   0x000c_8000  slots of SMM      the slot table of address space 1
 //   0x000d_0000  eventfd values    what ioeventfds were written with
+//   0x000e_0000  PCI functions     sixteen pages, one a device of bus 0
 //   0x000f_0000  MSR filters       two places, one of them in force
 //   0x0010_0000  page flags        a byte for each 4 KiB page of this memory (holds code, pinned)
 //   0x0020_0000  code lines        a u64 for each 4 KiB page: its 64-byte lines that hold decoded code
@@ -34,6 +35,9 @@ export const CLOCK_PAGE: u32 = 0x23000;
 export const ROUTES_PAGE: u32 = 0x24000;
 export const DEVICES_BASE: u32 = 0x30000;
 export const DEVICES_MAX: u32 = 16;
+/** Pages of PCI functions (web/pci/function.ts draws one); the bus itself has a page of the devices. */
+export const PCI_FUNCTIONS_BASE: u32 = 0xe0000;
+export const PCI_FUNCTIONS_MAX: u32 = 16;
 /** Console rings: each a header of 64 bytes and then its data, see web/devices/ring.ts. */
 export const CONSOLE_OUT_RING: u32 = 0x40000;
 export const CONSOLE_IN_RING: u32 = 0x60000;

@@ -22,7 +22,7 @@ import { VCPU_BASE, VCPU_PAGE, VCPU_STRIDE, VM_NEXT, VM_PAGE, VM_VCPUS } from '.
 import { vm_base } from '../host';
 import { eventfd_add, eventfd_take } from '../state/eventfd';
 import { kick } from './lapic_bus';
-import { pins_of_gsi, routes_end, routes_start } from './routes';
+import { note_unrouted, pins_of_gsi, routes_end, routes_start } from './routes';
 import { set_line } from './wiring';
 
 /** First entry's address. */
@@ -49,8 +49,9 @@ export function fire(irqfd: u32): void {
     set_line(IRQ_SOURCE_RESAMPLE, gsi, true);
     return;
   }
-  set_line(IRQ_SOURCE_USER, gsi, true);
+  const went = set_line(IRQ_SOURCE_USER, gsi, true);
   set_line(IRQ_SOURCE_USER, gsi, false);
+  if (went < 0) note_unrouted(gsi);
 }
 
 /** Fires what was signalled by threads that could not inject. */

@@ -6,6 +6,7 @@ import {
   IRQ_GSIS,
   IRQ_HEARD,
   IRQ_IOAPIC_BIT,
+  IRQ_UNROUTED,
   IRQFD_EVENTFD,
   IRQFD_GSI,
   IRQFD_RESAMPLE,
@@ -84,6 +85,16 @@ export function pins_of_gsi(gsi: u32): u64 {
     pins |= pin_bit(load<u32>(entry + ROUTE_CHIP), load<u32>(entry + ROUTE_PIN));
   }
   return pins;
+}
+
+/** An irqfd of this GSI was signalled in vain: it is noted in IRQ_UNROUTED, unless the GSI leads somewhere. */
+export function note_unrouted(gsi: u32): void {
+  if (gsi >= IRQ_GSIS) return;
+  const end = routes_end();
+  for (let entry = routes_start(); entry < end; entry += ROUTE_SIZE) {
+    if ((load<u16>(entry + ROUTE_GSI) as u32) == gsi) return;
+  }
+  atomic.or<u32>(vm_base + IOAPIC_PAGE + IRQ_UNROUTED + (gsi >> 5) * 4, 1 << (gsi & 31));
 }
 
 /** A pin's bit in IRQ_ACKS. */

@@ -8,6 +8,7 @@ import {
   IOAPIC_EOI_VECTORS,
   IOAPIC_PINS,
   IRQ_GSIS,
+  IRQ_UNROUTED,
   KVM_IRQ_ROUTING_HV_SINT,
   KVM_IRQ_ROUTING_IRQCHIP,
   KVM_IRQ_ROUTING_MSI,
@@ -99,12 +100,30 @@ function checkTogether(routes: readonly Route[]): void {
   }
 }
 
-/** Puts a table in force. */
-function writeRoutes(memory: MachineMemory, core: Core, routes: readonly Route[]): void {
+/** Takes the entries of GSIs from `gsi` on out of the table; how many are left. */
+function dropFrom(memory: MachineMemory, gsi: number): number {
+  const table = memory.base + ROUTES_PAGE;
+  const count = memory.u32(memory.base + IOAPIC_PAGE + ROUTE_COUNT);
+  let kept = 0;
+  for (let n = 0; n < count; n++) {
+    if (memory.u16(table + n * ROUTE_SIZE + ROUTE_GSI) >= gsi) continue;
+    if (kept !== n)
+      memory
+        .bytes(table + kept * ROUTE_SIZE, ROUTE_SIZE)
+        .set(memory.bytes(table + n * ROUTE_SIZE, ROUTE_SIZE));
+    kept++;
+  }
+  return kept;
+}
+
+/** Puts a table in force; of the one before, entries of GSIs below `from` stay. */
+function writeRoutes(memory: MachineMemory, core: Core, routes: readonly Route[], from = 0): void {
   memory.locked(memory.vm + VM_IRQ_LOCK, () => {
-    memory.setU32(memory.base + IOAPIC_PAGE + ROUTE_COUNT, routes.length);
-    for (const [n, { gsi, type, low, high, data }] of routes.entries()) {
-      const at = memory.base + ROUTES_PAGE + n * ROUTE_SIZE;
+    const kept = dropFrom(memory, from);
+    const table = routes.slice(0, ROUTES_MAX - kept);
+    memory.setU32(memory.base + IOAPIC_PAGE + ROUTE_COUNT, kept + table.length);
+    for (const [n, { gsi, type, low, high, data }] of table.entries()) {
+      const at = memory.base + ROUTES_PAGE + (kept + n) * ROUTE_SIZE;
       memory.setU16(at + ROUTE_GSI, gsi);
       memory.setU16(at + ROUTE_TYPE, type);
       memory.setU32(at + ROUTE_CHIP, low);
@@ -113,6 +132,49 @@ function writeRoutes(memory: MachineMemory, core: Core, routes: readonly Route[]
     }
   });
   core.irq_routing_changed();
+}
+
+/** An MSI and the GSI that stands for it. */
+export interface MessageRoute {
+  readonly gsi: number;
+  readonly address: bigint;
+  readonly data: number;
+}
+
+/**
+ * What a VMM does with KVM_SET_GSI_ROUTING when a guest changes its messages: the GSIs from `from` on are these messages,
+ * those below stay as they are. Returns the GSIs of `routes` whose irqfds were signalled while they led nowhere; those
+ * signals are the caller's now.
+ */
+export function routeMessages(
+  memory: MachineMemory,
+  core: Core,
+  from: number,
+  routes: readonly MessageRoute[],
+): number[] {
+  const entries = routes.map(({ gsi, address, data }) => ({
+    gsi,
+    type: KVM_IRQ_ROUTING_MSI,
+    low: Number(address & 0xffff_ffffn),
+    high: Number(address >> 32n),
+    data,
+  }));
+  writeRoutes(memory, core, entries, from);
+  return routes.map(({ gsi }) => gsi).filter((gsi) => takeUnrouted(memory, gsi));
+}
+
+const unroutedWord = (memory: MachineMemory, gsi: number): number =>
+  (memory.base + IOAPIC_PAGE + IRQ_UNROUTED + (gsi >>> 5) * 4) >>> 2;
+
+/** An irqfd of the GSI was signalled while it led nowhere. */
+export function isUnrouted(memory: MachineMemory, gsi: number): boolean {
+  return ((Atomics.load(memory.words, unroutedWord(memory, gsi)) >>> (gsi & 31)) & 1) !== 0;
+}
+
+/** The same, and it is forgotten. */
+export function takeUnrouted(memory: MachineMemory, gsi: number): boolean {
+  const bit = 1 << (gsi & 31);
+  return (Atomics.and(memory.words, unroutedWord(memory, gsi), ~bit) & bit) !== 0;
 }
 
 /** No GSI leads anywhere. */

@@ -10,7 +10,14 @@ export { type DirtyGfn, DirtyRing, dirtyRingEntries, KVM_DIRTY_LOG_PAGE_OFFSET }
 export { type IoeventfdInfo, type IrqfdInfo, ioeventfds, irqfds, releaseEvents } from './event_tables.ts';
 export { Eventfd, type EventfdHandle, type EventfdOptions } from './eventfd.ts';
 export { readRflags } from './flags.ts';
-export { KVM_IRQ_ROUTING, MAX_IRQ_ROUTES } from './gsi_routing.ts';
+export {
+  isUnrouted,
+  KVM_IRQ_ROUTING,
+  MAX_IRQ_ROUTES,
+  type MessageRoute,
+  routeMessages,
+  takeUnrouted,
+} from './gsi_routing.ts';
 export { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
 export {
   HYPERV_MSRS,
@@ -20,7 +27,7 @@ export {
   KVM_HYPERV_EVENTFD_DEASSIGN,
 } from './hyperv.ts';
 export { type Ioeventfd, KVM_IOEVENTFD_FLAG } from './ioeventfd.ts';
-export { KVM_IRQCHIP } from './irqchip.ts';
+export { hasPic, KVM_IRQCHIP } from './irqchip.ts';
 export { type Irqfd, KVM_IRQFD_FLAG } from './irqfd.ts';
 export { KVM_API_VERSION, Kvm, type KvmOptions } from './kvm.ts';
 export { MachineMemory, roundUp } from './memory.ts';

@@ -87,10 +87,13 @@ export class PciBus {
 
   /**
    * Puts a function into its slot, in this thread, before a bus follows the ranges. Whoever makes the machine then calls
-   * `reset`; other threads find the pages as they are. PciError EEXIST.
+   * `reset`; other threads find the pages as they are. PciError EEXIST, EINVAL.
    */
   plug(target: BusFunction): void {
     const { device } = target.slot;
+    if (device === 0 && target.description.msix) {
+      throw new PciError('EINVAL', 'Device 0 has no GSIs for messages; give the function another number.');
+    }
     const other = this.#functions[device];
     if (other !== undefined) {
       const names = `${other.description.name} and ${target.description.name}`;

@@ -1,6 +1,11 @@
 // The devices of the machine on their buses, as views of one VM's memory. Every thread that handles exits has its own board;
 // what they hold is shared. Starts nothing.
-import { CONSOLE_IN_RING, CONSOLE_OUT_RING, DEVICES_BASE } from '../../assembly/abi/map.ts';
+import {
+  CONSOLE_IN_RING,
+  CONSOLE_OUT_RING,
+  DEVICES_BASE,
+  PCI_FUNCTIONS_BASE,
+} from '../../assembly/abi/map.ts';
 import {
   Debugcon,
   DebugExit,
@@ -22,7 +27,9 @@ import {
   Rtc,
   Serial,
 } from '../devices/index.ts';
-import { machineNanoseconds, type Vm } from '../kvm/index.ts';
+import { hasPic, KVM_IRQCHIP, machineNanoseconds, type Vm } from '../kvm/index.ts';
+import { CONFIG_PORTS, HOST_BRIDGE, PCI_IRQS, PciBus, PciFunction } from '../pci/index.ts';
+import { PciInterrupts } from './pci_interrupts.ts';
 
 const RING_BYTES = 0x10000;
 const GSI = { keyboard: 1, serial: 4, rtc: 8, sci: 9 } as const;
@@ -39,6 +46,7 @@ const SLOT = {
   pmTimer: 8,
   resetControl: 9,
   debugcon: 10,
+  pci: 11,
 } as const;
 
 export interface BoardOptions {
@@ -53,6 +61,7 @@ export class Board {
   readonly keyboard: I8042;
   readonly output: Ring;
   readonly input: Ring;
+  readonly pci: PciBus;
   readonly #rtc: Rtc;
   readonly #devices: Device[] = [];
 
@@ -94,15 +103,20 @@ export class Board {
       'power',
     );
     this.#add({ start: 0x608, length: 4, width: 4 }, new PmTimer(page(SLOT.pmTimer), { clock }), 'pm timer');
-    this.#add(
-      { start: 0xcf9, length: 1 },
-      new ResetControl(page(SLOT.resetControl), { host }),
-      'reset control',
+    const resetControl = new ResetControl(page(SLOT.resetControl), { host });
+    this.#devices.push(resetControl);
+    this.pci = new PciBus(
+      { bus: page(SLOT.pci), function: (n) => devicePage(buffer, base + PCI_FUNCTIONS_BASE + n * 0x1000) },
+      new PciInterrupts(vm),
     );
+    this.pci.plug(new PciFunction(this.pci.slot(0), HOST_BRIDGE));
+    this.ports.register(CONFIG_PORTS, this.pci.configPorts(resetControl), 'pci configuration');
     if (options.exitPort !== undefined) {
       const exit = new DebugExit(page(SLOT.debugExit), { host });
       this.#add({ start: options.exitPort, length: 4, width: 4 }, exit, 'debug exit');
     }
+    this.ports.follow(this.pci.ports);
+    this.mmio.follow(this.pci.memory);
   }
 
   #add(range: Parameters<PortBus['register']>[0], device: Device, name: string): void {
@@ -118,6 +132,8 @@ export class Board {
     Ring.create(buffer, base + CONSOLE_IN_RING, RING_BYTES);
     const board = new Board(vm, host, options);
     for (const device of board.#devices) device.reset();
+    board.pci.reset();
+    if (hasPic(vm.memory)) makeLevelTriggered(vm, PCI_IRQS);
     board.#rtc.setMemorySize(ramBytes);
     board.#rtc.setTime(BigInt(Date.now()) * 1_000_000n);
     return board;
@@ -139,4 +155,11 @@ export class Board {
     for (const time of [this.keyboard.poll(), this.#rtc.poll()]) if (time < first) first = time;
     return first;
   }
+}
+
+/** Firmware's part in the 8259s: these IRQs (8 to 15) are levels, as PCI's lines are. */
+function makeLevelTriggered(vm: Vm, irqs: readonly number[]): void {
+  const { chip_id, chip } = vm.getIrqchip(KVM_IRQCHIP.PIC_SLAVE);
+  const elcr = irqs.reduce((bits, irq) => bits | (1 << (irq - 8)), chip.pic.elcr);
+  vm.setIrqchip({ chip_id, chip: { pic: { ...chip.pic, elcr } } });
 }
