@@ -61,6 +61,8 @@ export interface FunctionDescription {
   readonly hasPin?: boolean;
   /** Brings its own state to that after power-on; the page's FUNCTION_STATE bytes are zero then. */
   reset?(): void;
+  /** The guest has moved a BAR or switched one on or off: `ranges` tells anew. On the thread that did it, without the lock. */
+  moved?(): void;
 }
 
 /** A message-signalled interrupt: what the function writes where. */

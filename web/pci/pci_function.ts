@@ -185,7 +185,10 @@ export class PciFunction implements BusFunction {
     if (!hasChanged) return;
     const word = at & ~3;
     const isCommand = word === PCI_COMMAND;
-    if (isCommand || (word >= barOffset(0) && word < barOffset(BARS))) this.slot.moved();
+    if (isCommand || (word >= barOffset(0) && word < barOffset(BARS))) {
+      this.slot.moved();
+      this.description.moved?.();
+    }
     if (isCommand || (this.#msix !== undefined && word === this.#layout.msix)) {
       this.slot.pinChanged();
       this.#msix?.controlChanged(wasEnabled);

@@ -11,6 +11,7 @@ import {
 } from '../../assembly/abi/map.ts';
 import type { Host } from '../devices/index.ts';
 import { cpuidOf, Kvm, type Vcpu, Vm, type VmHandle } from '../kvm/index.ts';
+import { MEMORY_WINDOW } from '../pci/index.ts';
 import { Board } from './board.ts';
 import { type EntryMode, type EntryState, loadFlat, loadKernel } from './loaders/index.ts';
 import { VcpuWords } from './vcpu_words.ts';
@@ -42,8 +43,8 @@ const FIXED_TIME = 1_767_225_600_000_000_000n;
 const MIB = 2 ** 20;
 /** What a VM's memory may grow to: all that 32-bit offsets reach. */
 const MEMORY_LIMIT = 2 ** 32;
-/** RAM ends below the IOAPIC. */
-const RAM_LIMIT = 0xfec0_0000;
+/** RAM ends where PCI's addresses begin. */
+const RAM_LIMIT = MEMORY_WINDOW.start;
 
 /** A machine of this thread: handles into the one memory. */
 export class Machine {
@@ -226,7 +227,7 @@ function checkSpec(spec: MachineSpec): void {
   if (spec.memory > RAM_LIMIT) {
     const most = Math.floor(RAM_LIMIT / MIB);
     throw new SpecError(
-      `Guest memory of ${Math.round(spec.memory / MIB)} MiB does not fit below the interrupt controllers; give at most ${most}M.`,
+      `Guest memory of ${Math.round(spec.memory / MIB)} MiB does not fit below the addresses of PCI; give at most ${most}M.`,
     );
   }
   if (!Number.isInteger(spec.cpus) || spec.cpus < 1 || spec.cpus > 32) {

@@ -1,8 +1,9 @@
-// ACPI tables of the machine: RSDP, RSDT, XSDT, FADT, FACS, MADT and a DSDT that knows how to power off. No other AML.
+// ACPI tables of the machine: RSDP, RSDT, XSDT, FADT, FACS, MADT and DSDT, whose contents are in dsdt.ts.
 //
-// Source: ACPI 6.5, chapters 5 (tables), 20 (AML) and 7.4.2.5 (_S5). Addresses are those where web/vmm registers devices.
+// Source: ACPI 6.5, chapter 5. Addresses are those where web/vmm registers devices.
 
 import { Bytes, checksum } from './bytes.ts';
+import { dsdtAml } from './dsdt.ts';
 
 /** What the tables tell of. */
 export interface Hardware {
@@ -48,7 +49,7 @@ export function buildAcpi(gpa: number, hardware: Hardware): Uint8Array<ArrayBuff
     return at;
   };
   const facs = place(buildFacs());
-  const dsdt = place(buildDsdt());
+  const dsdt = place(describe('DSDT', 2, dsdtAml()));
   const fadt = place(buildFadt(facs, dsdt));
   const madt = place(buildMadt(hardware.cpus));
   const rsdt = place(describe('RSDT', 1, new Bytes().u32(fadt, madt).take()));
@@ -92,13 +93,6 @@ function describe(signature: string, revision: number, body: Uint8Array): Uint8A
 
 function buildFacs(): Uint8Array {
   return new Bytes().text('FACS').u32(64, 0, 0, 0, 0).u64(0).u8(2).zeros(31).take();
-}
-
-function buildDsdt(): Uint8Array {
-  const NAME = 0x08;
-  const PACKAGE = 0x12;
-  // Name (_S5, Package (4) { 0, 0, 0, 0 }): the sleep type that web/devices/power.ts takes for power off.
-  return describe('DSDT', 2, new Bytes().u8(NAME).text('_S5_').u8(PACKAGE, 6, 4, 0, 0, 0, 0).take());
 }
 
 /** A generic address structure for an I/O port; port 0 means that there is none. */

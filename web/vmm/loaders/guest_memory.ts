@@ -1,5 +1,6 @@
 // The guest's memory as a loader sees it, its map, and the checks before a write. It knows no slots and no host.
 
+import { MEMORY_WINDOW } from '../../pci/index.ts';
 import { LoadError } from './load_error.ts';
 
 /** RAM from guest physical address 0 on. */
@@ -29,8 +30,6 @@ export const BOOT_AREA_END = 0x9_fc00;
 const EBDA_END = 0xa_0000;
 export const FIRMWARE_TABLES = 0xe_0000;
 const MIB = 0x10_0000;
-/** RAM ends here at the latest: above it lie the IOAPIC and the local APICs. */
-const RAM_LIMIT = 0xfec0_0000;
 
 /** Types of the BIOS call E820. */
 export const E820_RAM = 1;
@@ -51,7 +50,7 @@ export function memoryMap(size: number): MapEntry[] {
     range(BOOT_AREA_END, EBDA_END, E820_RESERVED),
     range(FIRMWARE_TABLES, MIB, E820_RESERVED),
   ];
-  if (size > MIB) map.push(range(MIB, Math.min(size, RAM_LIMIT), E820_RAM));
+  if (size > MIB) map.push(range(MIB, Math.min(size, MEMORY_WINDOW.start), E820_RAM));
   return map;
 }
 

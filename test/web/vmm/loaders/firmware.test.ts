@@ -1,4 +1,5 @@
 // ACPI and MP tables, found as a kernel finds them.
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { writeFirmwareTables } from '../../../../web/vmm/loaders/kernel.ts';
 import { Memory, MIB } from './parts.ts';
@@ -83,12 +84,12 @@ test.each([1, 2, 32])('the MADT lists %i processors, the IOAPIC and the override
   expect(entries).toEqual([...lapics, '1:0', '2:0', '2:9', '4:0']);
 });
 
-test('the DSDT names sleep type 0 for power off', () => {
+test('the DSDT is what the ACPI compiler makes of its source', () => {
   const memory = firmware();
   const dsdt = tables(memory).get('DSDT') ?? 0;
-  expect([...memory.bytes.subarray(dsdt + 36, dsdt + 48)]).toEqual([
-    8, 0x5f, 0x53, 0x35, 0x5f, 0x12, 6, 4, 0, 0, 0, 0,
-  ]);
+  const compiled = readFileSync('test/fixtures/firmware/dsdt.hex', 'utf8').replaceAll(/\s/g, '');
+  const ours = memory.bytes.subarray(dsdt + 36, dsdt + memory.u32(dsdt + 4));
+  expect(Buffer.from(ours).toString('hex')).toBe(compiled);
 });
 
 test('the MP table is found by scanning and its entries fill its length', () => {
@@ -108,4 +109,15 @@ test('the MP table is found by scanning and its entries fill its length', () => 
   }
   expect([at, types.filter((type) => type === 0).length]).toEqual([config + memory.u16(config + 4), 3]);
   expect(memory.u32(config + 36)).toBe(0xfee00000);
+});
+
+test('the MP table wires every PCI device to a level-triggered pin beyond those of ISA', () => {
+  const memory = firmware();
+  const config = memory.u32(scan(memory, '_MP_') + 4);
+  const wires: number[][] = [];
+  for (let at = config + 44; at < config + memory.u16(config + 4); at += memory.u8(at) === 0 ? 20 : 8) {
+    if (memory.u8(at) === 3 && memory.u8(at + 4) === 0)
+      wires.push([memory.u16(at + 2), memory.u8(at + 5) >> 2, memory.u8(at + 7)]);
+  }
+  expect(wires).toEqual(Array.from({ length: 15 }, (_, n) => [15, n + 1, 16 + ((n + 1) % 8)]));
 });
