@@ -1,7 +1,7 @@
 // The reset control register (port 0xcf9), which the FADT names as the machine's reset register. Every reset is hard.
 //
-// It lies inside PCI's configuration address register (0xcf8..0xcfb, which answers 32-bit accesses only): a PCI host
-// bridge takes the whole range and hands one-byte accesses at its offset 1 on to this device.
+// It lies inside PCI's configuration address register (0xcf8..0xcfb, which answers 32-bit accesses only): the ports of
+// configuration mechanism 1 (web/pci) take the whole range and hand one-byte accesses at their offset 1 on to this device.
 
 import { clearPage, DEVICE_STATE, type Device, type DevicePage, type Host, kind, locked } from './device.ts';
 
