@@ -15,9 +15,9 @@ export const irqOf = (device: number): number => PCI_IRQS[device % 2] ?? PCI_IRQ
 
 /** MSI-X vectors that a device may have; each has a GSI of its own, none of which is an IOAPIC pin. */
 export const MSIX_VECTORS = 64;
-/** Device 0, the host bridge, has none. */
-export const FIRST_MESSAGE_GSI = MSIX_VECTORS;
 export const vectorGsiOf = (device: number, vector: number): number => device * MSIX_VECTORS + vector;
+/** Device 0, the host bridge, has none. */
+export const FIRST_MESSAGE_GSI = vectorGsiOf(1, 0);
 
 /** Addresses that belong to the bus: `end` is one past the last. */
 export interface Window {
