@@ -5,6 +5,7 @@ import { KvmError } from '../kvm/index.ts';
 import { Machine, MachineWords } from '../vmm/index.ts';
 import { ramBytes } from './boot_dir.ts';
 import { serialInFile, serialOutFile } from './console_file.ts';
+import { pciText } from './pci_text.ts';
 import type { VmEntry } from './vm_entry.ts';
 
 function setBoard(entry: VmEntry, board: 'none' | 'pc', exitPort: number | undefined): Promise<void> {
@@ -64,6 +65,7 @@ export function devDir(entry: VmEntry): DirNode {
         },
       }),
     ],
+    ['pci', valueFile({ get: () => pciText(entry.machine.board?.pci.functions ?? []) })],
     [
       'serial0',
       directory([

@@ -46,7 +46,7 @@ VM/irqchip/          mkdir, before the first vCPU: pic0 pic1 ioapic (and .txt), 
 VM/eventfd/NAME      touch makes one, rm closes it; a write adds, a read waits and takes
 VM/ioeventfd         addr=0x510 len=4 datamatch=1 pio=1 eventfd=NAME; - before the line deassigns
 VM/irqfd             gsi=5 eventfd=NAME resample=NAME; - before the line deassigns
-VM/dev/              board none|pc, unclaimed park|float, stop vcpu|vm, exit_port, serial0/in, serial0/out
+VM/dev/              board none|pc, unclaimed park|float, stop vcpu|vm, exit_port, pci, serial0/in, serial0/out
 VM/console           the serial port: read and write
 VM/boot/             image kernel initrd append; ctl: load=flat at=0x7c00 mode=real, or load=kernel
 VM/reset             write 1: as after boot/ctl

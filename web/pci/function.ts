@@ -96,6 +96,13 @@ export interface Slot {
   forgetWaiting(): void;
 }
 
+/** An entry of the MSI-X table, for whoever shows it. */
+export interface VectorState extends Message {
+  readonly vector: number;
+  readonly isMasked: boolean;
+  readonly isPending: boolean;
+}
+
 /** A range of a function that the guest has placed and enabled. */
 export interface PlacedRange extends BusRange {
   readonly kind: 'io' | 'memory';
@@ -126,6 +133,8 @@ export interface BusFunction {
   raise(vector: number): void;
   /** What `raise` would send now: undefined while the vector may send nothing. */
   message(vector: number): Message | undefined;
+  /** The MSI-X table as it is. */
+  vectors(): VectorState[];
   /** Where in configuration space an entry of `description.capabilities` lies. */
   capabilityOffset(capability: Capability): number;
   /** Where the guest has put its BARs, as far as they answer, in the order of their indices. */

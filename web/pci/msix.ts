@@ -11,7 +11,14 @@ import {
   PCI_MSIX_FLAGS_ENABLE,
   PCI_MSIX_FLAGS_MASKALL,
 } from './config_space.ts';
-import { FUNCTION_CONFIG, FUNCTION_MSIX, FUNCTION_PENDING, type Message, type Slot } from './function.ts';
+import {
+  FUNCTION_CONFIG,
+  FUNCTION_MSIX,
+  FUNCTION_PENDING,
+  type Message,
+  type Slot,
+  type VectorState,
+} from './function.ts';
 
 // An entry of the table.
 const ENTRY_SIZE = 16;
@@ -52,12 +59,35 @@ export class Msix {
     if (!(vector >= 0 && vector < this.#vectors) || !this.#mayWrite()) return undefined;
     if ((this.#control & (PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL)) !== PCI_MSIX_FLAGS_ENABLE)
       return undefined;
-    const { i32, view } = this.#slot.page;
+    return this.#isMasked(vector) ? undefined : this.#entry(vector);
+  }
+
+  #isMasked(vector: number): boolean {
+    const at = FUNCTION_MSIX + vector * ENTRY_SIZE + ENTRY_CONTROL;
+    return (Atomics.load(this.#slot.page.i32, at >> 2) & CONTROL_MASKED) !== 0;
+  }
+
+  #entry(vector: number): Message {
+    const { view } = this.#slot.page;
     const at = FUNCTION_MSIX + vector * ENTRY_SIZE;
-    if (Atomics.load(i32, (at + ENTRY_CONTROL) >> 2) & CONTROL_MASKED) return undefined;
     const upper = view.getUint32(at + ENTRY_UPPER_ADDRESS, true);
     const lower = view.getUint32(at + ENTRY_ADDRESS, true);
     return { address: (BigInt(upper) << 32n) | BigInt(lower), data: view.getUint32(at + ENTRY_DATA, true) };
+  }
+
+  /** Every vector as it is. */
+  states(): VectorState[] {
+    return Array.from({ length: this.#vectors }, (_, vector) => ({
+      vector,
+      ...this.#entry(vector),
+      isMasked: this.#isMasked(vector),
+      isPending: this.#isPending(vector),
+    }));
+  }
+
+  #isPending(vector: number): boolean {
+    const bits = Atomics.load(this.#slot.page.i32, (FUNCTION_PENDING >> 2) + (vector >> 5));
+    return ((bits >>> (vector & 31)) & 1) !== 0 || this.#slot.isWaiting(vector);
   }
 
   /** Sends the message of a vector, or notes that it is pending. */
@@ -123,10 +153,11 @@ export class Msix {
   #readWord(offset: number): number {
     const { i32 } = this.#slot.page;
     if (offset < this.#vectors * ENTRY_SIZE) return Atomics.load(i32, (FUNCTION_MSIX + offset) >> 2);
-    const word = (offset - MSIX_PBA) >> 2;
-    if (word !== 0 && word !== 1) return 0;
-    let bits = Atomics.load(i32, (FUNCTION_PENDING >> 2) + word);
-    for (let n = 0; n < 32; n++) if (this.#slot.isWaiting(word * 32 + n)) bits |= 1 << n;
+    const first = (offset - MSIX_PBA) * 8;
+    let bits = 0;
+    for (let n = 0; first >= 0 && first + n < this.#vectors && n < 32; n++) {
+      if (this.#isPending(first + n)) bits |= 1 << n;
+    }
     return bits;
   }
 

@@ -29,6 +29,7 @@ import {
   type Message,
   type PlacedRange,
   type Slot,
+  type VectorState,
 } from './function.ts';
 import { Msix } from './msix.ts';
 
@@ -95,7 +96,7 @@ export class PciFunction implements BusFunction {
 
   setPin(level: boolean): void {
     const next = level ? 1 : 0;
-    if (Atomics.exchange(this.slot.page.i32, FUNCTION_PIN >> 2, next) !== next) this.slot.pinChanged();
+    if (Atomics.exchange(this.slot.page.i32, FUNCTION_PIN >> 2, next) !== next) this.#pinChanged();
   }
 
   raise(vector: number): void {
@@ -104,6 +105,10 @@ export class PciFunction implements BusFunction {
 
   message(vector: number): Message | undefined {
     return this.#msix?.message(vector);
+  }
+
+  vectors(): VectorState[] {
+    return this.#msix?.states() ?? [];
   }
 
   capabilityOffset(capability: Capability): number {
@@ -190,9 +195,14 @@ export class PciFunction implements BusFunction {
       this.description.moved?.();
     }
     if (isCommand || (this.#msix !== undefined && word === this.#layout.msix)) {
-      this.slot.pinChanged();
+      this.#pinChanged();
       this.#msix?.controlChanged(wasEnabled);
     }
+  }
+
+  /** A function without a pin has no line to look at. */
+  #pinChanged(): void {
+    if (this.description.hasPin) this.slot.pinChanged();
   }
 
   reset(): void {
@@ -204,7 +214,7 @@ export class PciFunction implements BusFunction {
     this.#msix?.reset();
     this.description.reset?.();
     this.slot.moved();
-    this.slot.pinChanged();
-    this.slot.messagesChanged();
+    this.#pinChanged();
+    if (this.#msix) this.slot.messagesChanged();
   }
 }
