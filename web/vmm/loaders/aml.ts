@@ -38,10 +38,12 @@ export function integer(value: number): Aml {
 }
 
 /** Name (letters, value). */
-export const define = (letters: string, value: Aml): Aml => join([new Uint8Array([0x08]), name(letters), value]);
+export const define = (letters: string, value: Aml): Aml =>
+  join([new Uint8Array([0x08]), name(letters), value]);
 export const packageOf = (elements: readonly Aml[]): Aml =>
   sized([0x12], [new Uint8Array([elements.length]), ...elements]);
-export const scope = (letters: string, terms: readonly Aml[]): Aml => sized([0x10], [name(letters), ...terms]);
+export const scope = (letters: string, terms: readonly Aml[]): Aml =>
+  sized([0x10], [name(letters), ...terms]);
 export const device = (letters: string, terms: readonly Aml[]): Aml =>
   sized([0x5b, 0x82], [name(letters), ...terms]);
 export const method = (letters: string, parameters: number, terms: readonly Aml[]): Aml =>
