@@ -51,8 +51,8 @@ function settings(folder, architecture) {
 }
 
 /**
- * The archive's packages for one architecture ("amd64", "i386"), with lists of this moment below `folder`.
- * `show(name)` gives a package's version and what it depends on; `unpack(name)` gives its version and the folder of its
+ * The archive's packages for one architecture ("amd64", "i386"), with lists of this moment below `folder`; apt checks
+ * their signatures and every package's hash. `show(name)` gives a package's version and what it depends on; `unpack(name)` gives its version and the folder of its
  * files. Both throw a GuestError.
  */
 export function openArchive(folder, architecture) {
@@ -88,5 +88,5 @@ export function openArchive(folder, architecture) {
     return { package: name, version, tree: join(cwd, 'tree') };
   }
 
-  return { show, unpack };
+  return { architecture, show, unpack };
 }

@@ -13,6 +13,12 @@ export function dependsOf(bytes) {
   return names === '' ? [] : names.split(',').map(nameOf);
 }
 
+/** The patterns by which the kernel asks for the module: the fields `alias` of its section .modinfo. */
+export function aliasesOf(bytes) {
+  const text = Buffer.from(bytes).toString('latin1');
+  return [...text.matchAll(/(?<=\0)alias=([^\0]*)\0/g)].map(([, pattern]) => pattern);
+}
+
 /** `wanted` and all that they need, each after what it needs. `needs` gives the names that one needs itself. */
 export function loadOrder(wanted, needs) {
   const order = [];
@@ -28,8 +34,7 @@ export function loadOrder(wanted, needs) {
 }
 
 /**
- * The text of modules.dep for modules in load order: `path: what it needs, the deepest last`, as depmod writes it. Its
- * lines are in load order too.
+ * The text of modules.dep for modules in load order: `path: what it needs, the deepest last`, as depmod writes it.
  */
 export function modulesDep(order, needs, pathOf) {
   return order
@@ -77,12 +82,14 @@ export function collectModules(tree, wanted) {
     wanted.filter((name) => files.has(name)),
     needs,
   );
+  const aliases = order.flatMap((name) => aliasesOf(bytesOf(name)).map((alias) => `alias ${alias} ${name}\n`));
   const pathOf = (name) => (files.get(name) ?? '').replace(/\.xz$/, '');
   return {
     release,
     files: [
       ...order.map((name) => ({ path: pathOf(name), bytes: bytesOf(name) })),
       { path: 'modules.dep', bytes: Buffer.from(modulesDep(order, needs, pathOf)) },
+      { path: 'modules.alias', bytes: Buffer.from(aliases.join('')) },
     ],
     lacks: wanted.filter((name) => !files.has(name) && !builtin.has(name)),
   };

@@ -1,0 +1,113 @@
+// Loads of time: clocks that never go back, on no processor, sleeps that are never short, and ticks that are not lost.
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "stress.h"
+
+static uint64_t read_tsc(void)
+{
+	uint32_t low, high;
+	// Not before the loads in front of it.
+	__asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+// What a processor read before another took its turn is never later than what that one reads.
+static void clocks(struct load *load, unsigned at)
+{
+	static int turn;
+	static uint64_t latest_ns, latest_tsc;
+	cpu_set_t set;
+	CPU_ZERO(&set);
+	CPU_SET(at, &set);
+	sched_setaffinity(0, sizeof set, &set);
+	while (!over()) {
+		while (__atomic_exchange_n(&turn, 1, __ATOMIC_ACQUIRE) != 0)
+			sched_yield();
+		uint64_t ns = now_ns(), tsc = read_tsc();
+		if (ns < latest_ns)
+			fail(load->name, "CLOCK_MONOTONIC gone back, which", ns, latest_ns);
+		if (tsc < latest_tsc)
+			fail(load->name, "the time-stamp counter gone back, which", tsc, latest_tsc);
+		latest_ns = ns;
+		latest_tsc = tsc;
+		__atomic_store_n(&turn, 0, __ATOMIC_RELEASE);
+		counted(load);
+		if (load->count % 64 == 0)
+			usleep(500);
+	}
+}
+
+static void sleeps(struct load *load, unsigned at)
+{
+	uint64_t random = at + 1;
+	while (!over()) {
+		struct timespec length = {.tv_nsec = next_random(&random) % 5000000};
+		uint64_t before = now_ns();
+		if (nanosleep(&length, NULL) == 0 && now_ns() - before < (uint64_t)length.tv_nsec)
+			fail(load->name, "a sleep that was short, in ns", now_ns() - before, length.tv_nsec);
+		counted(load);
+	}
+}
+
+struct load time_loads[] = {
+	{"clocks", clocks, 0, 0},
+	{"sleeps", sleeps, 0, 0},
+	{0},
+};
+
+// What the clocks stood at: ns by CLOCK_MONOTONIC, the time-stamp counter, the kernel's count of ticks (0: not told).
+struct reading {
+	uint64_t ns, tsc, jiffies;
+};
+
+static struct reading started;
+
+static uint64_t read_jiffies(void)
+{
+	unsigned long long jiffies = 0;
+	char line[256];
+	FILE *file = fopen("/proc/timer_list", "r");
+	if (!file)
+		return 0;
+	while (jiffies == 0 && fgets(line, sizeof line, file))
+		sscanf(line, "jiffies: %llu", &jiffies);
+	fclose(file);
+	return jiffies;
+}
+
+static struct reading read_clocks(void)
+{
+	// Reading the list takes its time, so the clocks are read on both sides of it and the middle counts.
+	uint64_t ns = now_ns(), tsc = read_tsc();
+	uint64_t jiffies = read_jiffies();
+	return (struct reading){.ns = (ns + now_ns()) / 2, .tsc = (tsc + read_tsc()) / 2, .jiffies = jiffies};
+}
+
+void watch_ticks(void)
+{
+	started = read_clocks();
+}
+
+void judge_ticks(char *text, unsigned size)
+{
+	struct reading ended = read_clocks();
+	struct timespec tick;
+	// The coarse clock moves with the tick: so its resolution is the length of one.
+	clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+	uint64_t ns = ended.ns - started.ns, mhz = (ended.tsc - started.tsc) * 1000 / (ns ? ns : 1);
+	int64_t expected = (ns + tick.tv_nsec / 2) / tick.tv_nsec, seen = ended.jiffies - started.jiffies;
+	if (started.jiffies == 0) {
+		snprintf(text, size, " ticks untold tsc %llu MHz", (unsigned long long)mhz);
+		return;
+	}
+	snprintf(text, size, " ticks %lld of %lld tsc %llu MHz", (long long)seen, (long long)expected,
+		 (unsigned long long)mhz);
+	// The readings are not of one moment: a tick at each end, and what a late reader adds.
+	int64_t slack = 5 + expected / 200;
+	if (seen < expected - slack || seen > expected + slack)
+		fail("ticks", "their number", seen, expected);
+}
