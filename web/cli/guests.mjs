@@ -47,7 +47,9 @@ function say({ name, bytes, from, lacks }) {
 function main(asked) {
   const unknown = asked.find((name) => !Object.hasOwn(RECIPES, name));
   if (unknown !== undefined) {
-    process.stderr.write(`vitrine: there is no guest "${unknown}": name ${Object.keys(RECIPES).join(', ')}.\n`);
+    process.stderr.write(
+      `vitrine: there is no guest "${unknown}": name ${Object.keys(RECIPES).join(', ')}.\n`,
+    );
     return 2;
   }
   const work = mkdtempSync(join(tmpdir(), 'vitrine-guests-'));

@@ -2,12 +2,18 @@
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { EntryMode, MachineOptions, Program } from '../session/types.ts';
+import { realGuest } from './real_guest.ts';
 
 /** A request that cannot be met, in one sentence. */
 export class UsageError extends Error {}
 
 /** The options with the words that describe them; a value follows those that are strings. */
 export const RUN_ARGS = {
+  guest: {
+    type: 'string',
+    description:
+      'A guest of "npm run guests" with its command line, memory and CPUs; --append adds to the line',
+  },
   kernel: { type: 'string', description: 'bzImage, ELF with PVH note, or Multiboot 1 kernel' },
   initrd: { type: 'string', description: 'Initial RAM disk, or the Multiboot module (--kernel)' },
   append: { type: 'string', description: 'Kernel command line (--kernel)' },
@@ -125,13 +131,29 @@ function programOf(args: Values): Program {
     };
   }
   if (args.kernel === undefined)
-    throw new UsageError('Nothing to run was named; give --kernel FILE or --flat FILE.');
+    throw new UsageError('Nothing to run was named; give --kernel FILE, --flat FILE or --guest NAME.');
   refuseBeside('kernel', args, ['at', 'mode']);
   return {
     kind: 'kernel',
     kernel: readFile(args.kernel, 'The kernel'),
     ...(args.initrd === undefined ? {} : { initrd: readFile(args.initrd, 'The initrd') }),
     ...(args.append === undefined ? {} : { append: args.append }),
+  };
+}
+
+/** The options with those of the named guest filled in, where the command line does not say otherwise. */
+function withGuest(args: Values): Values {
+  const { guest: name, ...own } = args;
+  if (name === undefined) return own;
+  for (const other of ['kernel', 'initrd', 'flat'] as const) {
+    if (own[other] !== undefined)
+      throw new UsageError(`--${other} means nothing with --guest; the guest has files of its own.`);
+  }
+  const guest = realGuest(name);
+  return {
+    ...guest,
+    ...own,
+    append: own.append === undefined ? guest.append : `${guest.append} ${own.append}`,
   };
 }
 
@@ -159,7 +181,7 @@ function machineOf(args: Values): MachineOptions {
 
 /** The request that a command line makes; throws UsageError. */
 export function runRequest(args: string[]): RunRequest {
-  const values = parseRunArgs(args);
+  const values = withGuest(parseRunArgs(args));
   const timeout = values.timeout === undefined ? undefined : Number(values.timeout);
   if (timeout !== undefined && !(timeout > 0 && timeout < 2 ** 31 / 1000))
     throw new UsageError(`--timeout is "${values.timeout}"; give seconds, such as 300.`);

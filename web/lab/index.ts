@@ -14,6 +14,8 @@ import smp from './guests/smp.asm?raw';
 import vectors from './guests/vectors.asm?raw';
 import tour from './scripts/tour.sh?raw';
 
+export { absentGuests, type PresentGuest, presentGuests, type RealGuest, realGuests } from './real.ts';
+
 /** The machine that a guest is written for; `web/session` starts it. */
 export interface GuestMachine {
   /** Guest memory in bytes, from address 0. */

@@ -9,6 +9,9 @@ const built = import.meta.url.endsWith('.ts')
 /** The compiled core. */
 export const coreFile: URL = new URL('../core.wasm', built);
 
+/** What `npm run guests` has fetched: a manifest and the files that it names. It may be absent. */
+export const guestsFolder: URL = new URL('../../.guests/', built);
+
 /** The bundle of web/.../NAME.ts, where NAME ends in `_worker`: `new Worker(workerFile('vcpu_worker'))`. */
 export function workerFile(name: string): URL {
   return new URL(`${name}.js`, built);

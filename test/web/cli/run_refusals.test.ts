@@ -17,7 +17,7 @@ elf.writeUInt16LE(9, 44);
 const truncated = file('truncated', elf);
 
 const REFUSED: [what: string, args: string[], sentence: RegExp][] = [
-  ['nothing', [], /Nothing to run was named; give --kernel FILE or --flat FILE/],
+  ['nothing', [], /Nothing to run was named; give --kernel FILE, --flat FILE or --guest NAME/],
   [
     'a file that is not there',
     ['--kernel', '/nowhere/vmlinuz'],
@@ -29,9 +29,11 @@ const REFUSED: [what: string, args: string[], sentence: RegExp][] = [
   ['an empty image', ['--flat', empty], /flat image is empty/],
   ['a truncated kernel', ['--kernel', truncated], /truncated/],
   ['both programs', ['--kernel', text, ...loop], /either --kernel or --flat/],
-  ['an unknown option', [...loop, '--bogus', '1'], /There is no option '--bogus'; use --kernel/],
+  ['an unknown option', [...loop, '--bogus', '1'], /There is no option '--bogus'; use --guest, --kernel/],
   ['a lone word', [...loop, 'word'], /'word' belongs to no option/],
   ['an option without its value', [...loop, '--cpus'], /needs a value/],
+  ['a guest that there is not', ['--guest', 'plan9'], /There is no guest "plan9"; .*npm run guests/],
+  ['a kernel beside a guest', ['--guest', 'cloud', '--kernel', text], /--kernel means nothing with --guest/],
   ['an initrd beside a flat image', [...loop, '--initrd', text], /--initrd means nothing with --flat/],
   ['a mode beside a kernel', ['--kernel', text, '--mode', 'long'], /--mode means nothing with --kernel/],
   ['a mode that there is not', [...loop, '--mode', 'virtual'], /real, protected or long/],

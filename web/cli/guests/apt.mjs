@@ -66,7 +66,9 @@ export function openArchive(folder, architecture) {
   // One list that cannot be had makes apt fail, and does no harm while another has the package: so what counts is
   // whether a package is found.
   const updated = spawnSync('apt-get', ['-q', 'update'], { env, encoding: 'utf8' });
-  const complaint = `${updated.stdout ?? ''}${updated.stderr ?? ''}`.split('\n').find((line) => /^[EW]:/.test(line));
+  const complaint = `${updated.stdout ?? ''}${updated.stderr ?? ''}`
+    .split('\n')
+    .find((line) => /^[EW]:/.test(line));
 
   function show(name) {
     const found = spawnSync('apt-cache', ['show', '--no-all-versions', name], { env, encoding: 'utf8' });
@@ -74,7 +76,10 @@ export function openArchive(folder, architecture) {
       const why = complaint === undefined ? '' : ` (${complaint.slice(3).trim()})`;
       throw new GuestError(`apt finds no package ${name} for ${architecture}${why}: ${hint}`);
     }
-    return { version: fieldOf(found.stdout, 'Version'), depends: fieldOf(found.stdout, 'Depends').split(/, */) };
+    return {
+      version: fieldOf(found.stdout, 'Version'),
+      depends: fieldOf(found.stdout, 'Depends').split(/, */),
+    };
   }
 
   function unpack(name) {

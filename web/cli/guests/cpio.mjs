@@ -28,7 +28,8 @@ export function writeCpio(entries) {
   const known = new Set(['.']);
   const records = entries.flatMap(({ path, data, link, device, mode }, index) => {
     const parent = path.includes('/') ? path.slice(0, path.lastIndexOf('/')) : '.';
-    if (!known.has(parent)) throw new RangeError(`${path} lies in ${parent}, which is not in the archive before it.`);
+    if (!known.has(parent))
+      throw new RangeError(`${path} lies in ${parent}, which is not in the archive before it.`);
     const kind = device ? 'device' : link ? 'link' : data ? 'file' : 'folder';
     if (kind === 'folder') known.add(path);
     const permissions = mode ?? PERMISSIONS[kind];
@@ -36,6 +37,9 @@ export function writeCpio(entries) {
     const content = Buffer.from(data ?? link ?? '');
     return record(index + 1, { path, mode: KINDS[kind] | permissions, links, data: content, device });
   });
-  const all = Buffer.concat([...records, ...record(0, { path: 'TRAILER!!!', mode: 0, links: 1, data: Buffer.alloc(0) })]);
+  const all = Buffer.concat([
+    ...records,
+    ...record(0, { path: 'TRAILER!!!', mode: 0, links: 1, data: Buffer.alloc(0) }),
+  ]);
   return Buffer.concat([all, padding(all.length, BLOCK)]);
 }

@@ -5,7 +5,10 @@ import { basename, join } from 'node:path';
 import { GuestError, run } from './apt.mjs';
 
 /** File names and dependencies differ in these: virtio-rng.ko is the module virtio_rng. */
-const nameOf = (file) => basename(file).replace(/\.ko(\.xz)?$/, '').replaceAll('-', '_');
+const nameOf = (file) =>
+  basename(file)
+    .replace(/\.ko(\.xz)?$/, '')
+    .replaceAll('-', '_');
 
 /** The names that the module says it needs: the field `depends` of its section .modinfo. */
 export function dependsOf(bytes) {
@@ -66,14 +69,20 @@ export function collectModules(tree, wanted) {
       .filter((path) => /\.ko(\.xz)?$/.test(path))
       .map((path) => [nameOf(path), path]),
   );
-  const builtin = new Set(readFileSync(join(folder, 'modules.builtin'), 'utf8').trim().split('\n').map(nameOf));
+  const builtin = new Set(
+    readFileSync(join(folder, 'modules.builtin'), 'utf8').trim().split('\n').map(nameOf),
+  );
   const loaded = new Map();
   const bytesOf = (name) => {
     const path = files.get(name);
-    if (path === undefined) throw new GuestError(`a module needs ${name}, which the kernel package does not hold.`);
+    if (path === undefined)
+      throw new GuestError(`a module needs ${name}, which the kernel package does not hold.`);
     if (!loaded.has(name)) {
       const file = join(folder, path);
-      loaded.set(name, path.endsWith('.xz') ? run('xz', ['-dc', file], 'a module is damaged.') : readFileSync(file));
+      loaded.set(
+        name,
+        path.endsWith('.xz') ? run('xz', ['-dc', file], 'a module is damaged.') : readFileSync(file),
+      );
     }
     return loaded.get(name);
   };
@@ -82,7 +91,9 @@ export function collectModules(tree, wanted) {
     wanted.filter((name) => files.has(name)),
     needs,
   );
-  const aliases = order.flatMap((name) => aliasesOf(bytesOf(name)).map((alias) => `alias ${alias} ${name}\n`));
+  const aliases = order.flatMap((name) =>
+    aliasesOf(bytesOf(name)).map((alias) => `alias ${alias} ${name}\n`),
+  );
   const pathOf = (name) => (files.get(name) ?? '').replace(/\.xz$/, '');
   return {
     release,

@@ -47,7 +47,9 @@ function makeLinux(metapackage) {
       kernel: { file: `${name}.vmlinuz`, bytes: take(kernel, /(^|\/)boot\/vmlinuz-/) },
       initrd: { file: `${name}.initrd.gz`, bytes: initrd.bytes },
       version: modules.release,
-      lacks: Object.keys(DRIVERS).filter((kind) => DRIVERS[kind].some((module) => modules.lacks.includes(module))),
+      lacks: Object.keys(DRIVERS).filter((kind) =>
+        DRIVERS[kind].some((module) => modules.lacks.includes(module)),
+      ),
       from: from(kernel, ...initrd.packages),
     };
   };

@@ -1,7 +1,7 @@
 // The folder of fetched guests and its manifest, which the page and `vitrine run --guest` read. It fetches nothing.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -39,7 +39,9 @@ export function putGuest(name, { kernel, initrd, ...rest }) {
 export function readGuests() {
   if (!existsSync(MANIFEST)) return [];
   const { guests } = JSON.parse(readFileSync(MANIFEST, 'utf8'));
-  return guests.filter((row) => Object.keys(row.sha256 ?? {}).every((file) => existsSync(join(TARGET, file))));
+  return guests.filter((row) =>
+    Object.keys(row.sha256 ?? {}).every((file) => existsSync(join(TARGET, file))),
+  );
 }
 
 /** Puts rows into the manifest, beside what it has of other guests. */

@@ -13,7 +13,9 @@ const MACHINE = { amd64: ['-m64'], i386: ['-m32', '-march=i686'] };
 
 /** The folder below an unpacked package in which a file lies. */
 function folderOf({ tree }, file) {
-  const found = readdirSync(tree, { recursive: true, encoding: 'utf8' }).find((path) => path.endsWith(`/${file}`));
+  const found = readdirSync(tree, { recursive: true, encoding: 'utf8' }).find((path) =>
+    path.endsWith(`/${file}`),
+  );
   return join(tree, found ?? '', '..');
 }
 
@@ -32,10 +34,27 @@ export function compileStress(archive) {
     'gcc',
     [
       ...MACHINE[archive.architecture],
-      ...['-std=gnu11', '-D_GNU_SOURCE', '-O2', '-Wall', '-Wextra', '-fno-pie', '-no-pie', '-static', '-s', '-o', output],
+      ...[
+        '-std=gnu11',
+        '-D_GNU_SOURCE',
+        '-O2',
+        '-Wall',
+        '-Wextra',
+        '-fno-pie',
+        '-no-pie',
+        '-static',
+        '-s',
+        '-o',
+        output,
+      ],
       ...['-nostdinc', '-isystem', folderOf(musl, 'stdlib.h'), '-nostdlib', '-Wl,--build-id=none'],
       ...[join(lib, 'crt1.o'), join(lib, 'crti.o'), ...sources],
-      ...['-Wl,--start-group', join(lib, 'libc.a'), join(folderOf(libgcc, 'libgcc.a'), 'libgcc.a'), '-Wl,--end-group'],
+      ...[
+        '-Wl,--start-group',
+        join(lib, 'libc.a'),
+        join(folderOf(libgcc, 'libgcc.a'), 'libgcc.a'),
+        '-Wl,--end-group',
+      ],
       join(lib, 'crtn.o'),
     ],
     hint,

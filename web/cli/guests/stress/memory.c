@@ -21,7 +21,9 @@ static void patterns(struct load *load, unsigned at)
 	uint64_t *words = map(PAGES), *copies = map(PAGES + 1);
 	if (words == MAP_FAILED || copies == MAP_FAILED)
 		return fail(load->name, "errno of mmap", errno, 0);
-	for (uint64_t round = 1; !over(); round++) {
+	uint64_t round = 0;
+	do {
+		round++;
 		unsigned shift = round % 8;
 		uint64_t random = round * 64 + at + 1;
 		for (unsigned i = 0; i < WORDS; i++)
@@ -38,7 +40,7 @@ static void patterns(struct load *load, unsigned at)
 		memset(words, 0xa5, PAGES * PAGE);
 		check(load->name, "the last word that memset wrote", words[WORDS - 1], 0xa5a5a5a5a5a5a5a5u);
 		counted(load);
-	}
+	} while (!over());
 }
 
 static __thread sigjmp_buf *volatile landing;
@@ -72,7 +74,7 @@ static void faults(struct load *load, unsigned at)
 {
 	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
 	sigaction(SIGSEGV, &action, NULL);
-	for (uint64_t round = 0; !over(); round++) {
+	do {
 		volatile uint8_t *bytes = map(PAGES);
 		if (bytes == MAP_FAILED)
 			return fail(load->name, "errno of mmap", errno, 0);
@@ -97,7 +99,7 @@ static void faults(struct load *load, unsigned at)
 		check(load->name, "a byte of a page that has moved", bytes[200 * PAGE + 200], (uint8_t)(200 + at));
 		munmap((void *)bytes, 2 * PAGES * PAGE);
 		counted(load);
-	}
+	} while (!over());
 }
 
 struct load memory_loads[] = {

@@ -59,7 +59,7 @@ static void pipes(struct load *load, unsigned at)
 	}
 	close(there[0]);
 	close(back[1]);
-	while (!over()) {
+	do {
 		uint16_t length = 1 + next_random(&random) % sizeof block;
 		for (unsigned i = 0; i < length; i++)
 			block[i] = i * 7 + length;
@@ -70,7 +70,7 @@ static void pipes(struct load *load, unsigned at)
 			return fail(load->name, "errno of a pipe", errno, 0);
 		check(load->name, "the sum of a block that went through a pipe", sum, sum_of(block, length, length));
 		counted(load);
-	}
+	} while (!over());
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	close(there[1]);
@@ -82,7 +82,9 @@ static void forks(struct load *load, unsigned at)
 {
 	enum { WORDS = 16 * 1024 };
 	uint32_t *words = mmap(NULL, WORDS * sizeof *words, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	for (uint32_t round = at << 24; !over(); round++) {
+	uint32_t round = at << 24;
+	do {
+		round++;
 		for (unsigned i = 0; i < WORDS; i += 64)
 			words[i] = round + i;
 		pid_t child = fork();
@@ -101,7 +103,7 @@ static void forks(struct load *load, unsigned at)
 		for (unsigned i = 0; i < WORDS; i += 64)
 			check(load->name, "a word that only the child wrote", words[i], round + i);
 		counted(load);
-	}
+	} while (!over());
 }
 
 static sigset_t queued;
@@ -119,7 +121,7 @@ static void signals(struct load *load, unsigned at)
 	enum { MANY = 20 };
 	(void)at;
 	pid_t parent = getpid();
-	while (!over()) {
+	do {
 		pid_t child = fork();
 		if (child == 0) {
 			for (int i = 0; i < MANY; i++)
@@ -138,7 +140,7 @@ static void signals(struct load *load, unsigned at)
 		}
 		waitpid(child, NULL, 0);
 		counted(load);
-	}
+	} while (!over());
 }
 
 struct load process_loads[] = {

@@ -4,7 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// One kind of load. `run` works until `over()`, counting rounds in `count`; `at` is its number among its brothers.
+// One kind of load. `run` works until `over()`, but one round at least, and counts its rounds in `count`; `at` is its
+// number among its brothers.
 struct load {
 	const char *name;
 	void (*run)(struct load *load, unsigned at);

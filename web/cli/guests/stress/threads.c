@@ -39,7 +39,7 @@ static void futexes(struct load *load, unsigned at)
 	static int word;
 	static volatile uint64_t first, second;
 	(void)at;
-	while (!over()) {
+	do {
 		for (int i = 0; i < 100; i++) {
 			lock(&word);
 			check(load->name, "a number under the lock", second, first);
@@ -50,7 +50,7 @@ static void futexes(struct load *load, unsigned at)
 			unlock(&word);
 		}
 		counted(load);
-	}
+	} while (!over());
 }
 
 // Every brother adds to the same words by different instructions; nothing may be lost between their two sums.
@@ -61,7 +61,7 @@ static void atomics(struct load *load, unsigned at)
 	static uint32_t expected, rounds;
 	enum { STEPS = 1000 };
 	(void)at;
-	while (!over()) {
+	do {
 		for (int i = 0; i < STEPS; i++) {
 			uint32_t old = __atomic_load_n(&swapped, __ATOMIC_RELAXED);
 			uint64_t long_old = __atomic_load_n(&wide, __ATOMIC_RELAXED);
@@ -83,7 +83,7 @@ static void atomics(struct load *load, unsigned at)
 		uint64_t pair = __atomic_load_n(&wide, __ATOMIC_SEQ_CST);
 		check(load->name, "the upper half of a 64-bit word", pair >> 32, (uint32_t)pair);
 		counted(load);
-	}
+	} while (!over());
 }
 
 // The two litmus tests that x86's order of memory decides, between two threads that pass rounds to one another:
@@ -154,14 +154,14 @@ static void floats(struct load *load, unsigned at)
 		double number;
 		uint64_t bits;
 	} first = {.number = sum_of(at)};
-	while (!over()) {
+	do {
 		union {
 			double number;
 			uint64_t bits;
 		} again = {.number = sum_of(at)};
 		check(load->name, "a sum of floating-point numbers", again.bits, first.bits);
 		counted(load);
-	}
+	} while (!over());
 }
 
 struct load thread_loads[] = {

@@ -24,7 +24,7 @@ static void clocks(struct load *load, unsigned at)
 	CPU_ZERO(&set);
 	CPU_SET(at, &set);
 	sched_setaffinity(0, sizeof set, &set);
-	while (!over()) {
+	do {
 		while (__atomic_exchange_n(&turn, 1, __ATOMIC_ACQUIRE) != 0)
 			sched_yield();
 		uint64_t ns = now_ns(), tsc = read_tsc();
@@ -38,19 +38,19 @@ static void clocks(struct load *load, unsigned at)
 		counted(load);
 		if (load->count % 64 == 0)
 			usleep(500);
-	}
+	} while (!over());
 }
 
 static void sleeps(struct load *load, unsigned at)
 {
 	uint64_t random = at + 1;
-	while (!over()) {
+	do {
 		struct timespec length = {.tv_nsec = next_random(&random) % 5000000};
 		uint64_t before = now_ns();
 		if (nanosleep(&length, NULL) == 0 && now_ns() - before < (uint64_t)length.tv_nsec)
 			fail(load->name, "a sleep that was short, in ns", now_ns() - before, length.tv_nsec);
 		counted(load);
-	}
+	} while (!over());
 }
 
 struct load time_loads[] = {
