@@ -309,22 +309,23 @@ function openBrowser(url) {
     .unref();
 }
 
-/** Puts the fetched guests beside the page, where it can load them. */
+/** Where "npm run guests" puts what it fetches. */
+const GUESTS = join(ROOT, '.guests');
+
+/** Puts the fetched guests into the built page, for a host that has nothing else. */
 function copyGuests() {
-  const guests = join(ROOT, '.guests');
-  if (!existsSync(guests)) fail('there are no fetched guests: run "npm run guests" first.');
-  cpSync(guests, join(ROOT, 'dist', 'guests'), { recursive: true });
+  if (!existsSync(GUESTS)) fail('there are no fetched guests: run "npm run guests" first.');
+  cpSync(GUESTS, join(ROOT, 'dist', 'guests'), { recursive: true });
 }
 
 const DEFAULT_PORT = 8080;
 
 async function start(args) {
-  const options = readOptions(args, { open: false, port: true, host: true, guests: false });
+  const options = readOptions(args, { open: false, port: true, host: true });
   const port = Number(options.port ?? DEFAULT_PORT);
   if (!Number.isInteger(port) || port < 0 || port > 65535) fail('--port takes a number from 0 to 65535.', 2);
   buildOrFail([CORE, PAGE]);
-  if (options.guests) copyGuests();
-  const page = { root: join(ROOT, 'dist'), host: options.host, port };
+  const page = { root: join(ROOT, 'dist'), also: { guests: GUESTS }, host: options.host, port };
   const listening = await serve(page).catch((error) => {
     if (error.code === 'EADDRINUSE' && options.port === undefined) return serve({ ...page, port: 0 });
     return fail(`cannot listen on port ${port} (${error.code}): choose another with --port N.`);

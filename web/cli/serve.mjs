@@ -41,14 +41,22 @@ function findFile(root, path) {
  * Serves the files below `root` over HTTP on this machine.
  * @param {object} options
  * @param {string} options.root folder of the built page
+ * @param {Record<string, string>} [options.also] folders that lie elsewhere, by the name they have in the page; their
+ *   files come before the page's own
  * @param {number} [options.port] 0 or absent: any free port
  * @param {string} [options.host] interface to listen on, 127.0.0.1 when absent
  * @param {boolean} [options.isolate] send COOP and COEP; true when absent
  * @param {string} [options.base] sub-path the page lies at, '/' when absent
  * @returns {Promise<{ url: string, port: number, close: () => Promise<void> }>}
  */
-export function serve({ root, port = 0, host = '127.0.0.1', isolate = true, base = '/' }) {
-  const folder = normalize(root).replace(/[/\\]$/, '');
+export function serve({ root, also = {}, port = 0, host = '127.0.0.1', isolate = true, base = '/' }) {
+  const plain = (/** @type {string} */ path) => normalize(path).replace(/[/\\]$/, '');
+  const folder = plain(root);
+  const find = (/** @type {string} */ path) => {
+    const [first = '', ...rest] = path.split('/');
+    const elsewhere = Object.hasOwn(also, first) ? also[first] : undefined;
+    return (elsewhere && findFile(plain(elsewhere), `/${rest.join('/')}`)) || findFile(folder, `/${path}`);
+  };
   const server = createServer((request, response) => {
     const answer = (/** @type {number} */ status, /** @type {string} */ text) =>
       response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8' }).end(text);
@@ -61,7 +69,7 @@ export function serve({ root, port = 0, host = '127.0.0.1', isolate = true, base
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return answer(405, 'Only GET and HEAD here.\n');
     if (!path.startsWith(base)) return answer(404, `The page is at ${base}\n`);
-    const file = findFile(folder, `/${path.slice(base.length)}`);
+    const file = find(path.slice(base.length));
     if (!file) return answer(404, 'There is no such file.\n');
     response.writeHead(200, {
       'Content-Type': TYPES[extname(file.path)] ?? 'application/octet-stream',

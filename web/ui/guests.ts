@@ -1,6 +1,6 @@
 // What can be chosen to run: the lab's guests, guests fetched beside the page, and the options a kernel starts with.
 
-import { guests } from '../lab/index.ts';
+import { guests, type PresentGuest, presentGuests } from '../lab/index.ts';
 import type { SharedOptions } from '../session/share.ts';
 import type { KernelFiles } from './state/workbench.ts';
 
@@ -33,44 +33,34 @@ export const defaultGuest: LabGuest = (() => {
   return first;
 })();
 
-/** A real program that `npm run guests` has fetched, as its manifest tells; the file lies beside the manifest. */
-export interface FetchedGuest {
-  file: string;
-  package: string;
-  version: string;
-}
-
-/** The name of a fetched guest in the list, e.g. `memtest86+x64 6.10-4`. */
-export function titleOf(guest: FetchedGuest): string {
-  return `${guest.file.replace(/\.bin$/, '')} ${guest.version}`;
-}
-
 /** What a kernel is told where nobody says otherwise: to talk through the serial port. */
 export const DEFAULT_APPEND = 'console=ttyS0,115200';
 
 const MANIFEST = new URL('guests/manifest.json', document.baseURI);
 const MIB = 1 << 20;
 
-/** The guests beside the page; none when nothing was fetched. */
-export async function fetchedGuests(): Promise<readonly FetchedGuest[]> {
+/** The real guests beside the page; none when nothing was fetched. */
+export async function fetchedGuests(): Promise<readonly PresentGuest[]> {
   try {
     const answer = await fetch(MANIFEST);
     // A server that answers every path with its page has no manifest either.
     if (!answer.ok || !answer.headers.get('content-type')?.includes('json')) return [];
-    const { guests } = (await answer.json()) as { guests?: FetchedGuest[] };
-    return guests ?? [];
+    return presentGuests(await answer.json());
   } catch {
     return [];
   }
 }
 
-/** Fetches a guest's file. Throws one sentence when it is missing. */
+/** Fetches a guest's files; the options are its own. Throws one sentence when a file is missing. */
 export async function loadFetched(
-  guest: FetchedGuest,
+  guest: PresentGuest,
 ): Promise<{ files: KernelFiles; options: SharedOptions }> {
-  const kernel = await fetchBytes(guest.file);
-  const files: KernelFiles = { name: titleOf(guest), kernel, append: DEFAULT_APPEND };
-  return { files, options: kernelOptions(defaultGuest.options, kernel.length) };
+  const { title: name, append, initrd, memory, cpus } = guest;
+  const kernel = await fetchBytes(guest.kernel, guest.command);
+  const files: KernelFiles = { name, kernel, append };
+  const options = { ...kernelOptions(defaultGuest.options, guest.bytes), memory, cpus };
+  if (initrd === undefined) return { files, options };
+  return { files: { ...files, initrd: await fetchBytes(initrd, guest.command) }, options };
 }
 
 /** Options for a kernel whose files have this size: enough memory, the rest as it was. */
@@ -85,9 +75,9 @@ export function kernelOptions(from: SharedOptions, size: number): SharedOptions 
   };
 }
 
-async function fetchBytes(path: string): Promise<Uint8Array> {
+async function fetchBytes(path: string, command: string): Promise<Uint8Array> {
   const answer = await fetch(new URL(path, MANIFEST));
   if (!answer.ok)
-    throw new Error(`${path} is not beside the page (${answer.status}): run npm run guests and build again.`);
+    throw new Error(`${path} is not beside the page (${answer.status}): run "${command}" again.`);
   return new Uint8Array(await answer.arrayBuffer());
 }

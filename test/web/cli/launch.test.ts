@@ -14,7 +14,7 @@ test('an unknown command names the known ones', () => {
 });
 
 test('an unknown option names the known ones', () => {
-  expect(launch('start', '--prot', '80').stderr).toContain('--open, --port, --host, --guests');
+  expect(launch('start', '--prot', '80').stderr).toContain('--open, --port, --host');
 });
 
 test('a port must be a number', () => {

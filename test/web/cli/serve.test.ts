@@ -51,6 +51,17 @@ test('wasm has its own type and hashed files may be kept', async () => {
   expect(headers['cache-control']).toContain('immutable');
 });
 
+test('a folder that lies elsewhere is served under its name, and hides no other file of the page', async () => {
+  const also = { assets: join(folder, 'elsewhere') };
+  mkdirSync(also.assets, { recursive: true });
+  writeFileSync(join(also.assets, 'manifest.json'), '{}');
+  expect((await get({ also }, '/assets/manifest.json')).status).toBe(200);
+  await site?.close();
+  expect((await get({ also }, '/assets/core-1a2b.wasm')).status).toBe(200);
+  await site?.close();
+  expect((await get({ also }, '/assets/..%2f..%2fsecret.txt')).status).toBe(404);
+});
+
 test('a page at a sub-path is found there and nowhere else', async () => {
   expect((await get({ base: '/course/' }, '/course/index.html')).status).toBe(200);
   await site?.close();

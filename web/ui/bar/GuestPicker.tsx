@@ -1,8 +1,11 @@
-// Chooses what runs: a guest of the lab, a guest fetched beside the page, or a kernel from the disk.
+// Chooses what runs: a guest of the lab, a real one beside the page, or a kernel from the disk. A real guest that is not
+// here stands in the list too, and says how it comes.
 
 import { useEffect, useRef, useState } from 'react';
+import { absentGuests, type PresentGuest, type RealGuest } from '../../lab/index.ts';
 import { useActions, useWorkbench } from '../context.ts';
-import { type FetchedGuest, fetchedGuests, labGuests, loadFetched, titleOf } from '../guests.ts';
+import { fetchedGuests, labGuests, loadFetched } from '../guests.ts';
+import { AbsentDialog } from './AbsentDialog.tsx';
 import { KernelDialog } from './KernelDialog.tsx';
 
 const OPEN = 'open-kernel';
@@ -14,8 +17,10 @@ export function GuestPicker() {
   const isEdited = useWorkbench(
     (state) => state.source !== labGuests.find(({ id }) => id === state.guest)?.source,
   );
-  const [fetched, setFetched] = useState<readonly FetchedGuest[]>([]);
+  const [fetched, setFetched] = useState<readonly PresentGuest[]>([]);
+  const [absent, setAbsent] = useState<RealGuest>();
   const dialog = useRef<HTMLDialogElement>(null);
+  const missing = absentGuests(fetched);
 
   useEffect(() => {
     let isHere = true;
@@ -29,8 +34,8 @@ export function GuestPicker() {
     if (value === OPEN) return dialog.current?.showModal();
     const lab = labGuests.find(({ id }) => id === value);
     if (lab) return bench.open({ guest: lab.id, source: lab.source, options: lab.options });
-    const row = fetched.find(({ file }) => file === value);
-    if (!row) return;
+    const row = fetched.find(({ name }) => name === value);
+    if (!row) return setAbsent(missing.find(({ name }) => name === value));
     try {
       const { files, options } = await loadFetched(row);
       await bench.openKernel(files, options);
@@ -42,7 +47,7 @@ export function GuestPicker() {
   const lab = labGuests.find(({ id }) => id === guest);
   const own = kernel?.name ?? 'Your own source';
   const value = kernel
-    ? (fetched.find((row) => titleOf(row) === kernel.name)?.file ?? 'own')
+    ? (fetched.find(({ title }) => title === kernel.name)?.name ?? 'own')
     : (guest ?? 'own');
   return (
     <>
@@ -63,9 +68,18 @@ export function GuestPicker() {
         </optgroup>
         {fetched.length > 0 && (
           <optgroup label="Real programs">
-            {fetched.map((row) => (
-              <option key={row.file} value={row.file}>
-                {titleOf(row)}
+            {fetched.map(({ name, title, sentence, version }) => (
+              <option key={name} value={name} title={`${sentence} Version ${version}.`}>
+                {title}
+              </option>
+            ))}
+          </optgroup>
+        )}
+        {missing.length > 0 && (
+          <optgroup label="Real programs to fetch">
+            {missing.map(({ name, title, sentence }) => (
+              <option key={name} value={name} title={sentence}>
+                {title}…
               </option>
             ))}
           </optgroup>
@@ -75,6 +89,7 @@ export function GuestPicker() {
         </optgroup>
       </select>
       <KernelDialog ref={dialog} />
+      {absent && <AbsentDialog guest={absent} onClose={() => setAbsent(undefined)} />}
     </>
   );
 }
