@@ -1,11 +1,15 @@
-// `npm run guests [-- NAME...]`: fetches the guests that others wrote, by name from Debian's archive, into .guests/, and
-// makes small initramfs images for its kernels. Plain Node; needs apt and dpkg-deb, no root. Nothing fetched is committed.
+// `npm run guests [-- NAME... | --build-linux]`: brings the guests that others wrote, by name from Debian's archive, into
+// .guests/, and makes small initramfs images for their kernels; with --build-linux it builds kernels of our configuration
+// from Debian's sources. Plain Node; needs apt and dpkg-deb, no root. Nothing of it is ever committed.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { GuestError, openArchive } from './guests/apt.mjs';
-import { RECIPES } from './guests/recipes.mjs';
+import { unpackSource } from './guests/linux.mjs';
+import { BUILT, RECIPES } from './guests/recipes.mjs';
 import { CATALOGUE, putGuest, readGuests, TARGET, writeGuests } from './guests/store.mjs';
+
+const BUILD = '--build-linux';
 
 /** Remembers what a function gave for each text. */
 function remember(give) {
@@ -22,12 +26,14 @@ function makeAll(names, work) {
     const archive = openArchive(join(work, architecture), architecture);
     return { ...archive, unpack: remember(archive.unpack) };
   });
+  const sourceOf = remember((architecture) => unpackSource(archiveOf(architecture), work));
+  const warn = (sentence) => process.stderr.write(`vitrine: ${sentence}\n`);
   const rows = [];
   const refusals = new Set();
   for (const name of names) {
-    const { architecture, make } = RECIPES[name];
     try {
-      const row = putGuest(name, make(name, archiveOf(architecture)));
+      if (BUILT.includes(name)) process.stdout.write(`Building ${name}, which takes minutes ...\n`);
+      const row = putGuest(name, RECIPES.get(name)(name, { archiveOf, sourceOf, work, warn }));
       rows.push(row);
       say(row);
     } catch (error) {
@@ -44,18 +50,21 @@ function say({ name, bytes, from, lacks }) {
   process.stdout.write(`${name}: ${bytes} bytes, from ${[...packages].join(', ')}${without}\n`);
 }
 
-function main(asked) {
-  const unknown = asked.find((name) => !Object.hasOwn(RECIPES, name));
-  if (unknown !== undefined) {
-    process.stderr.write(
-      `vitrine: there is no guest "${unknown}": name ${Object.keys(RECIPES).join(', ')}.\n`,
-    );
-    return 2;
-  }
+/** The names of the guests that the words ask for: those named, else all of a kind. Throws what is no name. */
+function namesOf(words) {
+  const all = CATALOGUE.map(({ name }) => name);
+  const named = words.filter((word) => word !== BUILD);
+  const unknown = named.find((word) => !RECIPES.has(word));
+  if (unknown !== undefined)
+    throw new GuestError(`There is no guest "${unknown}": name ${all.join(', ')}, or give ${BUILD}.`);
+  if (named.length > 0) return named;
+  return words.includes(BUILD) ? BUILT : all.filter((name) => !BUILT.includes(name));
+}
+
+function main(words) {
   const work = mkdtempSync(join(tmpdir(), 'vitrine-guests-'));
   try {
-    const names = CATALOGUE.map(({ name }) => name).filter((name) => Object.hasOwn(RECIPES, name));
-    const { rows, refusals } = makeAll(asked.length === 0 ? names : asked, work);
+    const { rows, refusals } = makeAll(namesOf(words), work);
     for (const sentence of refusals) process.stderr.write(`vitrine: ${sentence}\n`);
     // What was fetched before stays when nothing could be fetched now.
     if (rows.length > 0) writeGuests(rows);
@@ -70,4 +79,10 @@ function main(asked) {
   }
 }
 
-process.exitCode = main(process.argv.slice(2));
+try {
+  process.exitCode = main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof GuestError)) throw error;
+  process.stderr.write(`vitrine: ${error.message}\n`);
+  process.exitCode = 2;
+}

@@ -21,6 +21,9 @@ import { serve } from './serve.mjs';
 /** The checkout's root folder. */
 const ROOT = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
+/** Where "npm run guests" puts what it fetches. */
+const GUESTS = join(ROOT, '.guests');
+
 /** Ends the launcher with one sentence on stderr. */
 function fail(sentence, status = 1) {
   process.stderr.write(`vitrine: ${sentence}\n`);
@@ -235,6 +238,18 @@ function providePrograms() {
   for (const { sentence } of missing()) say(`${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}`);
 }
 
+/** The Linux that one test boots: 30 MB from Debian's archive, a quarter of a minute, no rights of root. */
+function provideGuests() {
+  const manifest = join(GUESTS, 'manifest.json');
+  if (existsSync(manifest) && readFileSync(manifest, 'utf8').includes('"cloud"')) return;
+  if (existsSync('/usr/bin/apt-get')) {
+    say('Fetching a Linux guest from Debian ...');
+    if (runQuietly(process.execPath, [join(ROOT, 'web', 'cli', 'guests.mjs'), 'cloud', 'memtest']) === 0)
+      return;
+  }
+  say('Tests that boot Linux are skipped: run "npm run guests" on Debian first.');
+}
+
 /** Sums up vitest's report; a file that could not be loaded counts as one failure. */
 function countTests(reportFile) {
   if (!existsSync(reportFile)) return undefined;
@@ -251,6 +266,7 @@ function countTests(reportFile) {
 
 function test(args) {
   providePrograms();
+  provideGuests();
   buildOrFail(STEPS);
   const report = join(ROOT, 'build', 'tests.json');
   rmSync(report, { force: true });
@@ -308,9 +324,6 @@ function openBrowser(url) {
     .on('error', () => say('No browser could be opened: please open the address yourself.'))
     .unref();
 }
-
-/** Where "npm run guests" puts what it fetches. */
-const GUESTS = join(ROOT, '.guests');
 
 /** Puts the fetched guests into the built page, for a host that has nothing else. */
 function copyGuests() {

@@ -1,8 +1,9 @@
-// How each guest is made from Debian's packages: which kernel, which programs, which modules. It knows no folder.
+// How each guest is made from Debian's packages: which kernel, which programs, which modules. It writes no guest.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GuestError } from './apt.mjs';
 import { DRIVERS, makeInitramfs } from './initramfs.mjs';
+import { checkTools, compileKernel } from './linux.mjs';
 import { collectModules } from './modules.mjs';
 import { compileStress } from './stress.mjs';
 
@@ -20,20 +21,28 @@ function take(unpacked, path) {
 
 const from = (...packages) => packages.map(({ package: name, version }) => ({ package: name, version }));
 
-/** The first root file system of a guest: `modules` as collectModules gave them. */
-export function initrdOf(archive, modules) {
+/** The first root file system of a guest: `modules` as collectModules gave them. Without a compiler it has no stress. */
+function initrdOf(archive, modules, warn) {
   const busybox = archive.unpack('busybox-static');
-  const stress = compileStress(archive);
-  const bytes = makeInitramfs({
-    busybox: take(busybox, /(^|\/)bin\/busybox$/),
-    programs: [{ name: 'stress', bytes: stress.bytes }],
-    modules,
-  });
-  return { bytes, packages: [busybox, ...stress.packages] };
+  const programs = [];
+  const packages = [busybox];
+  try {
+    const stress = compileStress(archive);
+    programs.push({ name: 'stress', bytes: stress.bytes });
+    packages.push(...stress.packages);
+  } catch (error) {
+    if (!(error instanceof GuestError)) throw error;
+    warn(`The guest has no stress program: ${error.message}`);
+  }
+  return {
+    bytes: makeInitramfs({ busybox: take(busybox, /(^|\/)bin\/busybox$/), programs, modules }),
+    packages,
+  };
 }
 
-function makeLinux(metapackage) {
-  return (name, archive) => {
+function makeLinux(metapackage, architecture) {
+  return (name, { archiveOf, warn }) => {
+    const archive = archiveOf(architecture);
     // The package of this name is empty and depends on the kernel of the day.
     const image = archive
       .show(metapackage)
@@ -42,7 +51,7 @@ function makeLinux(metapackage) {
     if (!image) throw new GuestError(`${metapackage} depends on no kernel: its layout has changed.`);
     const kernel = archive.unpack(image);
     const modules = collectModules(kernel.tree, Object.values(DRIVERS).flat());
-    const initrd = initrdOf(archive, modules);
+    const initrd = initrdOf(archive, modules, warn);
     return {
       kernel: { file: `${name}.vmlinuz`, bytes: take(kernel, /(^|\/)boot\/vmlinuz-/) },
       initrd: { file: `${name}.initrd.gz`, bytes: initrd.bytes },
@@ -55,9 +64,10 @@ function makeLinux(metapackage) {
   };
 }
 
+/** The package holds both programs, for either architecture. */
 function makeMemtest(file, path) {
-  return (_name, archive) => {
-    const unpacked = archive.unpack('memtest86+');
+  return (_name, { archiveOf }) => {
+    const unpacked = archiveOf('amd64').unpack('memtest86+');
     return {
       kernel: { file, bytes: take(unpacked, path) },
       version: unpacked.version,
@@ -67,16 +77,35 @@ function makeMemtest(file, path) {
   };
 }
 
-/** What `make(name, archive)` gives is what putGuest takes. The package memtest86+ holds both of its programs. */
-export const RECIPES = {
-  cloud: { architecture: 'amd64', make: makeLinux('linux-image-cloud-amd64') },
-  686: { architecture: 'i386', make: makeLinux('linux-image-686') },
-  memtest: {
-    architecture: 'amd64',
-    make: makeMemtest('memtest86+x64.bin', /(^|\/)mt86\+x64$|memtest86\+x64\.bin$/),
-  },
-  memtest32: {
-    architecture: 'amd64',
-    make: makeMemtest('memtest86+ia32.bin', /(^|\/)mt86\+ia32$|memtest86\+ia32\.bin$/),
-  },
-};
+function makeSmall(architecture) {
+  return (name, { archiveOf, sourceOf, work, warn }) => {
+    checkTools();
+    const { package: sources, source } = sourceOf('amd64');
+    const kernel = compileKernel(name, source, join(work, name));
+    const initrd = initrdOf(archiveOf(architecture), undefined, warn);
+    return {
+      kernel: { file: `${name}.vmlinuz`, bytes: kernel.bytes },
+      initrd: { file: `${name}.initrd.gz`, bytes: initrd.bytes },
+      version: kernel.release,
+      lacks: [],
+      from: from(sources, ...initrd.packages),
+    };
+  };
+}
+
+/**
+ * How each guest is made: `make(name, { archiveOf, sourceOf, work, warn })` gives what putGuest takes. `archiveOf` opens
+ * the archive of an architecture, `sourceOf` unpacks the kernel's sources from one, `work` is a folder that goes away,
+ * `warn` takes a sentence about what a guest has to do without.
+ */
+export const RECIPES = new Map([
+  ['cloud', makeLinux('linux-image-cloud-amd64', 'amd64')],
+  ['686', makeLinux('linux-image-686', 'i386')],
+  ['small', makeSmall('amd64')],
+  ['small32', makeSmall('i386')],
+  ['memtest', makeMemtest('memtest86+x64.bin', /(^|\/)mt86\+x64$|memtest86\+x64\.bin$/)],
+  ['memtest32', makeMemtest('memtest86+ia32.bin', /(^|\/)mt86\+ia32$|memtest86\+ia32\.bin$/)],
+]);
+
+/** The guests that `--build-linux` brings: they take minutes, and programs that not everybody has. */
+export const BUILT = ['small', 'small32'];
