@@ -1,11 +1,15 @@
 // Every guest of the lab in the page, and a real kernel where one was fetched: it runs, says what it should, and is looked at in a screenshot.
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { guests } from '../../web/lab/index.ts';
 import {
   browserTest,
   chromePath,
+  findAxeViolations,
+  LOOKS,
   launchBrowser,
   type Site,
   screenshot,
@@ -28,6 +32,19 @@ afterAll(async () => {
   await site?.close();
   await plainSite?.close();
 });
+
+/** A row of a manifest. */
+const HERE = {
+  name: 'cloud',
+  title: 'Debian Linux, 64 bits',
+  sentence: 'A kernel.',
+  command: 'npm run guests',
+  append: 'console=ttyS0',
+  memory: 64 << 20,
+  cpus: 2,
+  kernel: 'here.vmlinuz',
+  bytes: 1024,
+};
 
 /** What each guest's console or panels say when it does its work. */
 const SAYS: Record<string, { region: string; text: string | RegExp }> = {
@@ -83,6 +100,49 @@ browserTest('where memory cannot be shared the page says so and runs guests all 
     await page.getByRole('region', { name: 'Exits' }).getByText('KVM_EXIT_IO').first().waitFor();
     await screenshot(page, 'page-without-isolation');
   }),
+);
+
+for (const look of LOOKS) {
+  browserTest(`${look.name}: a real guest that is not here says the command that brings it`, () =>
+    withPage(browser, look, async (page, errors) => {
+      await page.goto(site.url);
+      await page.getByRole('combobox', { name: 'Guest' }).selectOption('Debian Linux, 64 bits…');
+      const dialog = page.getByRole('dialog', { name: 'Debian Linux, 64 bits' });
+      await dialog.getByText('npm run guests', { exact: true }).waitFor();
+      expect(await findAxeViolations(page)).toEqual([]);
+      await screenshot(page, `guest-absent-${look.name}`);
+      await dialog.getByRole('button', { name: 'Close', exact: true }).click();
+      await dialog.waitFor({ state: 'hidden' });
+      expect(errors).toEqual([]);
+    }),
+  );
+}
+
+browserTest(
+  'a real guest beside the page is in the list, and is opened with its own memory and vCPUs',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vitrine-guests-'));
+    writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ guests: [HERE] }));
+    writeFileSync(join(folder, HERE.kernel), 'This is no kernel.');
+    const own = await serveSite({ also: { guests: folder } });
+    try {
+      await withPage(browser, { viewport: { width: 1440, height: 900 } }, async (page) => {
+        await page.goto(own.url);
+        const list = page.getByRole('combobox', { name: 'Guest' });
+        await list.selectOption(HERE.title);
+        await page
+          .getByText(/of no kind that we know/)
+          .first()
+          .waitFor();
+        expect(await list.evaluate((field: HTMLSelectElement) => field.value)).toBe(HERE.name);
+        await page.getByRole('button', { name: /Machine options/ }).click();
+        expect(await page.getByRole('textbox', { name: /vCPUs/ }).inputValue()).toBe('2');
+      });
+    } finally {
+      await own.close();
+      rmSync(folder, { recursive: true });
+    }
+  },
 );
 
 /** Put there by `npm run guests`; without it the test is reported as skipped. */

@@ -38,8 +38,10 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** Serves the built page. `isolate: false` sends no COOP and COEP; `base` puts the page at a sub-path. */
-export function serveSite(options: { isolate?: boolean; base?: string; root?: string } = {}): Promise<Site> {
+/** Serves the built page. `isolate: false` sends no COOP and COEP; `base` puts the page at a sub-path, `also` adds folders. */
+export function serveSite(
+  options: { isolate?: boolean; base?: string; root?: string; also?: Record<string, string> } = {},
+): Promise<Site> {
   return serve({ root: 'dist', ...options });
 }
 
