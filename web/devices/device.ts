@@ -87,6 +87,9 @@ export function devicePage(buffer: ArrayBufferLike, offset: number): DevicePage 
   };
 }
 
+/** What holds a lock: its first word. A page is one. */
+export type Locked = Pick<DevicePage, 'i32'>;
+
 // Lock word: 0 free, 1 held, 2 held and somebody waits.
 const SPINS = 100;
 const WAIT_SLICE_MS = 100;
@@ -97,7 +100,7 @@ const SPINS_WITHOUT_WAIT = 1 << 22;
  * Takes the page's lock. A holder keeps it for microseconds (a second at most, when a console ring is full), so one
  * that still holds it after five seconds died with its worker, and the lock is taken from it.
  */
-export function lock(page: DevicePage): void {
+export function lock(page: Locked): void {
   const { i32 } = page;
   for (let i = 0; i < SPINS; i++) {
     if (Atomics.compareExchange(i32, LOCK, 0, 1) === 0) return;
@@ -117,12 +120,12 @@ export function lock(page: DevicePage): void {
 }
 
 /** Gives the lock back and wakes one waiter. */
-export function unlock(page: DevicePage): void {
+export function unlock(page: Locked): void {
   if (Atomics.exchange(page.i32, LOCK, 0) === 2) Atomics.notify(page.i32, LOCK, 1);
 }
 
 /** Runs `work` under the page's lock. `work` must not enter the same device again. */
-export function locked<T>(page: DevicePage, work: () => T): T {
+export function locked<T>(page: Locked, work: () => T): T {
   lock(page);
   try {
     return work();
