@@ -337,12 +337,11 @@ export class Registers {
     }
   }
 
-  /** The driver writes the status; 0 resets the device. A reset clears the transport's state by `clear`. */
-  writeStatus(value: number, clear: () => void): void {
+  /** The driver writes the status; 0 resets the device. */
+  writeStatus(value: number): void {
     if (value === 0) {
       locked(this.#lock, () => {
         this.clear();
-        clear();
         this.set(RESETS, this.resets + 1);
       });
       this.kick();

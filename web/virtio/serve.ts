@@ -6,7 +6,12 @@
 import type { Doorbell, GuestInterface, Maybe } from '../xinterface/index.ts';
 import type { Backend, Device } from './backend.ts';
 import { type QueueOwner, SplitQueue } from './queue.ts';
-import { type Registers, STATUS } from './registers.ts';
+import { type QueueRegisters, type Registers, STATUS } from './registers.ts';
+
+/** A wait for the control word is looked after at least this often, in ms. */
+const PATIENCE_MS = 1000;
+/** Where there is no Atomics.waitAsync, it is looked at this often, in ms. */
+const POLL_MS = 2;
 
 /** How the driver is interrupted. */
 export interface Signals {
@@ -53,7 +58,7 @@ class Run implements Device, QueueOwner {
     this.resets = resets;
     this.features = registers.accepted;
     this.queues = parts.backend.queues.map(
-      (_, index) => new SplitQueue(index, this, registers.queues[index] as SplitQueueRegisters),
+      (_, index) => new SplitQueue(index, this, registers.queues[index] as QueueRegisters),
     );
   }
 
@@ -97,8 +102,6 @@ class Run implements Device, QueueOwner {
     await this.#parts.signals.config();
   }
 }
-type SplitQueueRegisters = ConstructorParameters<typeof SplitQueue>[2];
-
 const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 export class DeviceServer {
@@ -113,6 +116,7 @@ export class DeviceServer {
   #bells: Doorbell[] = [];
   #bellsAt: bigint | undefined;
   #stirred: (() => void) | undefined;
+  #isWatching = false;
 
   /** Writes what the device is into its registers. */
   constructor(parts: ServerParts) {
@@ -216,16 +220,16 @@ export class DeviceServer {
   async serve(signal: AbortSignal): Promise<void> {
     const { registers } = this.#parts;
     registers.isServed = true;
-    const ended = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+    signal.addEventListener('abort', () => this.#stir(), { once: true });
     try {
       while (!signal.aborted) {
         await this.#followBells(signal);
         await this.attend();
-        const stirred = new Promise<void>((resolve) => {
+        await new Promise<void>((resolve) => {
           this.#stirred = resolve;
+          if (this.isDue || signal.aborted) resolve();
+          else void this.#watch();
         });
-        if (this.isDue) continue;
-        await Promise.race([stirred, ended, this.#changed()]);
       }
     } finally {
       await this.#stop();
@@ -234,15 +238,18 @@ export class DeviceServer {
     }
   }
 
-  /** Resolves when the control word has changed since all was done. */
-  async #changed(): Promise<void> {
+  /** Stirs when the control word has changed since all was done; one such wait at a time. */
+  async #watch(): Promise<void> {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
     const { words, index } = this.#parts.registers.controlWord;
     if (Atomics.waitAsync === undefined) {
       await new Promise<void>((resolve) => setTimeout(resolve, POLL_MS));
-      return;
+    } else {
+      await Atomics.waitAsync(words, index, this.#seen | 0, PATIENCE_MS).value;
     }
-    const answer = Atomics.waitAsync(words, index, this.#seen | 0, PATIENCE_MS);
-    await answer.value;
+    this.#isWatching = false;
+    this.#stir();
   }
 
   /** Puts doorbells where the guest has placed the notification registers. */
@@ -290,8 +297,3 @@ export class DeviceServer {
     await this.#parts.backend.close?.();
   }
 }
-
-/** A wait for the control word is looked after at least this often, in ms. */
-const PATIENCE_MS = 1000;
-/** Where there is no Atomics.waitAsync, it is looked at this often, in ms. */
-const POLL_MS = 2;
