@@ -5,3 +5,4 @@ export { Registers, STATUS, TRANSPORT } from './registers.ts';
 export * from './rng.ts';
 export { type BellPlace, DeviceServer, type ServerParts, type Signals } from './serve.ts';
 export * from './transport_mmio.ts';
+export * from './transport_pci.ts';

@@ -5,6 +5,9 @@
 
 import { type DevicePage, locked } from '../devices/index.ts';
 import { CONFIG_MAX, QUEUES_MAX, STATE_BYTES } from './backend.ts';
+import { NO_VECTOR, QUEUE_RECORD, QueueRegisters } from './queue_registers.ts';
+
+export { NO_VECTOR, type QueueRegisters, RING } from './queue_registers.ts';
 
 /** Device status bits: VIRTIO 1.2, 2.1. */
 export const STATUS = {
@@ -24,9 +27,6 @@ export const VIRTIO_F_VERSION_1 = 1n << 32n;
 /** Bits of the ISR status. */
 export const ISR_QUEUE = 1;
 export const ISR_CONFIG = 2;
-/** A vector that stands for none: VIRTIO_MSI_NO_VECTOR. */
-export const NO_VECTOR = 0xffff;
-
 /** First byte of the registers in a device's page; what stands before it is the transport's. */
 export const REGISTERS = 0x800;
 // Offsets from there; all are 32-bit words but where another size is told.
@@ -64,118 +64,15 @@ const TRANSPORT_KIND = 0x64;
 const LOCK = 0x68;
 const CONFIG = 0x80;
 const QUEUES = 0x180;
-const QUEUE_SIZE = 48;
 const STATE = 0x600;
-
-// A queue's record.
-const Q_MAX = 0;
-const Q_SIZE = 4;
-const Q_READY = 8;
-/** Chains taken, and chains given back, each modulo 2^16. */
-const Q_TAKEN = 12;
-const Q_USED = 16;
-const Q_VECTOR = 20;
-const Q_RINGS = 24; // three u64
 
 /** Which transport a device's page belongs to. */
 export const TRANSPORT = { none: 0, mmio: 1, pci: 2 } as const;
-
-/** The three parts of a queue, in the order in which transports name them. */
-export const RING = { descriptors: 0, driver: 1, device: 2 } as const;
 
 /** A status read finds a reset unacknowledged this often, each after RESET_WAIT_MS, before it is given up. */
 const RESET_READS = 200;
 /** How long a write of 0 to the status, or a read after it, waits for whoever serves the device, in ms. */
 const RESET_WAIT_MS = 10;
-
-/** The record of one queue. */
-export class QueueRegisters {
-  readonly #registers: Registers;
-  readonly #at: number;
-
-  constructor(registers: Registers, index: number) {
-    this.#registers = registers;
-    this.#at = QUEUES + index * QUEUE_SIZE;
-  }
-
-  get max(): number {
-    return this.#registers.get(this.#at + Q_MAX);
-  }
-
-  set max(size: number) {
-    this.#registers.set(this.#at + Q_MAX, size);
-  }
-
-  /** Descriptors as the driver chose them; the maximum before it did. */
-  get size(): number {
-    return this.#registers.get(this.#at + Q_SIZE);
-  }
-
-  set size(size: number) {
-    this.#registers.set(this.#at + Q_SIZE, size);
-  }
-
-  get isReady(): boolean {
-    return this.#registers.get(this.#at + Q_READY) !== 0;
-  }
-
-  set isReady(on: boolean) {
-    this.#registers.set(this.#at + Q_READY, on ? 1 : 0);
-  }
-
-  /** Chains taken since the queue was enabled, modulo 2^16. */
-  get taken(): number {
-    return this.#registers.get(this.#at + Q_TAKEN);
-  }
-
-  set taken(count: number) {
-    this.#registers.set(this.#at + Q_TAKEN, count & 0xffff);
-  }
-
-  /** Chains given back since then, modulo 2^16. */
-  get used(): number {
-    return this.#registers.get(this.#at + Q_USED);
-  }
-
-  set used(count: number) {
-    this.#registers.set(this.#at + Q_USED, count & 0xffff);
-  }
-
-  get vector(): number {
-    return this.#registers.get(this.#at + Q_VECTOR);
-  }
-
-  set vector(vector: number) {
-    this.#registers.set(this.#at + Q_VECTOR, vector);
-  }
-
-  /** Guest-physical address of a part (RING). */
-  ring(part: number): bigint {
-    return this.#registers.get64(this.#at + Q_RINGS + part * 8);
-  }
-
-  /** The low (0) or high (1) 32 bits of a part's address. */
-  ringHalf(part: number, half: number): number {
-    return this.#registers.get(this.#at + Q_RINGS + part * 8 + half * 4);
-  }
-
-  setRingHalf(part: number, half: number, value: number): void {
-    this.#registers.set(this.#at + Q_RINGS + part * 8 + half * 4, value);
-  }
-
-  /** As after a reset. */
-  clear(): void {
-    this.size = this.max;
-    this.isReady = false;
-    this.taken = 0;
-    this.used = 0;
-    this.vector = NO_VECTOR;
-    for (const part of Object.values(RING)) {
-      this.setRingHalf(part, 0, 0);
-      this.setRingHalf(part, 1, 0);
-    }
-  }
-}
 
 /** What a device is, as whoever serves it writes it into the page before the guest looks. */
 export interface Description {
@@ -202,7 +99,10 @@ export class Registers {
     this.#lock = { i32: this.#words.subarray(LOCK >>> 2) };
     this.config = page.u8.subarray(REGISTERS + CONFIG, REGISTERS + CONFIG + CONFIG_MAX);
     this.state = page.u8.subarray(REGISTERS + STATE, REGISTERS + STATE + STATE_BYTES);
-    this.queues = Array.from({ length: QUEUES_MAX }, (_, index) => new QueueRegisters(this, index));
+    this.queues = Array.from(
+      { length: QUEUES_MAX },
+      (_, index) => new QueueRegisters(this, QUEUES + index * QUEUE_RECORD),
+    );
   }
 
   get(offset: number): number {
