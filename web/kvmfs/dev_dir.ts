@@ -10,7 +10,7 @@ import type { VmEntry } from './vm_entry.ts';
 
 function setBoard(entry: VmEntry, board: 'none' | 'pc', exitPort: number | undefined): Promise<void> {
   return entry.rebuild((vm) => {
-    if (board === 'pc') return Machine.withBoard(vm, ramBytes(entry), exitPort);
+    if (board === 'pc') return Machine.withBoard(vm, { ramBytes: ramBytes(entry) }, exitPort);
     const words = new MachineWords(vm.memory);
     words.board = 'none';
     words.floats = false;

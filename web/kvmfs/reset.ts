@@ -27,7 +27,7 @@ export async function resetVm(entry: VmEntry): Promise<void> {
     words.restart();
     if (words.board === 'none') return Machine.of(vm);
     const { floats, allStop, exitPort } = words;
-    const machine = Machine.withBoard(vm, ramBytes(entry), exitPort);
+    const machine = Machine.withBoard(vm, { ramBytes: ramBytes(entry) }, exitPort);
     machine.words.floats = floats;
     machine.words.allStop = allStop;
     return machine;

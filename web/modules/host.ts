@@ -23,6 +23,7 @@ export const MODULES = {
   framebuffer: 'framebuffer_worker',
   random: 'random_worker',
   ring: 'ring_worker',
+  virtio: 'virtio_worker',
   wasm: 'wasm_worker',
 } as const;
 export type ModuleKind = keyof typeof MODULES;

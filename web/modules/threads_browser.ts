@@ -24,6 +24,8 @@ const starters: Record<string, () => PageWorker> = {
     new Worker(new URL('./random_worker.ts', import.meta.url), { type: 'module', name: 'random' }),
   ring_worker: () =>
     new Worker(new URL('./ring_worker.ts', import.meta.url), { type: 'module', name: 'ring' }),
+  virtio_worker: () =>
+    new Worker(new URL('./virtio_worker.ts', import.meta.url), { type: 'module', name: 'virtio' }),
   wasm_worker: () =>
     new Worker(new URL('./wasm_worker.ts', import.meta.url), { type: 'module', name: 'wasm' }),
 };

@@ -30,6 +30,7 @@ import {
 import { hasPic, KVM_IRQCHIP, machineNanoseconds, type Vm } from '../kvm/index.ts';
 import { CONFIG_PORTS, HOST_BRIDGE, PCI_IRQS, PciBus, PciFunction } from '../pci/index.ts';
 import { PciInterrupts } from './pci_interrupts.ts';
+import { connectVirtio, planVirtio, type VirtioDevice, type VirtioPlan } from './virtio.ts';
 
 const RING_BYTES = 0x10000;
 const GSI = { keyboard: 1, serial: 4, rtc: 8, sci: 9 } as const;
@@ -54,6 +55,14 @@ export interface BoardOptions {
   readonly exitPort?: number;
 }
 
+/** What a fresh board is made of. */
+export interface BoardParts extends BoardOptions {
+  /** What the RTC's NVRAM tells. */
+  readonly ramBytes: number;
+  /** Its virtio devices; none when left out. */
+  readonly virtio?: VirtioPlan;
+}
+
 export class Board {
   readonly ports = new PortBus();
   readonly mmio = new MmioBus();
@@ -62,6 +71,8 @@ export class Board {
   readonly output: Ring;
   readonly input: Ring;
   readonly pci: PciBus;
+  /** Its virtio devices, by number. */
+  readonly virtio: readonly VirtioDevice[];
   readonly #rtc: Rtc;
   readonly #devices: Device[] = [];
 
@@ -115,6 +126,7 @@ export class Board {
       const exit = new DebugExit(page(SLOT.debugExit), { host });
       this.#add({ start: options.exitPort, length: 4, width: 4 }, exit, 'debug exit');
     }
+    this.virtio = connectVirtio({ buffer, base, pci: this.pci, mmio: this.mmio, line });
     this.ports.follow(this.pci.ports);
     this.mmio.follow(this.pci.memory);
   }
@@ -124,12 +136,13 @@ export class Board {
     this.#devices.push(device);
   }
 
-  /** Lays rings and devices into a fresh machine and powers them on. `ramBytes` is what the RTC's NVRAM tells. */
-  static create(vm: Vm, host: Host, options: BoardOptions, ramBytes: number): Board {
+  /** Lays rings and devices into a fresh machine and powers them on. */
+  static create(vm: Vm, host: Host, { ramBytes, virtio, ...options }: BoardParts): Board {
     const { base } = vm.memory;
     const buffer = vm.memory.wasm.buffer;
     Ring.create(buffer, base + CONSOLE_OUT_RING, RING_BYTES);
     Ring.create(buffer, base + CONSOLE_IN_RING, RING_BYTES);
+    if (virtio) planVirtio(buffer, base, virtio);
     const board = new Board(vm, host, options);
     for (const device of board.#devices) device.reset();
     board.pci.reset();

@@ -12,9 +12,11 @@ import {
 import type { Host } from '../devices/index.ts';
 import { cpuidOf, Kvm, type Vcpu, Vm, type VmHandle } from '../kvm/index.ts';
 import { MEMORY_WINDOW } from '../pci/index.ts';
-import { Board } from './board.ts';
+import { DEVICES_MOST, type DeviceRequest, deviceType, type TransportName } from '../virtio/index.ts';
+import { Board, type BoardParts } from './board.ts';
 import { type EntryMode, type EntryState, loadFlat, loadKernel } from './loaders/index.ts';
 import { VcpuWords } from './vcpu_words.ts';
+import type { VirtioPlan } from './virtio.ts';
 import { type EndingName, MachineWords } from './words.ts';
 
 /** What the machine is made of; the same fields as a session's options. */
@@ -30,8 +32,15 @@ export interface MachineSpec {
     | undefined;
   readonly exitPort?: number | undefined;
   readonly reboot?: boolean | undefined;
+  /** Virtio devices, by number from 1. */
+  readonly devices?: readonly DeviceRequest[] | undefined;
+  /** How the guest reaches them: PCI when left out. */
+  readonly transport?: TransportName | undefined;
   readonly program: Program;
 }
+
+/** What a fresh board is told beside what stands in the machine's words. */
+type FreshBoard = Omit<BoardParts, 'exitPort'>;
 
 /** What runs: a flat image, or a kernel with its protocol found by looking at the bytes. */
 export type Program =
@@ -59,16 +68,16 @@ export class Machine {
     exit: (status) => this.end('exit', status),
   };
 
-  private constructor(vm: Vm, ramBytes?: number) {
+  private constructor(vm: Vm, fresh?: FreshBoard) {
     this.vm = vm;
     this.words = new MachineWords(vm.memory);
     const { board, exitPort } = this.words;
     if (board === 'none') return;
     const options = exitPort === undefined ? {} : { exitPort };
     this.board =
-      ramBytes === undefined
+      fresh === undefined
         ? Board.attach(vm, this.#host, options)
-        : Board.create(vm, this.#host, options, ramBytes);
+        : Board.create(vm, this.#host, { ...options, ...fresh });
   }
 
   /** The machine of a VM that another thread, or this one, has made. */
@@ -81,14 +90,14 @@ export class Machine {
     return new Machine(vm);
   }
 
-  /** Gives a VM without a board the devices of a PC; its machine is the one returned. `ramBytes` is told to the RTC. */
-  static withBoard(vm: Vm, ramBytes: number, exitPort?: number): Machine {
+  /** Gives a VM without a board the devices of a PC; its machine is the one returned. */
+  static withBoard(vm: Vm, fresh: FreshBoard, exitPort?: number): Machine {
     const words = new MachineWords(vm.memory);
     words.board = 'pc';
     words.exitPort = exitPort;
     words.floats = true;
     words.allStop = true;
-    const machine = new Machine(vm, ramBytes);
+    const machine = new Machine(vm, fresh);
     if (machine.isDeterministic) machine.board?.setTime(FIXED_TIME);
     return machine;
   }
@@ -134,7 +143,8 @@ export class Machine {
     const cpuid = kvm.getSupportedCpuid();
     for (let id = 0; id < spec.cpus; id++) vm.createVcpu(id).setCpuid2(cpuidOf(cpuid, id, spec.cpus));
     bootProgram(vm, spec);
-    const machine = Machine.withBoard(vm, ram, spec.exitPort);
+    const virtio = planOf(spec);
+    const machine = Machine.withBoard(vm, { ramBytes: ram, ...(virtio && { virtio }) }, spec.exitPort);
     machine.words.reboots = spec.reboot ?? spec.program.kind === 'kernel';
     for (const id of vm.vcpuIds()) machine.vcpu(id).requestPause();
     if (spec.engine === 'deterministic') {
@@ -213,6 +223,10 @@ export function fixTime(vm: Vm): void {
   vm.memory.view().setFloat64(vm.memory.vm + VM_TIME_ORIGIN, Number(FIXED_TIME / 1_000_000n), true);
 }
 
+function planOf({ devices = [], transport = 'pci' }: MachineSpec): VirtioPlan | undefined {
+  return devices.length === 0 ? undefined : { transport, types: devices.map(deviceType) };
+}
+
 /** A request that no machine can be made of, in one sentence. */
 export class SpecError extends Error {
   override readonly name = 'SpecError';
@@ -233,6 +247,9 @@ function checkSpec(spec: MachineSpec): void {
   if (!Number.isInteger(spec.cpus) || spec.cpus < 1 || spec.cpus > 32) {
     throw new SpecError(`A machine has 1 to 32 CPUs; ${spec.cpus} were asked for.`);
   }
+  const devices = spec.devices?.length ?? 0;
+  if (devices > DEVICES_MOST)
+    throw new SpecError(`A machine has at most ${DEVICES_MOST} virtio devices; ${devices} were asked for.`);
 }
 
 /** A program and the RAM from address 0 on (in bytes) that it goes into. */
