@@ -2,10 +2,11 @@
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { EntryMode, MachineOptions, Program } from '../session/types.ts';
+import { DEVICE_ARGS, deviceOptions } from './device_options.ts';
 import { realGuest } from './real_guest.ts';
+import { UsageError } from './usage_error.ts';
 
-/** A request that cannot be met, in one sentence. */
-export class UsageError extends Error {}
+export { UsageError } from './usage_error.ts';
 
 /** The options with the words that describe them; a value follows those that are strings. */
 export const RUN_ARGS = {
@@ -33,6 +34,7 @@ export const RUN_ARGS = {
     description: 'Port whose write ends the machine with status (value << 1) | 1',
   },
   'no-reboot': { type: 'boolean', description: "End at a guest's reset or triple fault (--kernel)" },
+  ...DEVICE_ARGS,
   timeout: { type: 'string', description: 'Give up after so many seconds, with status 124' },
   stats: {
     type: 'string',
@@ -175,6 +177,7 @@ function machineOf(args: Values): MachineOptions {
     ...(isYes(args['log-dirty']) ? { logDirty: true } : {}),
     ...(args['exit-port'] === undefined ? {} : { exitPort: parseNumber(args['exit-port'], '--exit-port') }),
     ...(args['no-reboot'] ? { reboot: false } : {}),
+    ...deviceOptions(args),
     program: programOf(args),
   };
 }

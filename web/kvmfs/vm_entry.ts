@@ -319,9 +319,10 @@ export class VmEntry {
     return this.#alive;
   }
 
-  /** EBUSY while modules hold the VM, with their names. */
-  needUnheld(): void {
-    const holders = this.vm.pins().map(({ kind, name }) => `${kind} ${name}`);
+  /** EBUSY while modules hold the VM, with their names; those `besides` may. */
+  needUnheld(besides: readonly string[] = []): void {
+    const others = this.vm.pins().filter(({ name }) => !besides.includes(name));
+    const holders = others.map(({ kind, name }) => `${kind} ${name}`);
     if (holders.length > 0)
       throw new KvmError('EBUSY', `the VM is held by ${holders.join(', ')}; release or kill them first`);
   }

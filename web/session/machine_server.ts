@@ -11,6 +11,7 @@ import { goOnAll, KvmTree, modulesTree, VasTree, type VmEntry } from '../kvmfs/i
 import { ModuleHost, type ModuleThreads } from '../modules/index.ts';
 import { LoadError, Machine, SpecError, VcpuPool } from '../vmm/index.ts';
 import { BOOT, VM } from './actions.ts';
+import { MachineDevices } from './devices.ts';
 import { memoryHash } from './hash.ts';
 import { DEFAULT_LINE, type MachineLine } from './options_text.ts';
 import type { OwnVm } from './own_vm.ts';
@@ -54,6 +55,7 @@ export class MachineServer implements OwnVm {
   #kvm: KvmTree | undefined;
   #shares = false;
   #entry: VmEntry | undefined;
+  #devices: MachineDevices | undefined;
   /** Serial input that found no room in the ring yet. */
   #waiting: Uint8Array[] = [];
   #feeding: ReturnType<typeof setTimeout> | undefined;
@@ -184,11 +186,12 @@ export class MachineServer implements OwnVm {
   /** `again`: the guest has asked for it, so what was typed and is not read yet is for the machine that follows. */
   async #remake(again: boolean): Promise<void> {
     const { input, ...options } = await this.#options();
-    this.#entry?.needUnheld();
+    this.#entry?.needUnheld(this.#devices?.names);
     const points = await this.#points();
     const old = this.#entry;
     this.#entry = undefined;
     await old?.runner.close();
+    await this.#endDevices();
     this.#waiting = again ? [...this.#leftover(old), ...this.#waiting] : input === undefined ? [] : [input];
     this.#kvm?.forget(OWN);
     try {
@@ -237,7 +240,15 @@ export class MachineServer implements OwnVm {
     };
   }
 
+  async #endDevices(): Promise<void> {
+    const devices = this.#devices;
+    this.#devices = undefined;
+    await devices?.close();
+  }
+
   async #close(): Promise<undefined> {
+    await this.#entry?.runner.close();
+    await this.#endDevices();
     await this.#modules?.close();
     await this.#kvm?.close();
     this.#pool.close();
@@ -255,18 +266,29 @@ export class MachineServer implements OwnVm {
       );
     }
     const machine = Machine.create(this.#core, options);
+    const dead = (why: string): void => {
+      if (this.#entry?.machine !== machine) return;
+      this.#send({ event: 'dead', why });
+      this.#report();
+    };
+    this.#devices = await MachineDevices.start({
+      machine,
+      requests: options.devices ?? [],
+      modules: this.#modules,
+      onWake: () => this.#entry?.runner.nudge(),
+      onDeath: dead,
+    });
     const entry = await this.#kvm.adopt(OWN, {
       machine,
       program: options.program,
       input: (bytes) => this.#input(bytes),
       events: {
-        beforeRound: () => this.#feed(),
-        afterTurn: () => this.#report(),
-        onDeath: (why) => {
-          if (this.#entry !== entry) return;
-          this.#send({ event: 'dead', why });
-          this.#report();
+        beforeRound: () => {
+          this.#feed();
+          return this.#devices?.pump();
         },
+        afterTurn: () => this.#report(),
+        onDeath: dead,
       },
     });
     this.#entry = entry;

@@ -1,6 +1,8 @@
 // The options of a machine as one line of text, as /kvm/vm0/options holds it: what the machine is made of, not its program.
 import { boolean, type Format, parseInteger, size, word } from '../fs/index.ts';
 import { KvmError } from '../kvm/abi/errno.ts';
+import type { DeviceRequest, TransportName } from '../virtio/index.ts';
+import { devices } from './devices_text.ts';
 import type { EntryMode, MachineOptions, SlotRequest } from './types.ts';
 
 /** What the file holds: options without the bytes that run, and where a flat image enters. */
@@ -11,6 +13,8 @@ export interface MachineLine
   /** What a reset by the guest does; left to the kind of program if undefined. */
   readonly reboot: boolean | undefined;
   readonly slots: SlotRequest[];
+  readonly devices: DeviceRequest[];
+  readonly transport: TransportName;
   /** Guest-physical address of a flat image, and the mode that it is entered in. */
   readonly at: number;
   readonly mode: EntryMode;
@@ -27,6 +31,8 @@ export const DEFAULT_LINE: MachineLine = {
   exitPort: undefined,
   reboot: undefined,
   slots: [],
+  devices: [],
+  transport: 'pci',
   at: 0x7c00,
   mode: 'real',
 };
@@ -83,6 +89,8 @@ export const OPTION_KEYS = {
   exit_port: optional(hexadecimal),
   reboot: optional(boolean),
   slots,
+  devices,
+  transport: word('pci', 'mmio'),
   at: hexadecimal,
   mode: word('real', 'protected', 'long'),
 };

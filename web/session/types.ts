@@ -1,5 +1,6 @@
 // What a session is: one machine as its user sees it, the same in a page and in Node. Types only.
 import type { Fs } from '../fs/index.ts';
+import type { DeviceRequest, TransportName } from '../virtio/index.ts';
 
 /** How a guest's code enters: see web/vmm/loaders. */
 export type EntryMode = 'real' | 'protected' | 'long';
@@ -36,6 +37,10 @@ export interface MachineOptions {
    * as on a PC; otherwise it ends. When left out a kernel's do and a flat image's do not.
    */
   reboot?: boolean;
+  /** Virtio devices, by number from 1; at most 15. */
+  devices?: DeviceRequest[];
+  /** How the guest reaches them: PCI when left out. */
+  transport?: TransportName;
   /** Serial input that lies ready before the first instruction: for the deterministic engine a part of the run. */
   input?: Uint8Array;
   program: Program;

@@ -17,6 +17,9 @@ const MAKERS: { readonly [K in DeviceKind]: Maker<K> } = {
   },
 };
 
+/** All kinds there are. */
+export const DEVICE_KINDS = Object.keys(MAKERS) as readonly DeviceKind[];
+
 /** The device type of a request: what a transport tells before there is a back end. */
 export function deviceType({ kind }: DeviceRequest): number {
   return MAKERS[kind].type;

@@ -10,7 +10,7 @@ const DESCRIPTORS = 64;
 const MOST = 65536;
 
 /** Where randomness comes from: fills `bytes`, with `state` (8 bytes that last) for who needs a state. */
-export type Entropy = (bytes: Uint8Array, state: DataView) => void;
+export type Entropy = (bytes: Uint8Array<ArrayBuffer>, state: DataView) => void;
 
 /** The host's randomness. */
 export const hostEntropy: Entropy = (bytes) => {

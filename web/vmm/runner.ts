@@ -13,8 +13,11 @@ const LOOK_MS = 100;
 
 /** What the owner of a runner is told. */
 export interface RunnerEvents {
-  /** Before each round of the deterministic engine: input that shall be seen by it goes in now. */
-  beforeRound?(): void;
+  /**
+   * Before each round of the deterministic engine: input that shall be seen by it goes in now. The round waits for the
+   * promise that it may return, and this is called again then.
+   */
+  beforeRound?(): Promise<void> | undefined;
   /** After each turn of the deterministic engine on the event loop. */
   afterTurn?(): void;
   /** A vCPU's worker has died, or the engine has stopped by an error: one sentence. */
@@ -180,21 +183,23 @@ export class Runner {
     const goOn = (): boolean => machine.words.isRunning && !this.#closed;
     const go = (): void => {
       let alive = goOn();
+      let waits: Promise<void> | undefined;
       const end = performance.now() + TURN_MS;
       try {
-        while (alive && goOn() && performance.now() < end) {
-          this.#events.beforeRound?.();
+        while (goOn() && performance.now() < end) {
+          waits = this.#events.beforeRound?.();
+          if (waits !== undefined || !alive) break;
           alive = runRound(machine);
         }
       } catch (error) {
-        const why = error instanceof Error ? error.message : String(error);
-        machine.end('error', 1);
-        this.#events.onDeath?.(`The engine stopped: ${why}`);
+        this.#stopped(error);
       }
       this.#events.afterTurn?.();
       if (goOn()) {
         port = port === channel.port1 ? channel.port2 : channel.port1;
-        if (alive) port.postMessage(0);
+        const next = (): void => port.postMessage(0);
+        if (waits !== undefined) void waits.catch((error) => this.#stopped(error)).then(next);
+        else if (alive) next();
         else this.#pauseTurn(go);
         return;
       }
@@ -204,6 +209,12 @@ export class Runner {
     channel.port1.onmessage = go;
     channel.port2.onmessage = go;
     port.postMessage(0);
+  }
+
+  #stopped(error: unknown): void {
+    const why = error instanceof Error ? error.message : String(error);
+    this.machine.end('error', 1);
+    this.#events.onDeath?.(`The engine stopped: ${why}`);
   }
 
   #pauseTurn(go: () => void): void {

@@ -1,0 +1,134 @@
+// The virtio devices of a session's machine: each in a module of its own, or inline between the turns of the deterministic
+// engine. It makes no machine.
+
+import type { ModuleHost, ModuleInfo } from '../modules/index.ts';
+import { type DeviceRequest, DeviceServer, makeBackend } from '../virtio/index.ts';
+import { type Machine, mmioPlace, type VirtioDevice } from '../vmm/index.ts';
+import { bind, handleOf, type SlotInterface } from '../xinterface/index.ts';
+
+/** What devices are started with. */
+export interface DeviceMeans {
+  readonly machine: Machine;
+  /** By number from 1, as the machine was made. */
+  readonly requests: readonly DeviceRequest[];
+  /** Runs them in threads; without it they are served here. */
+  readonly modules: ModuleHost | undefined;
+  /** There is something to do though the guest did nothing: `pump` is to be called. */
+  readonly onWake: () => void;
+  /** A device has died: one sentence. */
+  readonly onDeath: (sentence: string) => void;
+}
+
+/** `rng0`, `blk0`, `blk1`: what pins and modules show. */
+export function deviceNames(requests: readonly DeviceRequest[]): string[] {
+  const seen = new Map<string, number>();
+  return requests.map(({ kind }) => {
+    const n = seen.get(kind) ?? 0;
+    seen.set(kind, n + 1);
+    return `${kind}${n}`;
+  });
+}
+
+export class MachineDevices {
+  readonly names: readonly string[];
+  readonly #means: DeviceMeans;
+  readonly #inline: { readonly server: DeviceServer; readonly guest: SlotInterface }[] = [];
+  #attending: Promise<void> | undefined;
+  #unlisten: (() => void) | undefined;
+
+  private constructor(means: DeviceMeans) {
+    this.#means = means;
+    this.names = deviceNames(means.requests);
+  }
+
+  /** Starts all of them; the guest may run then. Rejects with a sentence, with none left running. */
+  static async start(means: DeviceMeans): Promise<MachineDevices> {
+    const devices = new MachineDevices(means);
+    try {
+      const { modules } = means;
+      if (modules !== undefined && !means.machine.isDeterministic) await devices.#startModules(modules);
+      else for (const n of means.requests.keys()) await devices.#startInline(n);
+    } catch (error) {
+      await devices.close();
+      throw error;
+    }
+    return devices;
+  }
+
+  #device(n: number): VirtioDevice {
+    return this.#means.machine.board?.virtio[n] as VirtioDevice;
+  }
+
+  async #startModules(modules: ModuleHost): Promise<void> {
+    this.#unlisten = modules.onChange((info) => this.#changed(info));
+    const { machine, requests } = this.#means;
+    const guest = handleOf(machine.vm);
+    // One after the other: names and pins then stand in the order of the devices.
+    for (const [n, device] of requests.entries()) {
+      const { number, page, transport } = this.#device(n);
+      await modules.start({
+        kind: 'virtio',
+        name: this.names[n] as string,
+        guest,
+        options: {
+          device,
+          memory: machine.vm.memory.wasm,
+          page,
+          number,
+          ...(transport === 'mmio' && { gsi: mmioPlace(number).gsi }),
+        },
+      });
+    }
+  }
+
+  /** The machine outlives its devices: the driver is told, and its resets wait for nobody. */
+  #changed({ name, state, why }: ModuleInfo): void {
+    const n = this.names.indexOf(name);
+    if (n < 0 || state === 'starting' || state === 'running' || this.#unlisten === undefined) return;
+    const { registers, signals } = this.#device(n);
+    registers.isServed = false;
+    if (registers.isStarted && registers.needReset(registers.resets)) void signals.config();
+    this.#means.onDeath(
+      `Device ${name} is gone (${why ?? state}); the machine goes on without it, reset it to have it again.`,
+    );
+  }
+
+  async #startInline(n: number): Promise<void> {
+    const { machine, requests, onWake } = this.#means;
+    const guest = bind(handleOf(machine.vm), { name: this.names[n] as string, kind: 'module' });
+    const backend = await makeBackend(requests[n] as DeviceRequest);
+    const { registers, signals } = this.#device(n);
+    const server = new DeviceServer({ guest, backend, registers, signals, onWake });
+    this.#inline.push({ server, guest });
+  }
+
+  /** Does what inline devices have to do; undefined when there is nothing. In the order of their numbers. */
+  pump(): Promise<void> | undefined {
+    if (this.#attending !== undefined) return this.#attending;
+    if (!this.#inline.some(({ server }) => server.isDue)) return undefined;
+    this.#attending = this.#attend();
+    return this.#attending;
+  }
+
+  async #attend(): Promise<void> {
+    for (const { server } of this.#inline) await server.attend();
+    this.#attending = undefined;
+  }
+
+  /** Ends all of them; nothing of them holds the machine then. */
+  async close(): Promise<void> {
+    this.#unlisten?.();
+    this.#unlisten = undefined;
+    const { modules } = this.#means;
+    for (const name of this.names) {
+      if (modules?.get(name) === undefined) continue;
+      await modules.stop(name);
+      modules.remove(name);
+    }
+    await this.#attending;
+    for (const { server, guest } of this.#inline.splice(0)) {
+      await server.end();
+      guest.put();
+    }
+  }
+}
