@@ -1,0 +1,201 @@
+// A learning Ethernet switch in one thread: ports, bounded queues, counters. It looks at addresses, never at payloads.
+import { KvmError } from '../kvm/abi/errno.ts';
+import { type Clock, type FrameListener, FrameListeners, hostClock, type Link, MAX_FRAME } from './link.ts';
+import { ETHERNET_HEADER, readMac } from './wire/ethernet.ts';
+
+/**
+ * What hangs on a port. `station`: a machine. `uplink`: the other switches of this network (other tabs); a switch has
+ * at most one. `local`: a service that each switch has for itself, such as its gateway; it never meets an uplink.
+ */
+export type PortKind = 'station' | 'uplink' | 'local';
+
+/** What a port has seen. `dropped` are frames for which its queue had no room, `refused` those that were no frames. */
+export interface PortCounters {
+  received: number;
+  sent: number;
+  dropped: number;
+  refused: number;
+}
+
+/** The size of a switch and its time. */
+export interface SwitchOptions {
+  clock?: Clock;
+  /** Frames that may wait at one port (256 by default). */
+  queue?: number;
+  /** Addresses that are remembered (4096 by default): the oldest goes first. */
+  addresses?: number;
+  /** How long an address stays known after its last frame, in ms (300,000 by default, as IEEE 802.1D says). */
+  age?: number;
+}
+
+/** Frames that one turn of the event loop may deliver, so that timers and messages are not starved. */
+const TURN = 512;
+
+/** True for broadcast and multicast addresses: the lowest bit of the first byte. */
+const isGroup = (frame: Uint8Array) => ((frame[0] ?? 0) & 1) === 1;
+
+/** The rule that makes loops impossible: no way from uplink to uplink, and none between local and uplink. */
+function mayPass(from: PortKind, to: PortKind): boolean {
+  return from === 'station' || to === 'station' || (from === 'local' && to === 'local');
+}
+
+/** A learning switch. Frames are delivered after the sender's call has returned, in the order in which they came. */
+export class Switch {
+  readonly #clock: Clock;
+  readonly #queue: number;
+  readonly #addresses: number;
+  readonly #age: number;
+  readonly #ports = new Set<SwitchPort>();
+  /** Source address to the port where it was last seen; the order is that of the last sight. */
+  readonly #known = new Map<number, { port: SwitchPort; seen: number }>();
+  readonly #waiting: SwitchPort[] = [];
+  #scheduled = false;
+  #turn = 0;
+
+  constructor(options: SwitchOptions = {}) {
+    this.#clock = options.clock ?? hostClock;
+    this.#queue = options.queue ?? 256;
+    this.#addresses = options.addresses ?? 4096;
+    this.#age = options.age ?? 300_000;
+  }
+
+  /** Adds a port. EEXIST for a second uplink: two ways to the same switches would be a loop. */
+  attach(kind: PortKind = 'station'): SwitchPort {
+    if (kind === 'uplink' && [...this.#ports].some((port) => port.kind === 'uplink'))
+      throw new KvmError('EEXIST', 'This switch has an uplink: close it before another one is attached.');
+    const port = new SwitchPort(kind, this.#queue, {
+      forward: (from, frame) => this.#forward(from, frame),
+      queued: (to) => this.#schedule(to),
+      closed: (gone) => this.#detach(gone),
+    });
+    this.#ports.add(port);
+    return port;
+  }
+
+  /** The ports, in the order in which they were attached. */
+  get ports(): readonly SwitchPort[] {
+    return [...this.#ports];
+  }
+
+  #detach(gone: SwitchPort): void {
+    this.#ports.delete(gone);
+    for (const [mac, { port }] of this.#known) if (port === gone) this.#known.delete(mac);
+  }
+
+  #forward(from: SwitchPort, frame: Uint8Array): void {
+    this.#learn(readMac(frame, 6), from);
+    const known = isGroup(frame) ? undefined : this.#known.get(readMac(frame, 0));
+    if (known && this.#clock.now() - known.seen <= this.#age) {
+      if (known.port !== from && mayPass(from.kind, known.port.kind)) known.port.deliver(frame);
+      return;
+    }
+    for (const port of this.#ports) if (port !== from && mayPass(from.kind, port.kind)) port.deliver(frame);
+  }
+
+  #learn(mac: number, port: SwitchPort): void {
+    if (Math.floor(mac / 2 ** 40) & 1) return;
+    this.#known.delete(mac);
+    this.#known.set(mac, { port, seen: this.#clock.now() });
+    if (this.#known.size <= this.#addresses) return;
+    for (const oldest of this.#known.keys()) {
+      this.#known.delete(oldest);
+      return;
+    }
+  }
+
+  #schedule(port: SwitchPort): void {
+    this.#waiting.push(port);
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    if (this.#turn < TURN) {
+      if (this.#turn === 0) this.#clock.after(0, () => this.#newTurn());
+      this.#clock.soon(() => this.#run());
+    }
+  }
+
+  /** The event loop has gone round: what waited for that goes on. */
+  #newTurn(): void {
+    const isStopped = this.#turn >= TURN;
+    this.#turn = 0;
+    if (isStopped && this.#scheduled) {
+      this.#clock.after(0, () => this.#newTurn());
+      this.#run();
+    }
+  }
+
+  #run(): void {
+    let port = this.#waiting.shift();
+    while (port) {
+      port.drainOne();
+      this.#turn += 1;
+      if (this.#turn >= TURN) return;
+      port = this.#waiting.shift();
+    }
+    this.#scheduled = false;
+  }
+}
+
+/** What a port asks of its switch. */
+interface PortOwner {
+  forward(from: SwitchPort, frame: Uint8Array): void;
+  queued(to: SwitchPort): void;
+  closed(port: SwitchPort): void;
+}
+
+/** One port of a switch, as the station on it sees it: `send` goes into the switch, `onFrame` comes out of it. */
+export class SwitchPort implements Link {
+  readonly kind: PortKind;
+  readonly counters: PortCounters = { received: 0, sent: 0, dropped: 0, refused: 0 };
+  readonly #room: number;
+  readonly #owner: PortOwner;
+  readonly #listeners = new FrameListeners();
+  #queue: Uint8Array[] = [];
+  #isClosed = false;
+
+  /** Made by `Switch.attach`. */
+  constructor(kind: PortKind, room: number, owner: PortOwner) {
+    this.kind = kind;
+    this.#room = room;
+    this.#owner = owner;
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.#isClosed) return;
+    if (frame.length < ETHERNET_HEADER || frame.length > MAX_FRAME) {
+      this.counters.refused += 1;
+      return;
+    }
+    this.counters.received += 1;
+    this.#owner.forward(this, frame);
+  }
+
+  onFrame(listener: FrameListener): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  /** Takes the port from its switch; what waits in it is gone. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#queue = [];
+    this.#owner.closed(this);
+  }
+
+  /** The switch's side: puts a frame into the queue to the station. */
+  deliver(frame: Uint8Array): void {
+    if (this.#queue.length >= this.#room) {
+      this.counters.dropped += 1;
+      return;
+    }
+    this.#queue.push(frame);
+    this.#owner.queued(this);
+  }
+
+  /** The switch's side: hands the oldest frame to the station. */
+  drainOne(): void {
+    const frame = this.#queue.shift();
+    if (!frame) return;
+    this.counters.sent += 1;
+    this.#listeners.emit(frame);
+  }
+}
