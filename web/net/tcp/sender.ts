@@ -175,7 +175,8 @@ export class Sender {
     if (count > bytes) this.hasEnded = true;
     this.#una = number;
     if (distance(this.#next, number) < 0) this.#next = number;
-    if (this.#timed && distance(number, this.#timed.until) >= 0) this.#measure(this.#clock.now() - this.#timed.at);
+    if (this.#timed && distance(number, this.#timed.until) >= 0)
+      this.#measure(this.#clock.now() - this.#timed.at);
     this.#tries = 0;
     this.#duplicates = 0;
     this.#open(number, count);

@@ -23,6 +23,13 @@ export function formatMac(mac: number): string {
   return (mac.toString(16).padStart(12, '0').match(/../g) ?? []).join(':');
 }
 
+/** The Ethernet address in `52:54:00:12:34:56`, or undefined; group addresses and zero are none. */
+export function parseMac(text: string): number | undefined {
+  if (!/^[\da-f]{2}(:[\da-f]{2}){5}$/i.test(text)) return;
+  const mac = Number.parseInt(text.replaceAll(':', ''), 16);
+  return mac === 0 || Math.floor(mac / 2 ** 40) & 1 ? undefined : mac;
+}
+
 /** A frame with its header written and room for `length` bytes of payload; short ones are padded to 60 bytes. */
 export function ethernetFrame(to: number, from: number, type: number, length: number): Uint8Array {
   const frame = new Uint8Array(Math.max(60, ETHERNET_HEADER + length));

@@ -35,7 +35,8 @@ export function parseIpv4(frame: Uint8Array): Ipv4Packet | undefined {
   const at = ETHERNET_HEADER;
   const header = ((frame[at] ?? 0) & 15) * 4;
   const total = get16(frame, at + 2);
-  if ((frame[at] ?? 0) >> 4 !== 4 || header < IPV4_HEADER || total < header || at + total > frame.length) return;
+  if ((frame[at] ?? 0) >> 4 !== 4 || header < IPV4_HEADER || total < header || at + total > frame.length)
+    return;
   if (foldSum(sumWords(frame.subarray(at, at + header), 0)) !== 0) return;
   if ((get16(frame, at + 6) & 0x3fff) !== 0) return;
   return {
@@ -48,7 +49,13 @@ export function parseIpv4(frame: Uint8Array): Ipv4Packet | undefined {
 }
 
 /** Writes the header of a packet with `length` bytes of payload behind the Ethernet header: don't fragment, 64 hops. */
-export function writeIpv4(frame: Uint8Array, source: number, destination: number, protocol: number, length: number) {
+export function writeIpv4(
+  frame: Uint8Array,
+  source: number,
+  destination: number,
+  protocol: number,
+  length: number,
+) {
   const at = ETHERNET_HEADER;
   frame[at] = 0x45;
   set16(frame, at + 2, IPV4_HEADER + length);
