@@ -55,15 +55,19 @@ export class DhcpServer {
     if (message.operation !== 1) return;
     switch (message.options.get(DHCP_OPTION.TYPE)?.[0]) {
       case DHCP.DISCOVER:
-        return this.#choose(message, (ip) => reply(this.#message(message, DHCP.OFFER, ip)));
+        this.#choose(message, (ip) => reply(this.#message(message, DHCP.OFFER, ip)));
+        return;
       case DHCP.REQUEST: {
         const answer = this.#request(message);
-        return answer && reply(answer);
+        if (answer) reply(answer);
+        return;
       }
       case DHCP.DECLINE:
-        return this.#decline(message);
+        this.#decline(message);
+        return;
       case DHCP.INFORM:
-        return reply(this.#message(message, DHCP.ACK, 0));
+        reply(this.#message(message, DHCP.ACK, 0));
+        return;
     }
   }
 
@@ -94,7 +98,8 @@ export class DhcpServer {
     if (ip === undefined) return;
     if (!probe || known !== undefined) {
       this.#lease(message, ip);
-      return chosen(ip);
+      chosen(ip);
+      return;
     }
     probe(ip, (isTaken) => {
       if (isTaken) {

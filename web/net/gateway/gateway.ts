@@ -104,7 +104,10 @@ export class Gateway {
   #receiveIcmp(packet: Ipv4Packet): void {
     const echo = parseEcho(packet.payload);
     if (echo?.type !== ICMP.ECHO_REQUEST) return;
-    if (!this.#isOwn(packet.destination)) return this.#unreachable(packet, UNREACHABLE.PROHIBITED);
+    if (!this.#isOwn(packet.destination)) {
+      this.#unreachable(packet, UNREACHABLE.PROHIBITED);
+      return;
+    }
     const reply = echoMessage({ ...echo, type: ICMP.ECHO_REPLY });
     this.#station.send(packet.destination, packet.source, PROTOCOL.ICMP, reply);
   }
@@ -113,10 +116,15 @@ export class Gateway {
     const { source, destination } = packet;
     const datagram = parseUdp(packet.payload, source, destination);
     if (!datagram) return;
-    if (datagram.destinationPort === DHCP_PORT.SERVER) return this.#receiveDhcp(datagram, from);
+    if (datagram.destinationPort === DHCP_PORT.SERVER) {
+      this.#receiveDhcp(datagram, from);
+      return;
+    }
     if (destination === IP_BROADCAST) return;
-    if (this.#isOwn(destination) && datagram.destinationPort === DNS_PORT)
-      return this.#receiveName(datagram, source, destination);
+    if (this.#isOwn(destination) && datagram.destinationPort === DNS_PORT) {
+      this.#receiveName(datagram, source, destination);
+      return;
+    }
     const target = this.#targetOf(destination);
     if (target !== undefined && this.#udp) this.#udp.send(source, destination, target, datagram);
     else this.#unreachable(packet, this.#isOwn(destination) ? UNREACHABLE.PORT : UNREACHABLE.PROHIBITED);
@@ -170,7 +178,10 @@ export class Gateway {
 
   #forward(stream: ByteStream, port: number, to: string | undefined): void {
     const ip = to === undefined ? (this.machines[0]?.ip ?? PLAN.FIRST) : (parseIp(to) ?? this.#dhcp.find(to));
-    if (ip === undefined) return stream.reset();
+    if (ip === undefined) {
+      stream.reset();
+      return;
+    }
     const remote = { ip, port };
     const connection = this.#tcp.connect({ ip: PLAN.GATEWAY, port: this.#freePort(remote) }, remote);
     joinStreams(connection, stream, () => {});

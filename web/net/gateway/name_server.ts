@@ -22,16 +22,27 @@ export function answerName(
 ): void {
   const query = parseDnsQuery(datagram);
   if (!query) return;
-  if ((query.flags & 0x7800) !== 0) return reply(dnsAnswer(query, RCODE.NOT_IMPLEMENTED));
-  if (query.type !== DNS_TYPE.A && query.type !== DNS_TYPE.AAAA)
-    return reply(dnsAnswer(query, RCODE.REFUSED));
+  if ((query.flags & 0x7800) !== 0) {
+    reply(dnsAnswer(query, RCODE.NOT_IMPLEMENTED));
+    return;
+  }
+  if (query.type !== DNS_TYPE.A && query.type !== DNS_TYPE.AAAA) {
+    reply(dnsAnswer(query, RCODE.REFUSED));
+    return;
+  }
   const name = query.name.endsWith(`.${PLAN.DOMAIN}`)
     ? query.name.slice(0, -PLAN.DOMAIN.length - 1)
     : query.name;
   const own = OWN[name] ?? sources.machine(name);
-  if (own !== undefined) return reply(addresses(query, [own]));
+  if (own !== undefined) {
+    reply(addresses(query, [own]));
+    return;
+  }
   const isOurs = name !== query.name || name === '';
-  if (isOurs || !sources.resolve) return reply(dnsAnswer(query, RCODE.NO_NAME));
+  if (isOurs || !sources.resolve) {
+    reply(dnsAnswer(query, RCODE.NO_NAME));
+    return;
+  }
   sources.resolve(name).then(
     (found) => reply(found ? addresses(query, found) : dnsAnswer(query, RCODE.NO_NAME)),
     () => reply(dnsAnswer(query, RCODE.SERVER_FAILURE)),

@@ -111,7 +111,10 @@ export class Station {
 
   #receive(frame: Uint8Array): void {
     const type = get16(frame, 12);
-    if (type === ETHERTYPE.ARP) return this.#receiveArp(frame);
+    if (type === ETHERTYPE.ARP) {
+      this.#receiveArp(frame);
+      return;
+    }
     const to = readMac(frame, 0);
     if (type !== ETHERTYPE.IPV4 || (to !== this.#options.mac && to !== BROADCAST)) return;
     const packet = parseIpv4(frame);

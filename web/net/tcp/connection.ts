@@ -104,7 +104,10 @@ export class TcpConnection implements ByteStream {
 
   reset(): void {
     if (this.#state === 'closed') return;
-    if (this.#state === 'time-wait') return this.#close();
+    if (this.#state === 'time-wait') {
+      this.#close();
+      return;
+    }
     const hasPeer = this.#state !== 'syn-sent';
     this.#transmit(this.#sender.next, hasPeer ? TCP.RST | TCP.ACK : TCP.RST, NO_DATA);
     this.#close();
@@ -198,7 +201,10 @@ export class TcpConnection implements ByteStream {
       return;
     }
     if (!isAcknowledged) return;
-    if (segment.flags & TCP.RST) return this.#close('The peer refuses the connection.');
+    if (segment.flags & TCP.RST) {
+      this.#close('The peer refuses the connection.');
+      return;
+    }
     if (!(segment.flags & TCP.SYN)) return;
     const early = this.#sender;
     [this.#sender, this.#receiver] = this.#halves(segment);
@@ -229,7 +235,10 @@ export class TcpConnection implements ByteStream {
       else this.#acknowledge();
       return;
     }
-    if (flags & TCP.SYN) return this.#acknowledge();
+    if (flags & TCP.SYN) {
+      this.#acknowledge();
+      return;
+    }
     if (!(flags & TCP.ACK)) return;
     if (!this.#takeAcknowledgment(segment)) return;
     if (length > 0) this.#takeData(segment);
@@ -275,7 +284,8 @@ export class TcpConnection implements ByteStream {
     if (this.#state !== 'open' || !this.#hasToldEnd || !this.#sender.hasEnded) return;
     if (!this.#closesFirst) {
       if (this.#isAckComing || this.#ackAlarm.isSet) this.#acknowledge();
-      return this.#close();
+      this.#close();
+      return;
     }
     this.#state = 'time-wait';
     this.#sender.stop();

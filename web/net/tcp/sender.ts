@@ -233,7 +233,10 @@ export class Sender {
 
   #expire(): void {
     this.#tries += 1;
-    if (this.#tries > MAX_TRIES) return this.#out.giveUp();
+    if (this.#tries > MAX_TRIES) {
+      this.#out.giveUp();
+      return;
+    }
     this.#timed = undefined;
     this.#rto = Math.min(MAX_RTO, this.#rto * 2);
     if (this.#window === 0) this.#probe();

@@ -58,7 +58,8 @@ export class TcpStack {
     const entry = this.#connections.get(key);
     if (entry && !entry.connection.isReplacedBy(segment)) {
       if (this.#connections.size > this.#limit / 2) this.#touch(key, entry);
-      return entry.connection.receive(segment);
+      entry.connection.receive(segment);
+      return;
     }
     entry?.connection.drop();
     if ((segment.flags & (TCP.SYN | TCP.ACK | TCP.RST)) === TCP.SYN) {
