@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 const WEB: Record<string, string[]> = {
   asm: [],
   kvm: ['abi'],
+  net: ['kvm'],
   xinterface: ['abi', 'kvm'],
   devices: ['abi'],
   pci: ['abi', 'devices'],
@@ -18,8 +19,8 @@ const WEB: Record<string, string[]> = {
   fs: ['kvm'],
   p9: ['kvm', 'fs'],
   sh: ['kvm', 'fs'],
-  kvmfs: ['abi', 'kvm', 'xinterface', 'devices', 'pci', 'virtio', 'modules', 'vmm', 'fs'],
-  session: [
+  kvmfs: ['abi', 'kvm', 'xinterface', 'devices', 'modules', 'vmm', 'fs', 'pci', 'virtio'],
+  session: ['abi', 'kvm', 'xinterface', 'devices', 'modules', 'vmm', 'fs', 'sh', 'kvmfs', 'asm', 'net'],
     'abi',
     'kvm',
     'xinterface',
@@ -39,6 +40,7 @@ const WEB: Record<string, string[]> = {
     'abi',
     'asm',
     'kvm',
+    'net',
     'xinterface',
     'devices',
     'pci',

@@ -5,7 +5,7 @@ import type { MachineOptions } from './types.ts';
 
 /** What starts threads: a page's workers or Node's worker_threads. */
 export interface Threads {
-  spawn(kind: 'machine' | 'vcpu'): Port;
+  spawn(kind: 'machine' | 'vcpu' | 'network'): Port;
 }
 
 /** A file of the client's host. */

@@ -1,4 +1,4 @@
-// Entry of a page's machine worker, which starts the vCPU workers. A bundler must be able to follow who starts whom
+// Entry of a page's machine worker, which starts the vCPU workers and the network's. A bundler must be able to follow who starts whom
 // without a circle, so each worker's entry is named only where it is started.
 import { browserModuleThreads } from '../modules/threads_browser.ts';
 import { MachineServer } from './machine_server.ts';
@@ -7,8 +7,12 @@ import { selfPort, workerPort } from './port_browser.ts';
 new MachineServer(
   selfPort(),
   {
-    spawn: () =>
-      workerPort(new Worker(new URL('./worker_vcpu.ts', import.meta.url), { type: 'module', name: 'vcpu' })),
+    spawn: (kind) =>
+      workerPort(
+        kind === 'network'
+          ? new Worker(new URL('./worker_network.ts', import.meta.url), { type: 'module', name: 'network' })
+          : new Worker(new URL('./worker_vcpu.ts', import.meta.url), { type: 'module', name: 'vcpu' }),
+      ),
   },
   browserModuleThreads,
 );

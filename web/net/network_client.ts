@@ -1,0 +1,43 @@
+// Who has machines plugs their cables into the networks of another thread. It makes no thread.
+import { KvmError } from '../kvm/abi/errno.ts';
+import type { NetworkChannel, NetworkReply } from './network_messages.ts';
+import type { NetworkOptions } from './options.ts';
+
+/** A machine's cable: `port` is for `new PortLink(port)` in whatever thread the device is; it may be transferred. */
+export interface Cable {
+  readonly port: MessagePort;
+  /** Pulls it out, whatever has become of the thread that has `port`. */
+  pull(): void;
+}
+
+type Waiting = { resolve: () => void; reject: (error: KvmError) => void };
+
+/** Plugs cables in. */
+export class NetworkClient {
+  readonly #channel: NetworkChannel;
+  readonly #waiting = new Map<number, Waiting>();
+  #id = 0;
+
+  constructor(channel: NetworkChannel) {
+    this.#channel = channel;
+    channel.listen((message) => {
+      const { id, refused } = message as NetworkReply;
+      const waiting = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      if (refused) waiting?.reject(new KvmError(refused.code, refused.sentence));
+      else waiting?.resolve();
+    });
+  }
+
+  /** A cable into a network. Rejects with a KvmError when the network, its uplink or its ports cannot be had. */
+  async plug(options: NetworkOptions): Promise<Cable> {
+    const { port1: port, port2 } = new MessageChannel();
+    this.#id += 1;
+    const id = this.#id;
+    await new Promise<void>((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      this.#channel.post({ call: 'plug', id, options, port: port2 }, [port2]);
+    });
+    return { port, pull: () => this.#channel.post({ call: 'pull', id }) };
+  }
+}

@@ -1,0 +1,21 @@
+// What is said between who has machines and the thread that has their networks. Types only.
+import type { ErrnoName } from '../kvm/abi/errno.ts';
+import type { NetworkOptions } from './options.ts';
+import type { PortLike } from './port_link.ts';
+
+/** To the networks: a machine's cable is plugged in, or pulled out. */
+export type NetworkRequest =
+  | { readonly call: 'plug'; readonly id: number; readonly options: NetworkOptions; readonly port: PortLike }
+  | { readonly call: 'pull'; readonly id: number };
+
+/** From them: the cable is in, or why not. */
+export interface NetworkReply {
+  readonly id: number;
+  readonly refused?: { readonly code: ErrnoName; readonly sentence: string };
+}
+
+/** The way to the other side, whatever thread it is. */
+export interface NetworkChannel {
+  post(message: unknown, transfer?: readonly unknown[]): void;
+  listen(onMessage: (message: unknown) => void): void;
+}

@@ -1,0 +1,81 @@
+// A cable between two threads: a Link over one end of a MessageChannel. Frames that are sent in one go are one message;
+// a receiver that falls behind loses frames, which are counted.
+import { FrameBatch, unpackFrames } from './framing.ts';
+import { type Clock, type FrameListener, FrameListeners, hostClock, type Link } from './link.ts';
+
+/** Bytes that may be on their way: more than a TCP window, and a hundredth of a second at full speed. */
+const LIMIT = 1 << 20;
+
+/** What a MessagePort of a page, a worker or Node has, as far as it is needed. */
+export interface PortLike {
+  postMessage(message: unknown, transfer: ArrayBuffer[]): void;
+  addEventListener(type: 'message' | 'close', listener: (event: { readonly data?: unknown }) => void): void;
+  start(): void;
+  close(): void;
+}
+
+/** Frames, or how many bytes of them the other side has taken. */
+type CableMessage = { readonly frames: Uint8Array } | { readonly taken: number };
+
+/** A cable's end. */
+export class PortLink implements Link {
+  /** Frames that found no room. */
+  dropped = 0;
+  readonly #port: PortLike;
+  readonly #batch: FrameBatch;
+  readonly #listeners = new FrameListeners();
+  readonly #room: number;
+  #underWay = 0;
+  #isClosed = false;
+  #onClose: () => void = () => {};
+
+  constructor(port: PortLike, clock: Clock = hostClock, room = LIMIT) {
+    this.#port = port;
+    this.#room = room;
+    this.#batch = new FrameBatch(clock.soon, (frames) => port.postMessage({ frames }, [frames.buffer]));
+    port.addEventListener('message', ({ data }) => this.#receive(data as CableMessage));
+    port.addEventListener('close', () => this.close());
+    port.start();
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.#isClosed || this.#underWay + frame.length > this.#room) {
+      this.dropped += 1;
+      return;
+    }
+    this.#underWay += frame.length;
+    this.#batch.add(frame);
+  }
+
+  onFrame(listener: FrameListener): () => void {
+    return this.#listeners.add(listener);
+  }
+
+  /** Calls back when either side has closed the cable. */
+  onClose(closed: () => void): void {
+    this.#onClose = closed;
+  }
+
+  /** Pulls the cable out on both sides. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#batch.stop();
+    this.#port.close();
+    this.#onClose();
+  }
+
+  #receive(message: CableMessage): void {
+    if (this.#isClosed) return;
+    if ('taken' in message) {
+      this.#underWay -= message.taken;
+      return;
+    }
+    let taken = 0;
+    unpackFrames(message.frames, (frame) => {
+      taken += frame.length;
+      this.#listeners.emit(frame);
+    });
+    if (!this.#isClosed) this.#port.postMessage({ taken }, []);
+  }
+}
