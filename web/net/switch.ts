@@ -49,8 +49,12 @@ export class Switch {
   /** Source address to the port where it was last seen; the order is that of the last sight. */
   readonly #known = new Map<number, { port: SwitchPort; seen: number }>();
   readonly #waiting: SwitchPort[] = [];
-  #scheduled = false;
-  #turn = 0;
+  /** `#run` is on, or will be soon. */
+  #isRunning = false;
+  /** Frames of this turn of the event loop, and whether the rest waits for the next. */
+  #delivered = 0;
+  #isHeld = false;
+  #isTurnAwaited = false;
 
   constructor(options: SwitchOptions = {}) {
     this.#clock = options.clock ?? hostClock;
@@ -105,33 +109,37 @@ export class Switch {
 
   #schedule(port: SwitchPort): void {
     this.#waiting.push(port);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    if (this.#turn < TURN) {
-      if (this.#turn === 0) this.#clock.after(0, () => this.#newTurn());
-      this.#clock.soon(() => this.#run());
-    }
-  }
-
-  /** The event loop has gone round: what waited for that goes on. */
-  #newTurn(): void {
-    const isStopped = this.#turn >= TURN;
-    this.#turn = 0;
-    if (isStopped && this.#scheduled) {
-      this.#clock.after(0, () => this.#newTurn());
-      this.#run();
-    }
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    this.#clock.soon(() => this.#run());
   }
 
   #run(): void {
+    this.#awaitTurn();
     let port = this.#waiting.shift();
     while (port) {
       port.drainOne();
-      this.#turn += 1;
-      if (this.#turn >= TURN) return;
+      this.#delivered += 1;
+      if (this.#delivered >= TURN) {
+        this.#isHeld = true;
+        return;
+      }
       port = this.#waiting.shift();
     }
-    this.#scheduled = false;
+    this.#isRunning = false;
+  }
+
+  /** Notes when the event loop has gone round: then as many frames again may be delivered. */
+  #awaitTurn(): void {
+    if (this.#isTurnAwaited) return;
+    this.#isTurnAwaited = true;
+    this.#clock.after(0, () => {
+      this.#isTurnAwaited = false;
+      this.#delivered = 0;
+      if (!this.#isHeld) return;
+      this.#isHeld = false;
+      this.#run();
+    });
   }
 }
 
