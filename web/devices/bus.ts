@@ -22,7 +22,7 @@ export interface MovingRange extends BusRange {
 
 /** Ranges that come and go while the machine runs, in memory that other threads change. */
 export interface MovingRanges {
-  /** Another number whenever `ranges` would give something else; it is asked at every access. */
+  /** Another number whenever `ranges` would give something else; asked at each access that no registered device takes. */
   readonly generation: number;
   /** Where they are now, those first that win where two overlap. Ranges must fit the bus. */
   ranges(): readonly MovingRange[];
@@ -74,6 +74,20 @@ function fillGaps(map: readonly BusEntry[], range: MovingRange): BusEntry[] {
   return filled;
 }
 
+/** The entry of `map` at `address`. */
+function search(map: readonly BusEntry[], address: number): BusEntry | undefined {
+  let low = 0;
+  let high = map.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const entry = map[middle] as BusEntry;
+    if (address < entry.start) high = middle;
+    else if (address >= entry.end) low = middle + 1;
+    else return entry;
+  }
+  return undefined;
+}
+
 /** What both buses do; `PortBus` and `MmioBus` differ in how far their addresses reach. */
 abstract class Bus {
   readonly #entries: BusEntry[] = [];
@@ -84,6 +98,7 @@ abstract class Bus {
   #generation = 0;
   /** What answers where: `#entries`, and the moving ranges in the gaps between them. */
   #map: readonly BusEntry[] = this.#entries;
+  /** The registered device that was found last: it stays where it is. */
   #last: BusEntry | undefined;
 
   protected constructor(limit: number, what: string) {
@@ -117,7 +132,6 @@ abstract class Bus {
     let map: readonly BusEntry[] = this.#entries;
     for (const range of moving.ranges()) map = fillGaps(map, range);
     this.#map = map;
-    this.#last = undefined;
   }
 
   /**
@@ -154,23 +168,16 @@ abstract class Bus {
 
   /** The device at `address`, if there is one. */
   find(address: number): BusEntry | undefined {
-    this.#follow();
     const last = this.#last;
     if (last !== undefined && address >= last.start && address < last.end) return last;
-    let low = 0;
-    const map = this.#map;
-    let high = map.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      const entry = map[middle] as BusEntry;
-      if (address < entry.start) high = middle;
-      else if (address >= entry.end) low = middle + 1;
-      else {
-        this.#last = entry;
-        return entry;
-      }
+    const registered = search(this.#entries, address);
+    if (registered !== undefined) {
+      this.#last = registered;
+      return registered;
     }
-    return undefined;
+    if (this.#moving === undefined) return undefined;
+    this.#follow();
+    return search(this.#map, address);
   }
 
   /** The quick device (Device.isQuick) that takes this whole access of 1, 2 or 4 bytes, if there is one. */
