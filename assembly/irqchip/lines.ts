@@ -31,5 +31,5 @@ export function msi_send(address: u64, data: u32): i32 {
 export function irq_routing_changed(): void {
   irq_lock();
   routes_changed();
-  irq_unlock();
+  finish();
 }

@@ -7,6 +7,7 @@ import { KVM_IRQCHIP, vcpuArea } from '../../../web/kvm/index.ts';
 import { type FunctionDescription, PciFunction } from '../../../web/pci/index.ts';
 import type { Board } from '../../../web/vmm/board.ts';
 import { Machine } from '../../../web/vmm/index.ts';
+import { thread } from '../kvm/thread.ts';
 import { Echo, plain } from '../pci/parts.ts';
 
 const core = new WebAssembly.Module(readFileSync('build/core.wasm'));
@@ -146,4 +147,30 @@ test('a BAR answers at MMIO exits, bytes of any access in their place', () => {
   const data = new Uint8Array(8);
   board.mmio.readBytes(TABLE + 12, data);
   expect([...data]).toEqual([0x5a, 0x5a, 0x5a, 0x5a, 0xff, 0xff, 0xff, 0xff]);
+});
+
+test('no signal is lost while another thread masks and unmasks its vector', async () => {
+  const made = machine();
+  const { vm } = made;
+  const { board, target } = messaging(made);
+  const [fd, taken] = [vm.createEventfd(), vm.createEventfd()];
+  vm.irqfd({ fd, gsi: target.slot.vectorGsi(0) });
+  const ringer = `const [fd, taken] = data.map((handle) => kvm.Eventfd.attach(handle));
+    for (let n = 0; n < 300; n++) { fd.signal(); taken.wait(); taken.read(); }
+    return 300;`;
+  let rung: unknown;
+  const done = thread(ringer, [fd.handle, taken.handle]).then((count) => {
+    rung = count;
+  });
+  const irr = vcpuArea(vm.memory, 0) + VCPU_LAPIC + APIC_IRR + 0x20;
+  for (let n = 0; rung === undefined; n++) {
+    board.mmio.write(TABLE + 12, 4, n & 1);
+    if (vm.memory.load(irr) & 1) {
+      vm.memory.and(irr, ~1);
+      taken.signal();
+    }
+    if (n % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  await done;
+  expect(rung).toBe(300);
 });
