@@ -9,3 +9,4 @@ export { type Fetch, type HttpStoreOptions, openHttpStore } from './http_store.t
 export { emptyStore, type MemoryStoreOptions, memoryStore } from './memory_store.ts';
 export type { DiskOptions, UpperOptions } from './options.ts';
 export { Overlay, type OverlayOptions, openOverlay } from './overlay.ts';
+export { type DiskWords, diskOf } from './words.ts';

@@ -15,7 +15,7 @@ export function openDisk(options: DiskOptions): Promise<BlockStore> {
       openStore: async (disk) =>
         disk.kind === 'opfs' ? openOpfsStore(disk.name, disk) : refuseKind(disk.kind, 'in a page'),
       openUpper: async (upper) =>
-        upper.kind === 'opfs'
+        upper.kind === 'opfs' || upper.kind === 'kept'
           ? openOpfsFile(upper.name, { create: true })
           : refuseKind(upper.kind, 'in a page'),
     },

@@ -13,8 +13,8 @@ export function openDisk(options: DiskOptions): Promise<BlockStore> {
       openStore: async (disk) =>
         disk.kind === 'file' ? openFileStore(disk.path, disk) : refuseKind(disk.kind, 'in Node'),
       openUpper: async (upper) =>
-        upper.kind === 'file'
-          ? openNodeFile(upper.path, { create: true })
+        upper.kind === 'file' || upper.kind === 'kept'
+          ? openNodeFile(upper.kind === 'file' ? upper.path : upper.name, { create: true })
           : refuseKind(upper.kind, 'in Node'),
     },
     options,

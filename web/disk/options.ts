@@ -8,6 +8,8 @@ export type UpperOptions =
   | { readonly kind: 'file'; readonly path: string }
   /** Browser: a file in the page's private files, made when there is none. */
   | { readonly kind: 'opfs'; readonly name: string }
+  /** Whichever of the two this host has. */
+  | { readonly kind: 'kept'; readonly name: string }
   /** In memory: forgotten with the machine. */
   | { readonly kind: 'memory' };
 
