@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { GuestError, openArchive } from './guests/apt.mjs';
 import { unpackSource } from './guests/linux.mjs';
-import { BUILT, RECIPES } from './guests/recipes.mjs';
+import { BETTER_BUILT, BUILT, RECIPES } from './guests/recipes.mjs';
 import { CATALOGUE, putGuest, readGuests, TARGET, writeGuests } from './guests/store.mjs';
 
 const BUILD = '--build-linux';
@@ -21,7 +21,7 @@ function remember(give) {
 }
 
 /** Makes the guests of these names; the rows of those that could be made, and the sentences of those that could not. */
-function makeAll(names, work) {
+function makeAll(names, work, isBuilding) {
   const archiveOf = remember((architecture) => {
     const archive = openArchive(join(work, architecture), architecture);
     return { ...archive, unpack: remember(archive.unpack) };
@@ -33,7 +33,7 @@ function makeAll(names, work) {
   for (const name of names) {
     try {
       if (BUILT.includes(name)) process.stdout.write(`Building ${name}, which takes minutes ...\n`);
-      const row = putGuest(name, RECIPES.get(name)(name, { archiveOf, sourceOf, work, warn }));
+      const row = putGuest(name, RECIPES.get(name)(name, { archiveOf, sourceOf, work, warn, isBuilding }));
       rows.push(row);
       say(row);
     } catch (error) {
@@ -58,13 +58,13 @@ function namesOf(words) {
   if (unknown !== undefined)
     throw new GuestError(`There is no guest "${unknown}": name ${all.join(', ')}, or give ${BUILD}.`);
   if (named.length > 0) return named;
-  return words.includes(BUILD) ? BUILT : all.filter((name) => !BUILT.includes(name));
+  return words.includes(BUILD) ? BETTER_BUILT : all.filter((name) => !BUILT.includes(name));
 }
 
 function main(words) {
   const work = mkdtempSync(join(tmpdir(), 'vitrine-guests-'));
   try {
-    const { rows, refusals } = makeAll(namesOf(words), work);
+    const { rows, refusals } = makeAll(namesOf(words), work, words.includes(BUILD));
     for (const sentence of refusals) process.stderr.write(`vitrine: ${sentence}\n`);
     // What was fetched before stays when nothing could be fetched now.
     if (rows.length > 0) writeGuests(rows);

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GuestError } from './apt.mjs';
+import { addNineP } from './extra_modules.mjs';
 import { DRIVERS, makeInitramfs } from './initramfs.mjs';
 import { checkTools, compileKernel } from './linux.mjs';
 import { collectModules } from './modules.mjs';
@@ -41,7 +42,7 @@ function initrdOf(archive, modules, warn) {
 }
 
 function makeLinux(metapackage, architecture) {
-  return (name, { archiveOf, warn }) => {
+  return (name, { archiveOf, sourceOf, work, warn, isBuilding }) => {
     const archive = archiveOf(architecture);
     // The package of this name is empty and depends on the kernel of the day.
     const image = archive
@@ -50,7 +51,14 @@ function makeLinux(metapackage, architecture) {
       .find((depended) => /^linux-image-\d/.test(depended));
     if (!image) throw new GuestError(`${metapackage} depends on no kernel: its layout has changed.`);
     const kernel = archive.unpack(image);
-    const modules = collectModules(kernel.tree, Object.values(DRIVERS).flat());
+    const collect = () => collectModules(kernel.tree, Object.values(DRIVERS).flat());
+    let modules = collect();
+    if (isBuilding && modules.lacks.includes('9p')) {
+      checkTools();
+      const { source } = sourceOf('amd64');
+      addNineP(archive, { release: modules.release, tree: kernel.tree, source, work });
+      modules = collect();
+    }
     const initrd = initrdOf(archive, modules, warn);
     return {
       kernel: { file: `${name}.vmlinuz`, bytes: take(kernel, /(^|\/)boot\/vmlinuz-/) },
@@ -94,9 +102,9 @@ function makeSmall(architecture) {
 }
 
 /**
- * How each guest is made: `make(name, { archiveOf, sourceOf, work, warn })` gives what putGuest takes. `archiveOf` opens
- * the archive of an architecture, `sourceOf` unpacks the kernel's sources from one, `work` is a folder that goes away,
- * `warn` takes a sentence about what a guest has to do without.
+ * How each guest is made: `make(name, { archiveOf, sourceOf, work, warn, isBuilding })` gives what putGuest takes.
+ * `archiveOf` opens the archive of an architecture, `sourceOf` unpacks the kernel's sources from one, `work` is a folder
+ * that goes away, `warn` takes a sentence about what a guest has to do without, `isBuilding` allows minutes of compiling.
  */
 export const RECIPES = new Map([
   ['cloud', makeLinux('linux-image-cloud-amd64', 'amd64')],
@@ -107,5 +115,8 @@ export const RECIPES = new Map([
   ['memtest32', makeMemtest('memtest86+ia32.bin', /(^|\/)mt86\+ia32$|memtest86\+ia32\.bin$/)],
 ]);
 
-/** The guests that `--build-linux` brings: they take minutes, and programs that not everybody has. */
+/** The guests that `--build-linux` alone brings: they take minutes, and programs that not everybody has. */
 export const BUILT = ['small', 'small32'];
+
+/** The guests that `--build-linux` makes: the cloud kernel gets the modules that it was built without. */
+export const BETTER_BUILT = ['cloud', ...BUILT];
