@@ -2,6 +2,7 @@
 
 export * from './bits.ts';
 export * from './debugger.ts';
+export * from './devices.ts';
 export * from './dirty.ts';
 export * from './exits.ts';
 export * from './flags.ts';

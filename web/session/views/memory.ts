@@ -19,6 +19,12 @@ export interface MachineMemory {
   readonly bytes: Uint8Array;
 }
 
+/** Some bytes of the machine's memory. */
+export interface Range {
+  readonly offset: number;
+  readonly length: number;
+}
+
 const known = new WeakMap<ArrayBufferLike, MachineMemory>();
 
 /** The views' side of a session's `memory()`; the same buffer gives the same object. */

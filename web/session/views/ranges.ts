@@ -20,14 +20,9 @@ import {
   VM_ATTACHMENTS,
   VM_PINS,
 } from '../../../assembly/abi/pins.ts';
-import { type MachineMemory, vcpuArea, vcpuIds, vcpuPage } from './memory.ts';
+import { DEVICE_PAGES } from './devices.ts';
+import { type MachineMemory, type Range, vcpuArea, vcpuIds, vcpuPage } from './memory.ts';
 import { pagesOf, readSlots } from './slots.ts';
-
-/** Some bytes of the machine's memory. */
-export interface Range {
-  readonly offset: number;
-  readonly length: number;
-}
 
 /** Bytes of the VM page that views read: its header and the slot table. */
 const VM_BYTES = VM_SLOTS + 0x4000;
@@ -48,6 +43,7 @@ export function viewRanges(memory: MachineMemory): Range[] {
     { offset: VM_PAGE, length: VM_BYTES },
     { offset: VM_PAGE + VM_PINS, length: PINS_MAX * PIN_SIZE },
     { offset: VM_PAGE + VM_ATTACHMENTS, length: ATTACHMENTS_MAX * ATTACHMENT_SIZE },
+    DEVICE_PAGES,
     { offset: TRACE_RING, length: TRACE_HEADER + TRACE_ENTRIES * TRACE_ENTRY_SIZE },
     ...vcpuIds(memory).flatMap((id) => [
       { offset: vcpuArea(id) + VCPU_RUN, length: VCPU_PIO - VCPU_RUN + IO_BYTES },

@@ -1,7 +1,8 @@
 // Where each panel stands: a wide page shows all of them, a narrow one a tab at a time. It knows panels by name only.
 
-import { Cpu, FileCode2, LogOut, MemoryStick, SquareTerminal } from 'lucide-react';
+import { Cpu, FileCode2, HardDrive, LogOut, MemoryStick, SquareTerminal } from 'lucide-react';
 import { type KeyboardEvent, useRef, useState, useSyncExternalStore } from 'react';
+import { Devices } from '../panels/Devices.tsx';
 import { DirtyLog } from '../panels/DirtyLog.tsx';
 import { Disassembly } from '../panels/Disassembly.tsx';
 import { Editor } from '../panels/Editor.tsx';
@@ -82,6 +83,7 @@ const TABS = [
     panels: [<MemorySlots key="slots" />, <Memory key="memory" />, <DirtyLog key="dirty" />],
   },
   { id: 'exits', title: 'Exits', Icon: LogOut, panels: [<Exits key="exits" />] },
+  { id: 'devices', title: 'Devices', Icon: HardDrive, panels: [<Devices key="devices" />] },
 ] as const;
 
 function Narrow() {

@@ -1,14 +1,16 @@
-// The place at the foot of the page: the exits, or guest memory as bytes, one at a time.
+// The place at the foot of the page: the exits, guest memory as bytes, or the devices, one at a time.
 
 import { Choice } from '../parts/Choice.tsx';
 import { show, shown } from '../state/shown.ts';
 import { useStore } from '../state/store.ts';
+import { Devices } from './Devices.tsx';
 import { Exits } from './Exits.tsx';
 import { Memory } from './Memory.tsx';
 
 const OPTIONS = [
   { id: 'exits', label: 'Exits' },
   { id: 'memory', label: 'Memory' },
+  { id: 'devices', label: 'Devices' },
 ] as const;
 
 export function Lower() {
@@ -16,5 +18,12 @@ export function Lower() {
   const choice = (
     <Choice legend="Shown below" options={OPTIONS} value={chosen} onValue={(lower) => show({ lower })} />
   );
-  return chosen === 'memory' ? <Memory choice={choice} /> : <Exits choice={choice} />;
+  switch (chosen) {
+    case 'memory':
+      return <Memory choice={choice} />;
+    case 'devices':
+      return <Devices choice={choice} />;
+    default:
+      return <Exits choice={choice} />;
+  }
 }

@@ -8,7 +8,7 @@ const CHOICES = {
   registers: ['general', 'x87', 'vectors'],
   lanes: LANE_FORMAT_IDS,
   terminal: ['console', 'shell'],
-  lower: ['exits', 'memory'],
+  lower: ['exits', 'memory', 'devices'],
 } as const;
 
 export type Shown = { readonly [name in keyof typeof CHOICES]: (typeof CHOICES)[name][number] };

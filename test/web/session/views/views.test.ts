@@ -43,6 +43,7 @@ import {
   clearWords,
   codeSize,
   countDirty,
+  DEVICE_PAGES,
   describeSegment,
   dirtyRanges,
   exitTotals,
@@ -366,15 +367,22 @@ describe('exits', () => {
 describe('the ranges that views read', () => {
   const offsets = (ranges: readonly { offset: number }[]) => ranges.map(({ offset }) => offset);
 
-  test('are the VM page, its pins and the trace of an empty copy', () => {
+  test('are the VM page, its pins, the devices and the trace of an empty copy', () => {
     const ranges = viewRanges(memoryOf(new ArrayBuffer(0x200000)));
-    expect(offsets(ranges)).toEqual([VM_PAGE, VM_PAGE + VM_PINS, VM_PAGE + VM_ATTACHMENTS, TRACE_RING]);
+    const devices = DEVICE_PAGES.offset;
+    expect(offsets(ranges)).toEqual([
+      VM_PAGE,
+      VM_PAGE + VM_PINS,
+      VM_PAGE + VM_ATTACHMENTS,
+      devices,
+      TRACE_RING,
+    ]);
   });
 
   test('are vCPUs with their run pages, and dirty bitmaps, once they are known', () => {
     const { memory, heap } = machine(2);
     addSlot(memory, 0, { gpa: 0, size: 0x20000, flags: KVM_MEM_LOG_DIRTY_PAGES, bitmap: heap });
-    const known = viewRanges(memory).slice(4);
+    const known = viewRanges(memory).slice(5);
     const vcpu = (id: number) => [vcpuArea(id), vcpuPage(id), vcpuPage(id) + V_FCW];
     expect(offsets(known)).toEqual([...vcpu(0), ...vcpu(1), heap]);
     expect(known.at(-1)).toEqual({ offset: heap, length: 4 });
