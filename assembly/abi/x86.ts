@@ -94,6 +94,16 @@ export const MSR_MISC_ENABLE: u32 = 0x1a0;
 export const MSR_PAT: u32 = 0x277;
 export const MSR_MTRR_DEF_TYPE: u32 = 0x2ff;
 export const MSR_TSC_DEADLINE: u32 = 0x6e0;
+export const MSR_SPEC_CTRL: u32 = 0x48;
+export const MSR_PRED_CMD: u32 = 0x49;
+export const MSR_ARCH_CAPABILITIES: u32 = 0x10a;
+/**
+ * IA32_ARCH_CAPABILITIES (SDM vol. 4, table 2-2): nothing is executed ahead of its turn here, so the processor is immune to
+ * all that the register knows: RDCL_NO, IBRS_ALL, SKIP_L1DFL_VMENTRY, SSB_NO, MDS_NO, IF_PSCHANGE_MC_NO, TAA_NO,
+ * SBDR_SSDP_NO, FBSDP_NO, PSDP_NO, BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO; and ITS_NO in the high half.
+ */
+export const ARCH_CAPABILITIES_LOW: u32 = 0xd10e17b;
+export const ARCH_CAPABILITIES_HIGH: u32 = 0x40000000;
 export const MSR_EFER: u32 = 0xc0000080;
 export const MSR_STAR: u32 = 0xc0000081;
 export const MSR_LSTAR: u32 = 0xc0000082;

@@ -24,7 +24,10 @@ import {
   V_TSC_OFFSET,
 } from '../abi/vcpu_page';
 import {
+  ARCH_CAPABILITIES_HIGH,
+  ARCH_CAPABILITIES_LOW,
   MSR_APIC_BASE,
+  MSR_ARCH_CAPABILITIES,
   MSR_BIOS_SIGN_ID,
   MSR_CSTAR,
   MSR_EFER,
@@ -36,6 +39,8 @@ import {
   MSR_MTRR_DEF_TYPE,
   MSR_MTRRCAP,
   MSR_PAT,
+  MSR_PRED_CMD,
+  MSR_SPEC_CTRL,
   MSR_STAR,
   MSR_SYSCALL_MASK,
   MSR_SYSENTER_CS,
@@ -63,7 +68,6 @@ const MSR_PLATFORM_ID: u32 = 0x17;
 const MSR_FEATURE_CONTROL: u32 = 0x3a;
 export const MSR_TSC_ADJUST: u32 = 0x3b;
 export const MSR_PLATFORM_INFO: u32 = 0xce;
-const MSR_ARCH_CAPABILITIES: u32 = 0x10a;
 const MSR_MISC_FEATURES: u32 = 0x140;
 const MSR_MCG_CAP: u32 = 0x179;
 const MSR_MCG_STATUS: u32 = 0x17a;
@@ -89,6 +93,11 @@ const HOME_MTRR_DEF_TYPE: u32 = 0x0e0;
 const HOME_DEBUGCTL: u32 = 0x0e8;
 const HOME_BIOS_SIGN: u32 = 0x0f8;
 const HOME_TSC_ADJUST: u32 = 0x100;
+const HOME_SPEC_CTRL: u32 = 0x108;
+/** IBRS, STIBP and SSBD: there is nothing that they could hold back. */
+const SPEC_CTRL_BITS: u64 = 7;
+/** IBPB. */
+const PRED_CMD_BITS: u64 = 1;
 
 /** Index of a fixed-range MTRR (11 of them), or -1. */
 function fixed_mtrr(index: u32): i32 {
@@ -141,6 +150,7 @@ function home(v: u32, index: u32): u32 {
   if (fixed >= 0) return page + HOME_MTRR_FIXED + (fixed as u32) * 8;
   if (index == MSR_MTRR_DEF_TYPE) return page + HOME_MTRR_DEF_TYPE;
   if (index == MSR_DEBUGCTL) return page + HOME_DEBUGCTL;
+  if (index == MSR_SPEC_CTRL) return page + HOME_SPEC_CTRL;
   if (index == MSR_MCG_STATUS) return page + MCG_STATUS;
   if (index == MSR_BIOS_SIGN_ID) return page + HOME_BIOS_SIGN;
   return 0;
@@ -177,6 +187,8 @@ function accepts(index: u32, value: u64): bool {
     case MSR_DEBUGCTL:
       // LBR and BTF, as far as KVM lets them be set.
       return value >> 2 == 0;
+    case MSR_SPEC_CTRL:
+      return (value & ~SPEC_CTRL_BITS) == 0;
     case MSR_MTRR_DEF_TYPE:
       return (value & ~0xcff) == 0 && is_memory_type((value & 0xff) as u32, false);
     default:
@@ -249,11 +261,12 @@ export function read_msr(v: u32, index: u32): bool {
       return answer(v, FEATURE_CONTROL_LOCKED);
     case MSR_MTRRCAP:
       return answer(v, MTRRCAP);
+    case MSR_ARCH_CAPABILITIES:
+      return answer(v, ((ARCH_CAPABILITIES_HIGH as u64) << 32) | ARCH_CAPABILITIES_LOW);
     case MSR_P5_MC_ADDR:
     case MSR_P5_MC_TYPE:
     case MSR_PLATFORM_ID:
     case MSR_PLATFORM_INFO:
-    case MSR_ARCH_CAPABILITIES:
     case MSR_MISC_FEATURES:
     case MSR_PERF_STATUS:
     case MSR_PERF_CTL:
@@ -305,6 +318,8 @@ export function write_msr(v: u32, index: u32, value: u64): bool {
       return true;
     case MSR_MCG_CTL:
       return write_mcg_ctl(v, value);
+    case MSR_PRED_CMD:
+      return (value & ~PRED_CMD_BITS) == 0;
     case MSR_PERF_CTL:
     case MSR_MISC_FEATURES:
       return true;

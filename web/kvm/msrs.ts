@@ -16,7 +16,10 @@ import {
 import { MSR_SMBASE, MSR_SMI_COUNT } from '../../assembly/abi/smm.ts';
 import { V_MSR_VALUE } from '../../assembly/abi/vcpu_page.ts';
 import {
+  ARCH_CAPABILITIES_HIGH,
+  ARCH_CAPABILITIES_LOW,
   MSR_APIC_BASE,
+  MSR_ARCH_CAPABILITIES,
   MSR_BIOS_SIGN_ID,
   MSR_CSTAR,
   MSR_EFER,
@@ -27,6 +30,7 @@ import {
   MSR_MISC_ENABLE,
   MSR_MTRR_DEF_TYPE,
   MSR_PAT,
+  MSR_SPEC_CTRL,
   MSR_STAR,
   MSR_SYSCALL_MASK,
   MSR_SYSENTER_CS,
@@ -40,9 +44,6 @@ import type { Input, KvmMsrEntry } from './abi/index.ts';
 import type { Core } from './core.ts';
 import { HYPERV_MSRS } from './hyperv.ts';
 import type { MachineMemory } from './memory.ts';
-
-/** IA32_ARCH_CAPABILITIES. */
-const MSR_ARCH_CAPABILITIES = 0x10a;
 
 /** IA32_MTRR_PHYSBASE0 to PHYSMASK7, and the fixed ranges (SDM vol. 3, 12.11.2). */
 const MTRRS = [
@@ -63,17 +64,17 @@ export const MSR_INDEX_LIST: readonly number[] = [
     MSR_GS_BASE,
     MSR_KERNEL_GS_BASE,
   ],
-  ...[MSR_TSC_AUX, MSR_TSC_DEADLINE, MSR_SMBASE, MSR_SMI_COUNT, MSR_MTRR_DEF_TYPE, ...MTRRS],
+  ...[MSR_TSC_AUX, MSR_TSC_DEADLINE, MSR_SMBASE, MSR_SMI_COUNT, MSR_SPEC_CTRL, MSR_MTRR_DEF_TYPE, ...MTRRS],
   ...[MSR_KVM_SYSTEM_TIME, MSR_KVM_WALL_CLOCK, MSR_KVM_SYSTEM_TIME_NEW, MSR_KVM_WALL_CLOCK_NEW],
   ...[MSR_KVM_ASYNC_PF_EN, MSR_KVM_STEAL_TIME, MSR_KVM_PV_EOI_EN],
   ...[MSR_KVM_ASYNC_PF_INT, MSR_KVM_ASYNC_PF_ACK, MSR_KVM_POLL_CONTROL],
   ...HYPERV_MSRS,
 ];
 
-/** MSRs that describe the processor (KVM_GET_MSR_FEATURE_INDEX_LIST) and their values: microcode, no vulnerabilities known. */
+/** MSRs that describe the processor (KVM_GET_MSR_FEATURE_INDEX_LIST) and their values: microcode, and what it is immune to. */
 export const MSR_FEATURES: ReadonlyMap<number, bigint> = new Map([
   [MSR_BIOS_SIGN_ID, 0n],
-  [MSR_ARCH_CAPABILITIES, 0n],
+  [MSR_ARCH_CAPABILITIES, (BigInt(ARCH_CAPABILITIES_HIGH) << 32n) | BigInt(ARCH_CAPABILITIES_LOW)],
 ]);
 
 /** KVM_GET_MSRS of the system: values of feature MSRs in order, ending before the first that is none. */

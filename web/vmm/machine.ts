@@ -14,7 +14,7 @@ import { cpuidOf, Kvm, type Vcpu, Vm, type VmHandle } from '../kvm/index.ts';
 import { MEMORY_WINDOW } from '../pci/index.ts';
 import { DEVICES_MOST, type DeviceRequest, deviceType, type TransportName } from '../virtio/index.ts';
 import { Board, type BoardParts } from './board.ts';
-import { type EntryMode, type EntryState, loadFlat, loadKernel } from './loaders/index.ts';
+import { type EntryMode, type EntryState, firmwareMtrrs, loadFlat, loadKernel } from './loaders/index.ts';
 import { VcpuWords } from './vcpu_words.ts';
 import type { VirtioPlan } from './virtio.ts';
 import { type EndingName, MachineWords } from './words.ts';
@@ -255,12 +255,14 @@ function checkSpec(spec: MachineSpec): void {
 /** A program and the RAM from address 0 on (in bytes) that it goes into. */
 type Boot = Pick<MachineSpec, 'memory' | 'cpus' | 'program'>;
 
-/** Loads a program and sets vCPU 0 to its entry. LoadError. */
+/** Loads a program and sets vCPU 0 to its entry; a kernel finds processors as firmware leaves them. LoadError. */
 export function bootProgram(vm: Vm, boot: Boot): void {
   const { sregs, regs } = load(vm, boot);
   const vcpu = vm.vcpu(0);
   vcpu.setSregs(sregs as Parameters<Vcpu['setSregs']>[0]);
   vcpu.setRegs(regs as Parameters<Vcpu['setRegs']>[0]);
+  if (boot.program.kind === 'kernel')
+    for (const id of vm.vcpuIds()) vm.vcpu(id).setMsrs(firmwareMtrrs(boot.memory));
 }
 
 function load(vm: Vm, spec: Boot): EntryState {

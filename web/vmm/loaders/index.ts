@@ -5,3 +5,4 @@ export { loadFlat } from './flat.ts';
 export type { GuestMemory } from './guest_memory.ts';
 export { identify, loadKernel } from './kernel.ts';
 export { LoadError } from './load_error.ts';
+export { firmwareMtrrs } from './mtrr.ts';
