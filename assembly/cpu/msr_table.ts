@@ -94,8 +94,8 @@ const HOME_DEBUGCTL: u32 = 0x0e8;
 const HOME_BIOS_SIGN: u32 = 0x0f8;
 const HOME_TSC_ADJUST: u32 = 0x100;
 const HOME_SPEC_CTRL: u32 = 0x108;
-/** IBRS, STIBP and SSBD: there is nothing that they could hold back. */
-const SPEC_CTRL_BITS: u64 = 7;
+/** IBRS, STIBP, SSBD and BHI_DIS_S: there is nothing that they could hold back. */
+const SPEC_CTRL_BITS: u64 = 0x407;
 /** IBPB. */
 const PRED_CMD_BITS: u64 = 1;
 

@@ -126,6 +126,11 @@ const VENDOR = 'GenuineIntel';
 const BRAND = 'Vitrine virtual processor';
 /** Leaf 1, EBX bits 15 to 8: CLFLUSH works on lines of 8 * 8 bytes. */
 const CACHE_LINE = 8 << 8;
+/**
+ * Leaf 7, sub-leaf 2, EDX: SPEC_CTRL has BHI_DIS_S. Linux asks for it even where BHI_NO says that there is nothing to hold back,
+ * and else clears a branch history by a loop in each system call.
+ */
+const BHI_CTRL = 1 << 4;
 /** Physical and linear address bits: the page walk's MAXPHYADDR is 40. */
 const ADDRESS_BITS = 40 | (48 << 8);
 
@@ -204,7 +209,9 @@ export function supportedCpuid(): KvmCpuidEntry2[] {
   return [
     entry(0, { eax: 13, ebx: word(VENDOR, 0), edx: word(VENDOR, 4), ecx: word(VENDOR, 8) }),
     entry(1, { eax: PROCESSOR_SIGNATURE, ebx: CACHE_LINE }),
-    entry(7, {}, 0),
+    entry(7, { eax: 2 }, 0),
+    entry(7, {}, 1),
+    entry(7, { edx: BHI_CTRL }, 2),
     ...xsaveEntries(),
     // The signature of KVM, by which a guest finds its paravirtual features in the leaf behind.
     entry(0x4000_0000, { eax: 0x4000_0001, ebx: word('KVMK', 0), ecx: word('VMKV', 0), edx: word('M', 0) }),

@@ -20,15 +20,15 @@ test('the guest reads the same capabilities as the host: immune to Meltdown, MDS
   for (const bit of [0n, 1n, 4n, 5n, 8n, 20n, 62n]) expect(((known?.data ?? 0n) >> bit) & 1n).toBe(1n);
 });
 
-test('IBRS, STIBP and SSBD can be set and read, other bits are refused', () => {
+test('IBRS, STIBP, SSBD and BHI_DIS_S can be set and read, other bits are refused', () => {
   const vcpu = machine();
   expect(
     vcpu.setMsrs([
-      { index: SPEC_CTRL, data: 7n },
+      { index: SPEC_CTRL, data: 0x407n },
       { index: SPEC_CTRL, data: 8n },
     ]),
   ).toBe(1);
-  expect(vcpu.getMsrs([SPEC_CTRL])).toEqual([{ index: SPEC_CTRL, reserved: 0, data: 7n }]);
+  expect(vcpu.getMsrs([SPEC_CTRL])).toEqual([{ index: SPEC_CTRL, reserved: 0, data: 0x407n }]);
 });
 
 test('a prediction barrier can be commanded, and its register not read', () => {
