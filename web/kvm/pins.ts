@@ -1,7 +1,14 @@
 // Pins: who holds a VM besides its vCPUs, and what they have attached to it, as a table in the VM page that every thread
 // can read and that outlives a dead worker. What a holder does with the guest's memory is web/xinterface.
 
-import { VM_ALIVE, VM_LIFE } from '../../assembly/abi/map.ts';
+import {
+  ENGINE_DETERMINISTIC,
+  VM_ALIVE,
+  VM_ENGINE,
+  VM_LIFE,
+  VM_TIME_ORIGIN,
+  VM_VIRTUAL_NS,
+} from '../../assembly/abi/map.ts';
 import {
   ATTACHED_IOEVENT,
   ATTACHED_IRQFD,
@@ -113,6 +120,13 @@ const KILLED_MS = 50;
 const recordOf = (memory: MachineMemory, index: number): number => memory.vm + VM_PINS + index * PIN_SIZE;
 const attachmentOf = (memory: MachineMemory, index: number): number =>
   memory.vm + VM_ATTACHMENTS + index * ATTACHMENT_SIZE;
+
+/** Milliseconds since the Unix epoch; in a deterministic machine its own, since two runs of it have the same memory. */
+function nowOf(memory: MachineMemory): number {
+  if (memory.u32(memory.vm + VM_ENGINE) !== ENGINE_DETERMINISTIC) return hostMilliseconds();
+  const origin = memory.view().getFloat64(memory.vm + VM_TIME_ORIGIN, true);
+  return origin + Number(memory.u64(memory.vm + VM_VIRTUAL_NS)) / 1e6;
+}
 
 /** Writes `text` as UTF-8 into a field of `room` bytes, cut at a whole character. */
 function writeText(memory: MachineMemory, at: number, room: number, text: string): void {
@@ -283,7 +297,7 @@ export class Pin {
       memory.store(at + PIN_REFERENCES, 1);
       memory.setU64(at + PIN_COPIES, 0n);
       memory.setU64(at + PIN_BYTES, 0n);
-      memory.view().setFloat64(at + PIN_SINCE, hostMilliseconds(), true);
+      memory.view().setFloat64(at + PIN_SINCE, nowOf(memory), true);
       writeText(memory, at + PIN_KIND, PIN_KIND_SIZE, owner.kind);
       writeText(memory, at + PIN_NAME, PIN_NAME_SIZE, owner.name);
       const life = memory.load(memory.vm + VM_LIFE) & 0xffff;

@@ -16,7 +16,7 @@ import { DEVICES_MOST, type DeviceRequest, deviceType, type TransportName } from
 import { Board, type BoardParts } from './board.ts';
 import { type EntryMode, type EntryState, firmwareMtrrs, loadFlat, loadKernel } from './loaders/index.ts';
 import { VcpuWords } from './vcpu_words.ts';
-import type { VirtioPlan } from './virtio.ts';
+import { mmioPlace, type VirtioPlan } from './virtio.ts';
 import { type EndingName, MachineWords } from './words.ts';
 
 /** What the machine is made of; the same fields as a session's options. */
@@ -253,7 +253,7 @@ function checkSpec(spec: MachineSpec): void {
 }
 
 /** A program and the RAM from address 0 on (in bytes) that it goes into. */
-type Boot = Pick<MachineSpec, 'memory' | 'cpus' | 'program'>;
+type Boot = Pick<MachineSpec, 'memory' | 'cpus' | 'program' | 'devices' | 'transport'>;
 
 /** Loads a program and sets vCPU 0 to its entry; a kernel finds processors as firmware leaves them. LoadError. */
 export function bootProgram(vm: Vm, boot: Boot): void {
@@ -271,6 +271,7 @@ function load(vm: Vm, spec: Boot): EntryState {
   if (program.kind === 'flat') return loadFlat(memory, program.image, program.at, program.mode);
   return loadKernel(memory, program.kernel, {
     cpus: spec.cpus,
+    ...(spec.transport === 'mmio' && { virtioMmio: (spec.devices ?? []).map((_, n) => mmioPlace(n + 1)) }),
     ...(program.initrd ? { initrd: program.initrd } : {}),
     ...(program.append === undefined ? {} : { append: program.append }),
   });

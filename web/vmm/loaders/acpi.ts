@@ -3,12 +3,14 @@
 // Source: ACPI 6.5, chapter 5. Addresses are those where web/vmm registers devices.
 
 import { Bytes, checksum } from './bytes.ts';
-import { dsdtAml } from './dsdt.ts';
+import { dsdtAml, type MmioPlace } from './dsdt.ts';
 
 /** What the tables tell of. */
 export interface Hardware {
   /** Number of processors; APIC ids are 0, 1, 2... */
   readonly cpus: number;
+  /** Virtio devices over MMIO; none when left out. */
+  readonly virtioMmio?: readonly MmioPlace[];
 }
 
 export const LAPIC_ADDRESS = 0xfee0_0000;
@@ -49,7 +51,7 @@ export function buildAcpi(gpa: number, hardware: Hardware): Uint8Array<ArrayBuff
     return at;
   };
   const facs = place(buildFacs());
-  const dsdt = place(describe('DSDT', 2, dsdtAml()));
+  const dsdt = place(describe('DSDT', 2, dsdtAml(hardware.virtioMmio)));
   const fadt = place(buildFadt(facs, dsdt));
   const madt = place(buildMadt(hardware.cpus));
   const rsdt = place(describe('RSDT', 1, new Bytes().u32(fadt, madt).take()));

@@ -37,6 +37,9 @@ export function integer(value: number): Aml {
   return new Bytes().u8(0x0c).u32(value).take();
 }
 
+/** A text. */
+export const string = (text: string): Aml => new Bytes().u8(0x0d).text(text).u8(0).take();
+
 /** Name (letters, value). */
 export const define = (letters: string, value: Aml): Aml =>
   join([new Uint8Array([0x08]), name(letters), value]);
@@ -103,3 +106,8 @@ export const wideMemoryRange = (first: number, last: number): Aml =>
 /** IO (Decode16): ports that the device itself takes. */
 export const ownPorts = (first: number, count: number): Aml =>
   new Bytes().u8(0x47, 1).u16(first, first).u8(1, count).take();
+/** Memory32Fixed (ReadWrite): registers of the device itself. */
+export const ownMemory = (address: number, bytes: number): Aml =>
+  new Bytes().u8(0x86).u16(9).u8(READ_WRITE).u32(address, bytes).take();
+/** Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive): a global system interrupt. */
+export const ownEdge = (gsi: number): Aml => new Bytes().u8(0x89).u16(6).u8(0x03, 1).u32(gsi).take();

@@ -1,4 +1,4 @@
-// The DSDT's definitions: how to power off, and the PCI root with its windows and interrupt wiring.
+// The DSDT's definitions: how to power off, the PCI root with its windows and interrupt wiring, and virtio devices over MMIO.
 //
 // Source: ACPI 6.5, 7.4.2.5 (_S5), 6.2.13 (_PRT), 5.8.1 (_PIC). Numbers are those of web/pci/wiring.ts.
 
@@ -22,12 +22,15 @@ import {
   memoryRange,
   method,
   name,
+  ownEdge,
+  ownMemory,
   ownPorts,
   packageOf,
   portRange,
   resources,
   scope,
   storeArgument,
+  string,
   when,
   wideMemoryRange,
 } from './aml.ts';
@@ -43,8 +46,24 @@ function routingTable(gsi: (device: number) => number): Aml {
   );
 }
 
+/** A device over MMIO: where its registers are, and the edge that it makes. */
+export interface MmioPlace {
+  readonly address: number;
+  readonly bytes: number;
+  readonly gsi: number;
+}
+
+/** LNRO0005 is what Linux, QEMU and others call a virtio device over MMIO. */
+function virtioMmio({ address, bytes, gsi }: MmioPlace, index: number): Aml {
+  return device(`VR${String(index).padStart(2, '0')}`, [
+    define('_HID', string('LNRO0005')),
+    define('_UID', integer(index)),
+    define('_CRS', resources([ownMemory(address, bytes), ownEdge(gsi)])),
+  ]);
+}
+
 /** The body of the DSDT. */
-export function dsdtAml(): Uint8Array {
+export function dsdtAml(mmio: readonly MmioPlace[] = []): Uint8Array {
   const zero = integer(0);
   const root = device('PCI0', [
     define('_HID', eisaId('PNP0A03')),
@@ -71,7 +90,7 @@ export function dsdtAml(): Uint8Array {
       // The interrupt model that the system has chosen: 0 the 8259s, 1 the IOAPIC.
       .bytes(define('PICM', zero))
       .bytes(method('_PIC', 1, [storeArgument('PICM')]))
-      .bytes(scope('_SB_', [root]))
+      .bytes(scope('_SB_', [root, ...mmio.map(virtioMmio)]))
       .take()
   );
 }
