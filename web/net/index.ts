@@ -31,3 +31,4 @@ export type { ByteStream, StreamEvents } from './stream.ts';
 export { type PortCounters, Switch, type SwitchPort } from './switch.ts';
 export type { Endpoint } from './tcp/stack.ts';
 export { formatIp, parseIp } from './wire/ipv4.ts';
+export { completeChecksum, hasGoodChecksum } from './wire/offload.ts';

@@ -1,6 +1,6 @@
 // Other processes of the same user: all switches whose networks have the same name meet on a UNIX socket. Whoever comes
 // first serves it and passes frames on; when it leaves, another one takes its place. Frames only, no addresses.
-import { linkSync, lstatSync, mkdirSync, statSync, unlinkSync } from 'node:fs';
+import { linkSync, lstatSync, mkdirSync, rmSync, statSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,8 @@ import { systemError } from './sockets.ts';
 
 /** Bytes that may wait for a process that falls behind; more are dropped. */
 const LIMIT = 1 << 20;
+/** An empty frame. */
+const GREETING = packFrames([new Uint8Array(0)]);
 /** How long a new server waits for another one that came at the same moment, in ms. */
 const SETTLE = 30;
 
@@ -84,9 +86,11 @@ export class ProcessUplink implements Uplink {
     return new Promise((resolve) => {
       const socket = connect(this.#path);
       socket.once('error', () => resolve(false));
-      socket.once('connect', () => {
-        this.#take(socket);
-        // The server has left: somebody must take its place.
+      socket.once('close', () => resolve(false));
+      socket.once('connect', () => this.#take(socket));
+      // The greeting: from now on the server passes on whatever is sent.
+      socket.once('data', () => {
+        // When the server leaves, somebody must take its place.
         socket.once('close', () => {
           if (!this.#isClosed) this.#meet().catch(() => {});
         });
@@ -97,7 +101,10 @@ export class ProcessUplink implements Uplink {
 
   async #serve(): Promise<boolean> {
     const own = `${this.#path}.${process.pid}.${Math.random().toString(36).slice(2)}`;
-    const server = createServer((socket) => this.#take(socket));
+    const server = createServer((socket) => {
+      this.#take(socket);
+      socket.write(GREETING);
+    });
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error) => reject(systemError(error, `${own} cannot be made`)));
       server.listen(own, resolve);
@@ -111,10 +118,10 @@ export class ProcessUplink implements Uplink {
       server.close();
       return false;
     } finally {
-      unlinkSync(own);
+      rmSync(own, { force: true });
     }
     await new Promise((resolve) => setTimeout(resolve, SETTLE));
-    if (inode !== inodeOf(this.#path)) {
+    if (this.#isClosed || inode !== inodeOf(this.#path)) {
       server.close();
       for (const peer of this.#peers) peer.destroy();
       return false;
@@ -146,7 +153,9 @@ export class ProcessUplink implements Uplink {
     this.#peers.add(socket);
     socket.on('data', (bytes: Buffer) => {
       const frames: Uint8Array[] = [];
-      stream.push(bytes, (frame) => frames.push(frame));
+      stream.push(bytes, (frame) => {
+        if (frame.length > 0) frames.push(frame);
+      });
       for (const frame of frames) this.#listeners.emit(frame);
       if (this.#peers.size > 1 && frames.length > 0) this.#spread(packFrames(frames), socket);
     });
