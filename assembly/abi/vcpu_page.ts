@@ -231,6 +231,8 @@ export const V_SCRATCH_BYTES: u32 = 0x3e0;
 export const V_BASE: u32 = 0x3e4;
 /** 1 while the thread that runs this vCPU answers accesses to ports without an exit (`run_served`). */
 export const V_SERVED: u32 = 0x3e8;
+/** Address of the execute entries in force (a set's, of supervisor or user); chosen with V_TLB. */
+export const V_TLB_EXEC: u32 = 0x3ec;
 /** u64: state of RDRAND and RDSEED, begun from VM_SEED and the vCPU's id. */
 export const V_RANDOM: u32 = 0x4f8;
 /** KVM_INTERRUPT / PIC / LAPIC: last injected vector, for KVM_GET_VCPU_EVENTS. */

@@ -35,10 +35,11 @@ import {
   V_MODE,
   V_RFLAGS,
   V_TLB,
+  V_TLB_EXEC,
   V_XCR0,
 } from '../abi/vcpu_page';
 import { CR0_AM, CR0_EM, CR0_TS, CR4_OSFXSR, CR4_OSXSAVE, CR4_SMAP, FLAG_AC, GP } from '../abi/x86';
-import { tlb_array } from '../memory/tlb';
+import { exec_array, tlb_array } from '../memory/tlb';
 import { raise_code } from '../state/fault';
 import { is_long, is_real, seg } from '../state/vcpu';
 
@@ -58,7 +59,7 @@ export function privileged(v: u32): bool {
   return false;
 }
 
-/** Chooses the TLB array for data: after CPL, EFLAGS.AC, CR0.AM, CR4.SMAP or the debug registers changed. */
+/** Chooses the TLB arrays for data and code: after CPL, EFLAGS.AC, CR0.AM, CR4.SMAP or the debug registers changed. */
 export function update_tlb_mode(v: u32): void {
   let mode = TLB_SUPERVISOR;
   const ac = (load<u32>(v + V_RFLAGS) & FLAG_AC) != 0;
@@ -72,6 +73,7 @@ export function update_tlb_mode(v: u32): void {
   );
   if (dr7 & 0xff && data_breakpoint(dr7)) mode = TLB_NONE;
   store<u32>(v + V_TLB, tlb_array(v, mode));
+  store<u32>(v + V_TLB_EXEC, exec_array(v, load<u32>(v + V_CPL) == 3 ? 1 : 0));
 }
 
 function data_breakpoint(dr7: u32): bool {
@@ -81,7 +83,7 @@ function data_breakpoint(dr7: u32): bool {
   return false;
 }
 
-/** Recomputes V_MODE and V_TLB. */
+/** Recomputes V_MODE, V_TLB and V_TLB_EXEC. */
 export function update_mode(v: u32): void {
   const code = seg(v, CS);
   const attr = load<u32>(code + SEG_ATTR);

@@ -18,6 +18,9 @@ import {
 import {
   BLOCK_CHAINS,
   BLOCK_HASH_ENTRIES,
+  TLB_ENTRIES,
+  TLB_EXEC_ADDEND,
+  TLB_EXEC_ENTRY_SIZE,
   VCPU_BLOCK_CHAINS,
   VCPU_BLOCK_HASH,
   VCPU_BLOCKS,
@@ -35,15 +38,19 @@ import {
   SEG_LIMIT,
   V_BLOCK_EPOCH,
   V_BLOCKS_TOP,
+  V_BUDGET,
   V_CODE_QUEUE,
   V_CODE_QUEUE_COUNT,
   V_CPL,
   V_FETCH,
+  V_LEAVE,
   V_MODE,
+  V_REQUESTS,
   V_RIP,
   V_SCRATCH_BYTES,
   V_SCRATCH_HVA,
   V_STAT_BLOCKS,
+  V_TLB_EXEC,
   V_WALK_FLAGS,
   V_WALK_GPA,
 } from '../abi/vcpu_page';
@@ -88,6 +95,24 @@ export function fetch_hva(v: u32, la: u64): u32 {
 
 function hash_slot(v: u32, hva: u32, mode: u32): u32 {
   return v - VCPU_PAGE + VCPU_BLOCK_HASH + ((hva ^ (hva >> 14) ^ (mode << 7)) & (BLOCK_HASH_ENTRIES - 1)) * 4;
+}
+
+/**
+ * The block at V_RIP that is decoded already, translated already and may run now: no request, nothing that the last
+ * instruction has left to do, budget enough. Else 0, for find_block to do what is missing.
+ */
+export function next_block(v: u32): u32 {
+  const mode = load<u32>(v + V_MODE);
+  // Elsewhere RIP is not the linear address, or a limit is to be looked at.
+  if ((mode & (MODE_64 | MODE_FLAT)) == 0) return 0;
+  const la = load<u64>(v + V_RIP);
+  const e = load<u32>(v + V_TLB_EXEC) + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_EXEC_ENTRY_SIZE;
+  if (load<u64>(e) != (la & ~0xfff)) return 0;
+  const hva = (la as u32) + load<u32>(e + TLB_EXEC_ADDEND);
+  const b = load<u32>(hash_slot(v, hva, mode));
+  if (b == 0 || load<u32>(b + B_HVA) != hva || load<u32>(b + B_MODE) != mode) return 0;
+  if ((load<u32>(v + V_REQUESTS) | load<u32>(v + V_LEAVE)) != 0) return 0;
+  return load<i32>(v + V_BUDGET) < load<i32>(b + B_COUNT) ? 0 : b;
 }
 
 /** Forgets every block. */

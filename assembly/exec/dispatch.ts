@@ -116,6 +116,7 @@ import {
   wrap_rip,
   write_rm,
 } from '../cpu/operands';
+import { next_block } from '../decode/block';
 import { access_rights, access_slow, beside_code, translate } from '../memory/access';
 import { raise_code } from '../state/fault';
 import { canonical } from '../state/vcpu';
@@ -150,12 +151,17 @@ function leave(v: u32, r: u32, first: u32, flow: u32): u32 {
   return flow;
 }
 
+/** The block at V_RIP when it may run now. The scratch block runs alone: a single step, or what is left of a budget. */
+function resume(v: u32, first: u32): u32 {
+  return load<u32>(first - BLOCK_HEADER + B_HVA) == u32.MAX_VALUE ? 0 : next_block(v);
+}
+
 /** A near branch to `target`: the linked block when it may run now, else 0 with V_RIP set. `link` is the record's link word. */
 function follow(v: u32, r: u32, first: u32, target: u64, link: u32): u32 {
   retire(v, r, first, 1);
   const same_page = ((load<u64>(v + V_RIP) ^ target) & ~0xfff) == 0;
   store<u64>(v + V_RIP, target);
-  if (!same_page) return 0;
+  if (!same_page) return resume(v, first);
   const b = load<u32>(link);
   if (b == 0) {
     store<u32>(v + V_CURRENT_RECORD, link);
@@ -849,7 +855,11 @@ export function exec_block(v: u32, b: u32): u32 {
         if ((load<u32>(first - BLOCK_HEADER + B_HVA) & 0xfff) + load<u16>(r + R_OFF) > 0xfff) {
           retire(v, r - RECORD_SIZE, first, 1);
           store<u64>(v + V_RIP, next);
-          return FLOW_BRANCH;
+          b = resume(v, first);
+          if (b == 0) return FLOW_BRANCH;
+          first = b + BLOCK_HEADER;
+          r = first;
+          continue;
         }
         // The pseudo record is no instruction: `follow` counts one too many, so it starts from one less.
         b = follow(v, r - RECORD_SIZE, first, next, r + R_LINK_TAKEN);
@@ -882,7 +892,11 @@ export function exec_block(v: u32, b: u32): u32 {
         store<u64>(v + V_GPR + RSP * 8, stack_address(v, (wide ? 8 : 4) + load<i64>(r + R_IMM)));
         store<u64>(v + V_RIP, target);
         retire(v, r, first, 1);
-        return FLOW_BRANCH;
+        b = resume(v, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
       }
       case OP_PUSH_R: {
         const from = load<u32>(r + R_REG);
@@ -908,7 +922,11 @@ export function exec_block(v: u32, b: u32): u32 {
         if (wide && !reachable(v, target)) return leave(v, r, first, FLOW_FAULT);
         store<u64>(v + V_RIP, target);
         retire(v, r, first, 1);
-        return FLOW_BRANCH;
+        b = resume(v, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
       }
       case OP_CALL_RM: {
         const wide = size_of(r) == 3;
@@ -918,7 +936,11 @@ export function exec_block(v: u32, b: u32): u32 {
         if (load<u32>(v + V_LEAVE)) finish_store(v);
         store<u64>(v + V_RIP, target);
         retire(v, r, first, 1);
-        return FLOW_BRANCH;
+        b = resume(v, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
       }
       case OP_SHL_R32: {
         const n = load<u32>(r + R_IMM);

@@ -67,9 +67,14 @@ function index_of(la: u64): u32 {
   return ((la >> 12) as u32) & (TLB_ENTRIES - 1);
 }
 
+/** Address of the execute entries of the set in force; `user` is 0 or 1. */
+export function exec_array(v: u32, user: u32): u32 {
+  return load<u32>(v + V_TLB_SET) + TLB_EXEC + user * TLB_EXEC_STRIDE;
+}
+
 /** Address of the execute entry that `la` falls on; `user` is 0 or 1. */
 export function exec_entry(v: u32, la: u64, user: u32): u32 {
-  return load<u32>(v + V_TLB_SET) + TLB_EXEC + user * TLB_EXEC_STRIDE + index_of(la) * TLB_EXEC_ENTRY_SIZE;
+  return exec_array(v, user) + index_of(la) * TLB_EXEC_ENTRY_SIZE;
 }
 
 /** The PCID that CR3 names; 0 without CR4.PCIDE. */
