@@ -2,18 +2,19 @@
 //
 //   0  op u16      operation (ops.ts)
 //   2  len u8      bytes of the instruction
-//   3  am u8       address form; AM_NONE = the r/m operand is a register, or there is none
-//   4  rm u32      am = AM_NONE: absolute address of the register that is the r/m operand
+//   3  am u8       address form; AM_NONE = the r/m operand is a register, or there is none. AM_STORES: the access needs
+//                  the right to write
+//   4  rm u32      am = AM_NONE: absolute address of the register that is the r/m operand (a quick branch: its distance)
 //      base u16, index u16   otherwise: vCPU-page offsets of the address registers (V_ZERO = none)
 //   8  reg u32     absolute address of the other operand: a register, or the record's own immediate
 //   12 off u16     bytes from the start of the block
-//   14 tag u8      which TLB tag the access needs: TLB_READ or TLB_WRITE
+//   14 quick u8    the quick form (quick.ts)
 //   15 span u8     size of the memory operand in bytes minus 1
 //   16 flags u16   RF_* below
 //   18 seg u8      segment register of the memory operand
 //   19 scale u8    shift of the index register
 //   20 disp i32    displacement (a branch: relative distance)
-//   24 imm i64     immediate, sign-extended to 64 bits (a branch: two links to blocks)
+//   24 imm i64     immediate, sign-extended to 64 bits (a branch: a link to a block)
 
 export const RECORD_SIZE: u32 = 32;
 export const R_OP: u32 = 0;
@@ -24,16 +25,17 @@ export const R_BASE: u32 = 4;
 export const R_INDEX: u32 = 6;
 export const R_REG: u32 = 8;
 export const R_OFF: u32 = 12;
-export const R_TAG: u32 = 14;
+export const R_QUICK: u32 = 14;
 export const R_SPAN: u32 = 15;
 export const R_FLAGS: u32 = 16;
 export const R_SEG: u32 = 18;
 export const R_SCALE: u32 = 19;
 export const R_DISP: u32 = 20;
 export const R_IMM: u32 = 24;
-/** Branches: block that follows when taken, and when not. */
+/** Quick branches: i32, target minus RIP of the block. */
+export const R_DELTA: u32 = 4;
+/** Branches: block that follows when taken. */
 export const R_LINK_TAKEN: u32 = 24;
-export const R_LINK_NEXT: u32 = 28;
 
 export const AM_NONE: u32 = 0;
 /** 64-bit address, no segment base: base + (index << scale) + disp. */
@@ -42,12 +44,16 @@ export const AM_64: u32 = 1;
 export const AM_32: u32 = 2;
 /** 64-bit address plus the base of FS or GS. */
 export const AM_64_SEG: u32 = 3;
-/** RIP-relative. */
+/** RIP-relative, where the base cannot be the block's RIP: the sum would not fit the displacement. */
 export const AM_RIP: u32 = 4;
 /** Everything else: address size, segment base, limit and rights are looked at. */
 export const AM_GENERIC: u32 = 5;
 /** A 64-bit absolute offset in the immediate (MOV moffs). */
 export const AM_MOFFS: u32 = 6;
+/** The form without AM_STORES. */
+export const AM_FORM: u32 = 7;
+/** Beside the form: the access needs TLB_WRITE, which is the same number. */
+export const AM_STORES: u32 = 8;
 
 // R_FLAGS.
 /** Operand size as log2 of bytes: 0..3. */
@@ -63,7 +69,7 @@ export const RF_REPNE: u32 = 0x40;
 export const RF_66: u32 = 0x80;
 /** The r/m operand is in memory (also where am is AM_NONE because the handler itself accesses it: LEA, far pointers, tables). */
 export const RF_MEMORY: u32 = 0x100;
-/** The access is a read-modify-write (tag is TLB_WRITE). */
+/** The access is a read-modify-write (AM_STORES is set). */
 export const RF_RMW: u32 = 0x200;
 /** The handler computes the address with `effective_address` and accesses memory itself (base, index, seg, scale, disp are set, am is AM_NONE). */
 export const RF_ADDRESS_ONLY: u32 = 0x400;

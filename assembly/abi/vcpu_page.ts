@@ -233,6 +233,8 @@ export const V_BASE: u32 = 0x3e4;
 export const V_SERVED: u32 = 0x3e8;
 /** Address of the execute entries in force (a set's, of supervisor or user); chosen with V_TLB. */
 export const V_TLB_EXEC: u32 = 0x3ec;
+/** u64: the linear addresses of 64-bit code, or those of the rest (32 bits). */
+export const V_ADDRESS_MASK: u32 = 0x3f0;
 /** u64: state of RDRAND and RDSEED, begun from VM_SEED and the vCPU's id. */
 export const V_RANDOM: u32 = 0x4f8;
 /** KVM_INTERRUPT / PIC / LAPIC: last injected vector, for KVM_GET_VCPU_EVENTS. */

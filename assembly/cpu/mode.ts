@@ -26,6 +26,7 @@ import {
   SEG_BASE,
   SEG_LIMIT,
   SS,
+  V_ADDRESS_MASK,
   V_CPL,
   V_CR0,
   V_CR4,
@@ -107,6 +108,7 @@ export function update_mode(v: u32): void {
         mode |= MODE_FLAT;
     }
   }
+  store<u64>(v + V_ADDRESS_MASK, mode == MODE_64 ? u64.MAX_VALUE : 0xffffffff);
   store<u32>(v + V_MODE, mode | float_mode(v));
   update_tlb_mode(v);
 }

@@ -1,6 +1,7 @@
 // Operands of a decoded record: reading and writing r/m, registers, addresses. Used by the families, not by the hot dispatcher.
 import {
   AM_NONE,
+  AM_STORES,
   FLOW_NEXT,
   FLOW_STOP,
   R_AM,
@@ -14,7 +15,6 @@ import {
   R_SCALE,
   R_SEG,
   R_SPAN,
-  R_TAG,
   RF_ALIGNED,
   RF_ASIZE_SHIFT,
   RF_RMW,
@@ -137,7 +137,7 @@ export function misaligned(v: u32, r: u32, la: u64): bool {
 
 /** The general address form of the dispatcher: segment checks, then translation; 0 = fault. */
 export function generic_operand(v: u32, r: u32, offset: u64): u32 {
-  const tag = load<u8>(r + R_TAG);
+  const tag = load<u8>(r + R_AM) & AM_STORES;
   const span = load<u8>(r + R_SPAN);
   const n = load<u8>(r + R_SEG);
   const la = linear(v, n, offset, span + 1, tag != 0);

@@ -1,5 +1,7 @@
 // One instruction: prefixes, then the opcode maps. Decodes from bytes that are all in one piece of memory.
 import {
+  AM_64,
+  AM_FORM,
   AM_GENERIC,
   AM_RIP,
   R_AM,
@@ -9,6 +11,7 @@ import {
   R_LEN,
   R_OFF,
   RF_66,
+  RF_ADDRESS_ONLY,
   RF_LOCK,
   RF_REP,
   RF_REPNE,
@@ -74,6 +77,23 @@ function vex(c: u32, v: u32, r: u32, op: u32): void {
   const pp = last & 3;
   store<u32>(c + C_FLAGS, pp == 1 ? RF_66 : pp == 2 ? RF_REP : pp == 3 ? RF_REPNE : 0);
   decode_vex(c, v, r, map);
+}
+
+/** RIP-relative operands become relative to the block's RIP, where the sum fits; `behind` is from there to the next instruction. */
+function place_rip(r: u32, behind: i32): void {
+  const form = load<u8>(r + R_AM) & AM_FORM;
+  const distance = load<i32>(r + R_DISP);
+  if (form == AM_RIP) {
+    if (distance > i32.MAX_VALUE - behind) return;
+    store<u8>(r + R_AM, (load<u8>(r + R_AM) - AM_RIP + AM_64) as u8);
+  } else if (
+    load<u16>(r + R_BASE) != 0xffff ||
+    (form != AM_GENERIC && (load<u16>(r + R_FLAGS) & RF_ADDRESS_ONLY) == 0)
+  ) {
+    return;
+  }
+  store<u16>(r + R_BASE, V_RIP as u16);
+  store<i32>(r + R_DISP, distance + behind);
 }
 
 /**
@@ -160,11 +180,5 @@ export function decode_insn(c: u32, v: u32, r: u32, offset: u32): void {
   if (prefixes & RF_LOCK && load<u32>(c + C_LOCKABLE) == 0) undefined_opcode(c, r);
   const length = load<u32>(c + C_PC) - start;
   store<u8>(r + R_LEN, length as u8);
-  if (load<u16>(r + R_BASE) == 0xffff && load<u8>(r + R_AM) != AM_RIP) {
-    if (load<u8>(r + R_AM) == AM_GENERIC || load<u16>(r + R_FLAGS) & 0x400) {
-      // RIP-relative for a handler or the generic path: relative to the block's RIP.
-      store<u16>(r + R_BASE, V_RIP as u16);
-      store<i32>(r + R_DISP, load<i32>(r + R_DISP) + ((offset + length) as i32));
-    }
-  }
+  place_rip(r, (offset + length) as i32);
 }

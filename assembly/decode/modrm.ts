@@ -6,6 +6,7 @@ import {
   AM_GENERIC,
   AM_NONE,
   AM_RIP,
+  AM_STORES,
   R_AM,
   R_BASE,
   R_DISP,
@@ -16,7 +17,6 @@ import {
   R_SCALE,
   R_SEG,
   R_SPAN,
-  R_TAG,
   RF_ADDRESS_ONLY,
   RF_ASIZE_SHIFT,
   RF_MEMORY,
@@ -24,7 +24,6 @@ import {
   RF_RMW,
   RF_SIZE,
 } from '../abi/insn';
-import { TLB_READ, TLB_WRITE } from '../abi/map';
 import { DS, FS, MODE_64, MODE_FLAT, SS, V_GPR, V_ZERO } from '../abi/vcpu_page';
 import {
   C_ASIZE,
@@ -103,13 +102,14 @@ export function rm_operand_bytes(c: u32, v: u32, r: u32, size: u32, use: u32, by
     return;
   }
   add_flags(r, RF_MEMORY | (use == MODIFY ? RF_RMW : 0) | (use == ADDRESS ? RF_ADDRESS_ONLY : 0));
-  store<u8>(r + R_TAG, (use == WRITE || use == MODIFY ? TLB_WRITE : TLB_READ) as u8);
   store<u8>(r + R_SPAN, (bytes - 1) as u8);
   if (load<u32>(c + C_ASIZE) == 1) address16(c, r, m);
   else address(c, r, m);
   if (use == ADDRESS) {
     if (load<u8>(r + R_AM) == AM_RIP) store<u16>(r + R_BASE, 0xffff);
     store<u8>(r + R_AM, AM_NONE as u8);
+  } else if (use != READ) {
+    store<u8>(r + R_AM, (load<u8>(r + R_AM) | AM_STORES) as u8);
   }
 }
 

@@ -1,6 +1,7 @@
 // Rows of the one-byte opcode map that several opcodes share: the eight ALU operations, groups 1 to 5, shifts, strings.
 import {
   AM_MOFFS,
+  AM_STORES,
   R_AM,
   R_FLAGS,
   R_IMM,
@@ -8,11 +9,9 @@ import {
   R_RM,
   R_SEG,
   R_SPAN,
-  R_TAG,
   RF_LOCK,
   RF_MEMORY,
 } from '../abi/insn';
-import { TLB_READ, TLB_WRITE } from '../abi/map';
 import {
   ALU_CMP,
   OP_ALU,
@@ -108,10 +107,9 @@ export function moffs(c: u32, v: u32, r: u32, opcode: u32): void {
   set_size(r, size);
   store<u16>(r + R_FLAGS, load<u16>(r + R_FLAGS) | (RF_MEMORY as u16));
   store<u8>(r + R_SEG, (chosen == NO_SEGMENT ? DS : chosen) as u8);
-  store<u8>(r + R_TAG, (is_store ? TLB_WRITE : TLB_READ) as u8);
   const bytes: u32 = 1 << size;
   store<u8>(r + R_SPAN, (bytes - 1) as u8);
-  store<u8>(r + R_AM, AM_MOFFS as u8);
+  store<u8>(r + R_AM, (is_store ? AM_MOFFS | AM_STORES : AM_MOFFS) as u8);
   set_imm(r, offset as i64);
   store<u32>(r + R_REG, v + V_GPR);
   set_op(r, (is_store ? OP_MOV_STORE : OP_MOV_LOAD) + size);

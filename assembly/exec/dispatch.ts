@@ -1,1090 +1,842 @@
-// The dispatcher: executes the records of a block and runs on into the blocks that are linked to it. The operations that
-// programs are mostly made of are here; the rest is a call into their family (cold.ts).
+// The dispatcher: executes the records of a block and runs on into the blocks that follow. Quick forms are executed here,
+// everything else by its general form (general.ts).
 import {
-  AM_32,
-  AM_64_SEG,
-  AM_MOFFS,
-  AM_NONE,
-  AM_RIP,
   B_COUNT,
   B_HVA,
   BLOCK_HEADER,
   FLOW_BRANCH,
-  FLOW_EXIT,
-  FLOW_EXIT_BRANCH,
-  FLOW_FAULT,
   FLOW_NEXT,
-  FLOW_STOP,
-  R_AM,
-  R_BASE,
   R_DISP,
-  R_FLAGS,
   R_IMM,
-  R_INDEX,
   R_LEN,
   R_LINK_TAKEN,
   R_OFF,
-  R_OP,
+  R_QUICK,
   R_REG,
   R_RM,
-  R_SCALE,
   R_SEG,
-  R_SPAN,
-  R_TAG,
   RECORD_SIZE,
-  RF_RMW,
 } from '../abi/insn';
-import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_READ, TLB_WRITE } from '../abi/map';
+import { TLB_ADDEND, TLB_READ, TLB_WRITE } from '../abi/map';
 import {
-  OP_ALU,
-  OP_ALU_LOAD,
-  OP_CALL,
-  OP_CALL_RM,
-  OP_CBW,
-  OP_CDQ,
-  OP_CMOV,
-  OP_DEC,
-  OP_END,
-  OP_IMUL_32,
-  OP_IMUL_64,
-  OP_INC,
-  OP_JCC,
-  OP_JMP,
-  OP_JMP_RM,
-  OP_LEA_32,
-  OP_LEA_64,
-  OP_LEA_GENERIC,
-  OP_MOV_LOAD,
-  OP_MOV_STORE,
-  OP_MOV_TO_REG,
-  OP_MOVSX8,
-  OP_MOVSX16,
-  OP_MOVSXD,
-  OP_MOVZX8,
-  OP_MOVZX16,
-  OP_NEG,
-  OP_NOP,
-  OP_NOT,
-  OP_PACKED,
-  OP_POP_R,
-  OP_PUSH_R,
-  OP_RET,
-  OP_SAR_R32,
-  OP_SAR_R64,
-  OP_SETCC,
-  OP_SHL_R32,
-  OP_SHL_R64,
-  OP_SHR_R32,
-  OP_SHR_R64,
-  OP_TEST,
-  OP_X87,
-  OP_XCHG_R,
-} from '../abi/ops';
-import { V_STOPPED_BEHIND } from '../abi/pv';
-import {
-  LF_SUB,
-  MODE_64,
-  MODE_SIZE,
-  SEG_BASE,
-  SEG_STRIDE,
-  SS,
-  V_BUDGET,
-  V_CURRENT_RECORD,
-  V_GPR,
-  V_LEAVE,
-  V_LF_A,
-  V_LF_B,
-  V_LF_KIND,
-  V_LF_RES,
-  V_MODE,
-  V_REQUESTS,
-  V_RIP,
-  V_SEGS,
-  V_TLB,
-} from '../abi/vcpu_page';
-import { GP, RAX, RDX, RSP } from '../abi/x86';
-import { condition, lazy_result, lazy_sub } from '../cpu/flags';
-import {
-  effective_address,
-  finish_store,
-  generic_operand,
-  misaligned,
-  next_rip,
-  read_signed,
-  rip_of,
-  size_of,
-  wrap_rip,
-  write_rm,
-} from '../cpu/operands';
+  Q_ADD_32,
+  Q_ADD_32_M,
+  Q_ADD_64,
+  Q_ADD_64_M,
+  Q_AND_32,
+  Q_AND_32_M,
+  Q_AND_64,
+  Q_AND_64_M,
+  Q_CALL_32,
+  Q_CALL_64,
+  Q_CMP_8,
+  Q_CMP_8_J,
+  Q_CMP_32,
+  Q_CMP_32_J,
+  Q_CMP_64,
+  Q_CMP_64_J,
+  Q_CMP_M_8,
+  Q_CMP_M_32,
+  Q_CMP_M_64,
+  Q_CMP_R_32,
+  Q_CMP_R_64,
+  Q_DEC_32,
+  Q_DEC_64,
+  Q_INC_32,
+  Q_INC_64,
+  Q_JCC,
+  Q_JMP,
+  Q_JNZ,
+  Q_JZ,
+  Q_LEA_32,
+  Q_LEA_64,
+  Q_LOAD_32,
+  Q_LOAD_32_X,
+  Q_LOAD_64,
+  Q_LOAD_64_X,
+  Q_LOAD_SX_64,
+  Q_LOAD_ZX8,
+  Q_LOAD_ZX8_X,
+  Q_LOAD_ZX16,
+  Q_LOAD_ZX16_X,
+  Q_MOV_32,
+  Q_MOV_64,
+  Q_NOP,
+  Q_OR_32,
+  Q_OR_32_M,
+  Q_OR_64,
+  Q_OR_64_M,
+  Q_POP_32,
+  Q_POP_64,
+  Q_PUSH_32,
+  Q_PUSH_64,
+  Q_RET_32,
+  Q_RET_64,
+  Q_SAR_32,
+  Q_SAR_64,
+  Q_SHL_32,
+  Q_SHL_64,
+  Q_SHR_32,
+  Q_SHR_64,
+  Q_STORE_8,
+  Q_STORE_8_X,
+  Q_STORE_16,
+  Q_STORE_16_X,
+  Q_STORE_32,
+  Q_STORE_32_X,
+  Q_STORE_64,
+  Q_STORE_64_X,
+  Q_SUB_32,
+  Q_SUB_32_M,
+  Q_SUB_64,
+  Q_SUB_64_M,
+  Q_SX_64,
+  Q_SX8_32,
+  Q_TEST_8,
+  Q_TEST_8_J,
+  Q_TEST_32,
+  Q_TEST_32_J,
+  Q_TEST_64,
+  Q_TEST_64_J,
+  Q_TEST_M_8,
+  Q_TEST_M_32,
+  Q_XOR_32,
+  Q_XOR_32_M,
+  Q_XOR_64,
+  Q_XOR_64_M,
+  Q_ZX8,
+  Q_ZX16,
+} from '../abi/quick';
+import { V_BUDGET, V_CURRENT_RECORD, V_GPR, V_LF_KIND, V_LF_RES, V_REQUESTS, V_RIP } from '../abi/vcpu_page';
+import { RSP } from '../abi/x86';
+import { condition } from '../cpu/flags';
 import { next_block } from '../decode/block';
-import { access_rights, access_slow, beside_code, translate } from '../memory/access';
-import { raise_code } from '../state/fault';
 import { canonical } from '../state/vcpu';
 import { Alu, put } from './alu';
-import { exec_cold, exec_unit } from './cold';
-import { mul_high_signed, note_product } from './muldiv';
-import { exec_x87, x87_operand_fault } from './x87';
-import { Hot } from './x87_hot';
-
-/** Instructions from `first` to `r`, and `extra` for `r` itself, leave the budget. */
-function retire(v: u32, r: u32, first: u32, extra: u32): void {
-  const n = ((r - first) >> 5) + extra;
-  store<i32>(v + V_BUDGET, load<i32>(v + V_BUDGET) - (n as i32));
-}
-
-/**
- * Ends the run of blocks at `r`: RIP and the instruction count become exact. A family's branch may have changed what
- * events may come in (IRET), so it ends the run as FLOW_STOP does.
- */
-function leave(v: u32, r: u32, first: u32, flow: u32): u32 {
-  if (flow == FLOW_BRANCH || flow == FLOW_EXIT_BRANCH) {
-    retire(v, r, first, 1);
-    return flow == FLOW_BRANCH ? FLOW_STOP : flow;
-  } else if (flow == FLOW_STOP || flow == FLOW_EXIT) {
-    store<u32>(v + V_STOPPED_BEHIND, r);
-    store<u64>(v + V_RIP, next_rip(v, r));
-    retire(v, r, first, 1);
-  } else {
-    store<u64>(v + V_RIP, rip_of(v, r));
-    retire(v, r, first, 0);
-  }
-  return flow;
-}
+import { exec_record } from './general';
+import { Quick } from './quick';
+import { retire } from './retire';
+import { Shift } from './shift_hot';
 
 /** The block at V_RIP when it may run now. The scratch block runs alone: a single step, or what is left of a budget. */
 function resume(v: u32, first: u32): u32 {
   return load<u32>(first - BLOCK_HEADER + B_HVA) == u32.MAX_VALUE ? 0 : next_block(v);
 }
 
-/** A near branch to `target`: the linked block when it may run now, else 0 with V_RIP set. `link` is the record's link word. */
-function follow(v: u32, r: u32, first: u32, target: u64, link: u32): u32 {
+/** The block that the record `r` is linked to, when it may run now; else 0, and what is found at V_RIP will be linked. */
+function linked(v: u32, r: u32): u32 {
+  const b = load<u32>(r + R_LINK_TAKEN);
+  if (b == 0) {
+    store<u32>(v + V_CURRENT_RECORD, r + R_LINK_TAKEN);
+    return 0;
+  }
+  return load<u32>(v + V_REQUESTS) != 0 || load<i32>(v + V_BUDGET) < load<i32>(b + B_COUNT) ? 0 : b;
+}
+
+/** A branch inside the page: the block that follows, or 0 with V_RIP set. */
+function near(v: u32, r: u32, first: u32): u32 {
+  retire(v, r, first, 1);
+  store<u64>(v + V_RIP, load<u64>(v + V_RIP) + Quick.delta(r));
+  return linked(v, r);
+}
+
+/** A branch to `target` anywhere. */
+function follow(v: u32, r: u32, first: u32, target: u64): u32 {
   retire(v, r, first, 1);
   const same_page = ((load<u64>(v + V_RIP) ^ target) & ~0xfff) == 0;
   store<u64>(v + V_RIP, target);
-  if (!same_page) return resume(v, first);
-  const b = load<u32>(link);
-  if (b == 0) {
-    store<u32>(v + V_CURRENT_RECORD, link);
-    return 0;
-  }
-  if (load<u32>(v + V_REQUESTS) != 0 || load<i32>(v + V_BUDGET) < load<i32>(b + B_COUNT)) return 0;
-  return b;
-}
-
-/** A relative branch's target. */
-function target_of(v: u32, r: u32): u64 {
-  return wrap_rip(
-    v,
-    load<u64>(v + V_RIP) + load<u16>(r + R_OFF) + load<u8>(r + R_LEN) + (load<i32>(r + R_DISP) as i64 as u64),
-  );
-}
-
-/** Linear address of the stack in 64-bit or flat code after adding `delta`; writes nothing. */
-function stack_address(v: u32, delta: i64): u64 {
-  const sp = load<u64>(v + V_GPR + RSP * 8) + (delta as u64);
-  return (load<u32>(v + V_MODE) & MODE_SIZE) == MODE_64 ? sp : sp & 0xffffffff;
-}
-
-/** Pushes 64 bits in 64-bit code, 32 in flat code; false = fault. */
-function push_value(v: u32, value: u64): bool {
-  if ((load<u32>(v + V_MODE) & MODE_SIZE) == MODE_64) {
-    const sp = load<u64>(v + V_GPR + RSP * 8) - 8;
-    const p = translate(v, sp, TLB_WRITE, 7, SS, false);
-    if (p == 0) return false;
-    store<u64>(p, value);
-    store<u64>(v + V_GPR + RSP * 8, sp);
-  } else {
-    const sp = (load<u64>(v + V_GPR + RSP * 8) - 4) & 0xffffffff;
-    const p = translate(v, sp, TLB_WRITE, 3, SS, false);
-    if (p == 0) return false;
-    store<u32>(p, value as u32);
-    store<u64>(v + V_GPR + RSP * 8, sp);
-  }
-  return true;
-}
-
-/** A near target that 64-bit code may jump to. */
-function reachable(v: u32, target: u64): bool {
-  if (canonical(target)) return true;
-  raise_code(v, GP, 0);
-  return false;
-}
-
-/** The operand in memory cannot be reached: what the instruction ends with. */
-function operand_fault(v: u32, op: u32): u32 {
-  return op >> 8 == OP_X87 >> 8 ? x87_operand_fault(v, op) : FLOW_FAULT;
+  return same_page ? linked(v, r) : resume(v, first);
 }
 
 /**
- * Executes from block `b` until something else than a linked block must follow. Returns why; V_RIP is exact.
+ * Executes from block `b` until something else than another block must follow. Returns why; V_RIP is exact.
  */
 export function exec_block(v: u32, b: u32): u32 {
   let first = b + BLOCK_HEADER;
   let r = first;
-  let flow: u32 = 0;
   while (true) {
-    const op: u32 = load<u16>(r + R_OP);
-    const am: u32 = load<u8>(r + R_AM);
-    let rm: u32 = 0;
-    if (am == AM_NONE) {
-      rm = load<u32>(r + R_RM);
-    } else {
-      let la: u64;
-      if (am <= AM_64_SEG) {
-        la =
-          load<u64>(v + load<u16>(r + R_BASE)) +
-          (load<u64>(v + load<u16>(r + R_INDEX)) << load<u8>(r + R_SCALE)) +
-          (load<i32>(r + R_DISP) as i64 as u64);
-        if (am == AM_32) la &= 0xffffffff;
-        else if (am == AM_64_SEG) la += load<u64>(v + V_SEGS + load<u8>(r + R_SEG) * SEG_STRIDE + SEG_BASE);
-      } else if (am == AM_RIP) {
-        la = target_of(v, r);
-      } else {
-        rm = generic_operand(v, r, am == AM_MOFFS ? load<u64>(r + R_IMM) : effective_address(v, r));
-        if (rm == 0) return leave(v, r, first, operand_fault(v, op));
-        la = 0;
+    const form: u32 = load<u8>(r + R_QUICK);
+    switch (form) {
+      case Q_MOV_32:
+        store<u64>(load<u32>(r + R_RM), load<u32>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      case Q_MOV_64:
+        store<u64>(load<u32>(r + R_RM), load<u64>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      case Q_ADD_32: {
+        const d = load<u32>(r + R_RM);
+        put<i32>(d, Alu.add<i32>(v, d, load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
       }
-      if (am <= AM_RIP) {
-        const table = load<u32>(v + V_TLB);
-        const span = load<u8>(r + R_SPAN);
-        const tag: u32 = load<u8>(r + R_TAG);
-        const e = table + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
-        if (((la + span) & ~0xfff) == load<u64>(e + tag)) {
-          rm = (la as u32) + load<u32>(e + TLB_ADDEND);
-        } else {
-          rm = tag == TLB_WRITE ? beside_code(v, table, la, span) : 0;
-          if (rm == 0) {
-            if (misaligned(v, r, la)) return leave(v, r, first, FLOW_FAULT);
-            rm = access_slow(
-              v,
-              table,
-              la,
-              tag,
-              span,
-              load<u8>(r + R_SEG),
-              (load<u16>(r + R_FLAGS) & RF_RMW) != 0,
-              access_rights(v),
-            );
-            if (rm == 0) return leave(v, r, first, operand_fault(v, op));
-          }
-        }
+      case Q_ADD_64: {
+        const d = load<u32>(r + R_RM);
+        put<i64>(d, Alu.add<i64>(v, d, load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
       }
-    }
-    switch (op) {
-      case OP_ALU + 0:
-        put<i8>(rm, Alu.add<i8>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 1:
-        store<i8>(rm, Alu.add<i8>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 2:
-        put<i16>(rm, Alu.add<i16>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 3:
-        store<i16>(rm, Alu.add<i16>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 4:
-        put<i32>(rm, Alu.add<i32>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 5:
-        store<i32>(rm, Alu.add<i32>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 6:
-        put<i64>(rm, Alu.add<i64>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 7:
-        store<i64>(rm, Alu.add<i64>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 8:
-        put<i8>(rm, Alu.or<i8>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 9:
-        store<i8>(rm, Alu.or<i8>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 10:
-        put<i16>(rm, Alu.or<i16>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 11:
-        store<i16>(rm, Alu.or<i16>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 12:
-        put<i32>(rm, Alu.or<i32>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 13:
-        store<i32>(rm, Alu.or<i32>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 14:
-        put<i64>(rm, Alu.or<i64>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 15:
-        store<i64>(rm, Alu.or<i64>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 16:
-        put<i8>(rm, Alu.adc<i8>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 17:
-        store<i8>(rm, Alu.adc<i8>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 18:
-        put<i16>(rm, Alu.adc<i16>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 19:
-        store<i16>(rm, Alu.adc<i16>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 20:
-        put<i32>(rm, Alu.adc<i32>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 21:
-        store<i32>(rm, Alu.adc<i32>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 22:
-        put<i64>(rm, Alu.adc<i64>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 23:
-        store<i64>(rm, Alu.adc<i64>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 24:
-        put<i8>(rm, Alu.sbb<i8>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 25:
-        store<i8>(rm, Alu.sbb<i8>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 26:
-        put<i16>(rm, Alu.sbb<i16>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 27:
-        store<i16>(rm, Alu.sbb<i16>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 28:
-        put<i32>(rm, Alu.sbb<i32>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 29:
-        store<i32>(rm, Alu.sbb<i32>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 30:
-        put<i64>(rm, Alu.sbb<i64>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 31:
-        store<i64>(rm, Alu.sbb<i64>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 32:
-        put<i8>(rm, Alu.and<i8>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 33:
-        store<i8>(rm, Alu.and<i8>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 34:
-        put<i16>(rm, Alu.and<i16>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 35:
-        store<i16>(rm, Alu.and<i16>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 36:
-        put<i32>(rm, Alu.and<i32>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 37:
-        store<i32>(rm, Alu.and<i32>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 38:
-        put<i64>(rm, Alu.and<i64>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 39:
-        store<i64>(rm, Alu.and<i64>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 40:
-        put<i8>(rm, Alu.sub<i8>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 41:
-        store<i8>(rm, Alu.sub<i8>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 42:
-        put<i16>(rm, Alu.sub<i16>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 43:
-        store<i16>(rm, Alu.sub<i16>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 44:
-        put<i32>(rm, Alu.sub<i32>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 45:
-        store<i32>(rm, Alu.sub<i32>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 46:
-        put<i64>(rm, Alu.sub<i64>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 47:
-        store<i64>(rm, Alu.sub<i64>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 48:
-        put<i8>(rm, Alu.xor<i8>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 49:
-        store<i8>(rm, Alu.xor<i8>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 50:
-        put<i16>(rm, Alu.xor<i16>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 51:
-        store<i16>(rm, Alu.xor<i16>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 52:
-        put<i32>(rm, Alu.xor<i32>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 53:
-        store<i32>(rm, Alu.xor<i32>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 54:
-        put<i64>(rm, Alu.xor<i64>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 55:
-        store<i64>(rm, Alu.xor<i64>(v, rm, load<u32>(r + R_REG)));
-        break;
-      case OP_ALU + 56:
-      case OP_ALU + 57:
-        Alu.sub<i8>(v, rm, load<u32>(r + R_REG));
-        break;
-      case OP_ALU + 58:
-      case OP_ALU + 59:
-        Alu.sub<i16>(v, rm, load<u32>(r + R_REG));
-        break;
-      case OP_ALU + 60:
-      case OP_ALU + 61:
-        Alu.sub<i32>(v, rm, load<u32>(r + R_REG));
-        break;
-      case OP_ALU + 62:
-      case OP_ALU + 63:
-        Alu.sub<i64>(v, rm, load<u32>(r + R_REG));
-        break;
-      case OP_ALU_LOAD + 0: {
-        const d = load<u32>(r + R_REG);
-        put<i8>(d, Alu.add<i8>(v, d, rm));
-        break;
+      case Q_OR_32: {
+        const d = load<u32>(r + R_RM);
+        put<i32>(d, Alu.or<i32>(v, d, load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 1: {
-        const d = load<u32>(r + R_REG);
-        put<i16>(d, Alu.add<i16>(v, d, rm));
-        break;
+      case Q_OR_64: {
+        const d = load<u32>(r + R_RM);
+        put<i64>(d, Alu.or<i64>(v, d, load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 2: {
-        const d = load<u32>(r + R_REG);
-        put<i32>(d, Alu.add<i32>(v, d, rm));
-        break;
+      case Q_AND_32: {
+        const d = load<u32>(r + R_RM);
+        put<i32>(d, Alu.and<i32>(v, d, load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 3: {
-        const d = load<u32>(r + R_REG);
-        put<i64>(d, Alu.add<i64>(v, d, rm));
-        break;
+      case Q_AND_64: {
+        const d = load<u32>(r + R_RM);
+        put<i64>(d, Alu.and<i64>(v, d, load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 4: {
-        const d = load<u32>(r + R_REG);
-        put<i8>(d, Alu.or<i8>(v, d, rm));
-        break;
+      case Q_SUB_32: {
+        const d = load<u32>(r + R_RM);
+        put<i32>(d, Alu.sub<i32>(v, d, load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 5: {
-        const d = load<u32>(r + R_REG);
-        put<i16>(d, Alu.or<i16>(v, d, rm));
-        break;
+      case Q_SUB_64: {
+        const d = load<u32>(r + R_RM);
+        put<i64>(d, Alu.sub<i64>(v, d, load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 6: {
-        const d = load<u32>(r + R_REG);
-        put<i32>(d, Alu.or<i32>(v, d, rm));
-        break;
+      case Q_XOR_32: {
+        const d = load<u32>(r + R_RM);
+        put<i32>(d, Alu.xor<i32>(v, d, load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 7: {
-        const d = load<u32>(r + R_REG);
-        put<i64>(d, Alu.or<i64>(v, d, rm));
-        break;
+      case Q_XOR_64: {
+        const d = load<u32>(r + R_RM);
+        put<i64>(d, Alu.xor<i64>(v, d, load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 8: {
-        const d = load<u32>(r + R_REG);
-        put<i8>(d, Alu.adc<i8>(v, d, rm));
-        break;
+      case Q_CMP_32:
+        Alu.sub<i32>(v, load<u32>(r + R_RM), load<u32>(r + R_REG));
+        r += RECORD_SIZE;
+        continue;
+      case Q_CMP_64:
+        Alu.sub<i64>(v, load<u32>(r + R_RM), load<u32>(r + R_REG));
+        r += RECORD_SIZE;
+        continue;
+      case Q_CMP_8:
+        Alu.sub<i8>(v, load<u32>(r + R_RM), load<u32>(r + R_REG));
+        r += RECORD_SIZE;
+        continue;
+      case Q_TEST_32:
+        Alu.and<i32>(v, load<u32>(r + R_RM), load<u32>(r + R_REG));
+        r += RECORD_SIZE;
+        continue;
+      case Q_TEST_64:
+        Alu.and<i64>(v, load<u32>(r + R_RM), load<u32>(r + R_REG));
+        r += RECORD_SIZE;
+        continue;
+      case Q_TEST_8:
+        Alu.and<i8>(v, load<u32>(r + R_RM), load<u32>(r + R_REG));
+        r += RECORD_SIZE;
+        continue;
+      case Q_INC_32: {
+        const d = load<u32>(r + R_RM);
+        put<i32>(d, Alu.inc<i32>(v, d));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 9: {
-        const d = load<u32>(r + R_REG);
-        put<i16>(d, Alu.adc<i16>(v, d, rm));
-        break;
+      case Q_INC_64: {
+        const d = load<u32>(r + R_RM);
+        put<i64>(d, Alu.inc<i64>(v, d));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 10: {
-        const d = load<u32>(r + R_REG);
-        put<i32>(d, Alu.adc<i32>(v, d, rm));
-        break;
+      case Q_DEC_32: {
+        const d = load<u32>(r + R_RM);
+        put<i32>(d, Alu.dec<i32>(v, d));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 11: {
-        const d = load<u32>(r + R_REG);
-        put<i64>(d, Alu.adc<i64>(v, d, rm));
-        break;
+      case Q_DEC_64: {
+        const d = load<u32>(r + R_RM);
+        put<i64>(d, Alu.dec<i64>(v, d));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 12: {
-        const d = load<u32>(r + R_REG);
-        put<i8>(d, Alu.sbb<i8>(v, d, rm));
-        break;
+      case Q_SHL_32:
+        Shift.shl32(v, load<u32>(r + R_RM), load<u32>(r + R_IMM));
+        r += RECORD_SIZE;
+        continue;
+      case Q_SHL_64:
+        Shift.shl64(v, load<u32>(r + R_RM), load<u32>(r + R_IMM));
+        r += RECORD_SIZE;
+        continue;
+      case Q_SHR_32:
+        Shift.shr32(v, load<u32>(r + R_RM), load<u32>(r + R_IMM));
+        r += RECORD_SIZE;
+        continue;
+      case Q_SHR_64:
+        Shift.shr64(v, load<u32>(r + R_RM), load<u32>(r + R_IMM));
+        r += RECORD_SIZE;
+        continue;
+      case Q_SAR_32:
+        Shift.sar32(v, load<u32>(r + R_RM), load<u32>(r + R_IMM));
+        r += RECORD_SIZE;
+        continue;
+      case Q_SAR_64:
+        Shift.sar64(v, load<u32>(r + R_RM), load<u32>(r + R_IMM));
+        r += RECORD_SIZE;
+        continue;
+      case Q_LEA_32:
+        store<u64>(load<u32>(r + R_REG), Shift.lea32(v, r) as u64);
+        r += RECORD_SIZE;
+        continue;
+      case Q_LEA_64:
+        store<u64>(load<u32>(r + R_REG), Shift.lea64(v, r));
+        r += RECORD_SIZE;
+        continue;
+      case Q_ZX8:
+        store<u64>(load<u32>(r + R_REG), load<u8>(load<u32>(r + R_RM)));
+        r += RECORD_SIZE;
+        continue;
+      case Q_ZX16:
+        store<u64>(load<u32>(r + R_REG), load<u16>(load<u32>(r + R_RM)));
+        r += RECORD_SIZE;
+        continue;
+      case Q_SX8_32:
+        store<u64>(load<u32>(r + R_REG), load<i8>(load<u32>(r + R_RM)) as i32 as u32 as u64);
+        r += RECORD_SIZE;
+        continue;
+      case Q_SX_64:
+        store<i64>(load<u32>(r + R_REG), load<i32>(load<u32>(r + R_RM)) as i64);
+        r += RECORD_SIZE;
+        continue;
+      case Q_NOP:
+        r += RECORD_SIZE;
+        continue;
+      case Q_PUSH_64: {
+        const sp = load<u64>(v + V_GPR + RSP * 8) - 8;
+        const e = Quick.entry(v, sp);
+        if (!Quick.allows(e, TLB_WRITE, sp, 7)) break;
+        const value = load<u64>(load<u32>(r + R_REG));
+        store<u64>((sp as u32) + load<u32>(e + TLB_ADDEND), value);
+        store<u64>(v + V_GPR + RSP * 8, sp);
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 13: {
-        const d = load<u32>(r + R_REG);
-        put<i16>(d, Alu.sbb<i16>(v, d, rm));
-        break;
+      case Q_PUSH_32: {
+        const sp = (load<u64>(v + V_GPR + RSP * 8) - 4) & 0xffffffff;
+        const e = Quick.entry(v, sp);
+        if (!Quick.allows(e, TLB_WRITE, sp, 3)) break;
+        const value = load<u32>(load<u32>(r + R_REG));
+        store<u32>((sp as u32) + load<u32>(e + TLB_ADDEND), value);
+        store<u64>(v + V_GPR + RSP * 8, sp);
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 14: {
-        const d = load<u32>(r + R_REG);
-        put<i32>(d, Alu.sbb<i32>(v, d, rm));
-        break;
+      case Q_POP_64: {
+        const sp = load<u64>(v + V_GPR + RSP * 8);
+        const e = Quick.entry(v, sp);
+        if (!Quick.allows(e, TLB_READ, sp, 7)) break;
+        const value: u64 = load<u64>((sp as u32) + load<u32>(e + TLB_ADDEND));
+        store<u64>(v + V_GPR + RSP * 8, sp + 8);
+        store<u64>(load<u32>(r + R_REG), value);
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 15: {
-        const d = load<u32>(r + R_REG);
-        put<i64>(d, Alu.sbb<i64>(v, d, rm));
-        break;
+      case Q_POP_32: {
+        const sp = load<u64>(v + V_GPR + RSP * 8) & 0xffffffff;
+        const e = Quick.entry(v, sp);
+        if (!Quick.allows(e, TLB_READ, sp, 3)) break;
+        const value: u64 = load<u32>((sp as u32) + load<u32>(e + TLB_ADDEND));
+        store<u64>(v + V_GPR + RSP * 8, (sp + 4) & 0xffffffff);
+        store<u64>(load<u32>(r + R_REG), value);
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_ALU_LOAD + 16: {
-        const d = load<u32>(r + R_REG);
-        put<i8>(d, Alu.and<i8>(v, d, rm));
-        break;
-      }
-      case OP_ALU_LOAD + 17: {
-        const d = load<u32>(r + R_REG);
-        put<i16>(d, Alu.and<i16>(v, d, rm));
-        break;
-      }
-      case OP_ALU_LOAD + 18: {
-        const d = load<u32>(r + R_REG);
-        put<i32>(d, Alu.and<i32>(v, d, rm));
-        break;
-      }
-      case OP_ALU_LOAD + 19: {
-        const d = load<u32>(r + R_REG);
-        put<i64>(d, Alu.and<i64>(v, d, rm));
-        break;
-      }
-      case OP_ALU_LOAD + 20: {
-        const d = load<u32>(r + R_REG);
-        put<i8>(d, Alu.sub<i8>(v, d, rm));
-        break;
-      }
-      case OP_ALU_LOAD + 21: {
-        const d = load<u32>(r + R_REG);
-        put<i16>(d, Alu.sub<i16>(v, d, rm));
-        break;
-      }
-      case OP_ALU_LOAD + 22: {
-        const d = load<u32>(r + R_REG);
-        put<i32>(d, Alu.sub<i32>(v, d, rm));
-        break;
-      }
-      case OP_ALU_LOAD + 23: {
-        const d = load<u32>(r + R_REG);
-        put<i64>(d, Alu.sub<i64>(v, d, rm));
-        break;
-      }
-      case OP_ALU_LOAD + 24: {
-        const d = load<u32>(r + R_REG);
-        put<i8>(d, Alu.xor<i8>(v, d, rm));
-        break;
-      }
-      case OP_ALU_LOAD + 25: {
-        const d = load<u32>(r + R_REG);
-        put<i16>(d, Alu.xor<i16>(v, d, rm));
-        break;
-      }
-      case OP_ALU_LOAD + 26: {
-        const d = load<u32>(r + R_REG);
-        put<i32>(d, Alu.xor<i32>(v, d, rm));
-        break;
-      }
-      case OP_ALU_LOAD + 27: {
-        const d = load<u32>(r + R_REG);
-        put<i64>(d, Alu.xor<i64>(v, d, rm));
-        break;
-      }
-      case OP_ALU_LOAD + 28:
-        Alu.sub<i8>(v, load<u32>(r + R_REG), rm);
-        break;
-      case OP_ALU_LOAD + 29:
-        Alu.sub<i16>(v, load<u32>(r + R_REG), rm);
-        break;
-      case OP_ALU_LOAD + 30:
-        Alu.sub<i32>(v, load<u32>(r + R_REG), rm);
-        break;
-      case OP_ALU_LOAD + 31:
-        Alu.sub<i64>(v, load<u32>(r + R_REG), rm);
-        break;
-      case OP_TEST + 0:
-        Alu.and<i8>(v, rm, load<u32>(r + R_REG));
-        break;
-      case OP_TEST + 1:
-        Alu.and<i16>(v, rm, load<u32>(r + R_REG));
-        break;
-      case OP_TEST + 2:
-        Alu.and<i32>(v, rm, load<u32>(r + R_REG));
-        break;
-      case OP_TEST + 3:
-        Alu.and<i64>(v, rm, load<u32>(r + R_REG));
-        break;
-      case OP_MOV_TO_REG + 0:
-        put<u8>(rm, load<u8>(load<u32>(r + R_REG)));
-        break;
-      case OP_MOV_TO_REG + 1:
-        put<u16>(rm, load<u16>(load<u32>(r + R_REG)));
-        break;
-      case OP_MOV_TO_REG + 2:
-        put<u32>(rm, load<u32>(load<u32>(r + R_REG)));
-        break;
-      case OP_MOV_TO_REG + 3:
-        put<u64>(rm, load<u64>(load<u32>(r + R_REG)));
-        break;
-      case OP_MOV_STORE + 0:
-        store<u8>(rm, load<u8>(load<u32>(r + R_REG)));
-        break;
-      case OP_MOV_STORE + 1:
-        store<u16>(rm, load<u16>(load<u32>(r + R_REG)));
-        break;
-      case OP_MOV_STORE + 2:
-        store<u32>(rm, load<u32>(load<u32>(r + R_REG)));
-        break;
-      case OP_MOV_STORE + 3:
-        store<u64>(rm, load<u64>(load<u32>(r + R_REG)));
-        break;
-      case OP_MOV_LOAD + 0:
-        put<u8>(load<u32>(r + R_REG), load<u8>(rm));
-        break;
-      case OP_MOV_LOAD + 1:
-        put<u16>(load<u32>(r + R_REG), load<u16>(rm));
-        break;
-      case OP_MOV_LOAD + 2:
-        put<u32>(load<u32>(r + R_REG), load<u32>(rm));
-        break;
-      case OP_MOV_LOAD + 3:
-        put<u64>(load<u32>(r + R_REG), load<u64>(rm));
-        break;
-      case OP_MOVZX8 + 1:
-        put<u16>(load<u32>(r + R_REG), load<u8>(rm) as u16);
-        break;
-      case OP_MOVZX8 + 2:
-        put<u32>(load<u32>(r + R_REG), load<u8>(rm) as u32);
-        break;
-      case OP_MOVZX8 + 3:
-        put<u64>(load<u32>(r + R_REG), load<u8>(rm) as u64);
-        break;
-      case OP_MOVZX16 + 1:
-        put<u16>(load<u32>(r + R_REG), load<u16>(rm) as u16);
-        break;
-      case OP_MOVZX16 + 2:
-        put<u32>(load<u32>(r + R_REG), load<u16>(rm) as u32);
-        break;
-      case OP_MOVZX16 + 3:
-        put<u64>(load<u32>(r + R_REG), load<u16>(rm) as u64);
-        break;
-      case OP_MOVSX8 + 1:
-        put<u16>(load<u32>(r + R_REG), load<i8>(rm) as u16);
-        break;
-      case OP_MOVSX8 + 2:
-        put<u32>(load<u32>(r + R_REG), load<i8>(rm) as u32);
-        break;
-      case OP_MOVSX8 + 3:
-        put<u64>(load<u32>(r + R_REG), load<i8>(rm) as u64);
-        break;
-      case OP_MOVSX16 + 1:
-        put<u16>(load<u32>(r + R_REG), load<i16>(rm) as u16);
-        break;
-      case OP_MOVSX16 + 2:
-        put<u32>(load<u32>(r + R_REG), load<i16>(rm) as u32);
-        break;
-      case OP_MOVSX16 + 3:
-        put<u64>(load<u32>(r + R_REG), load<i16>(rm) as u64);
-        break;
-      case OP_INC + 0:
-        put<i8>(rm, Alu.inc<i8>(v, rm));
-        break;
-      case OP_INC + 1:
-        store<i8>(rm, Alu.inc<i8>(v, rm));
-        break;
-      case OP_INC + 2:
-        put<i16>(rm, Alu.inc<i16>(v, rm));
-        break;
-      case OP_INC + 3:
-        store<i16>(rm, Alu.inc<i16>(v, rm));
-        break;
-      case OP_INC + 4:
-        put<i32>(rm, Alu.inc<i32>(v, rm));
-        break;
-      case OP_INC + 5:
-        store<i32>(rm, Alu.inc<i32>(v, rm));
-        break;
-      case OP_INC + 6:
-        put<i64>(rm, Alu.inc<i64>(v, rm));
-        break;
-      case OP_INC + 7:
-        store<i64>(rm, Alu.inc<i64>(v, rm));
-        break;
-      case OP_DEC + 0:
-        put<i8>(rm, Alu.dec<i8>(v, rm));
-        break;
-      case OP_DEC + 1:
-        store<i8>(rm, Alu.dec<i8>(v, rm));
-        break;
-      case OP_DEC + 2:
-        put<i16>(rm, Alu.dec<i16>(v, rm));
-        break;
-      case OP_DEC + 3:
-        store<i16>(rm, Alu.dec<i16>(v, rm));
-        break;
-      case OP_DEC + 4:
-        put<i32>(rm, Alu.dec<i32>(v, rm));
-        break;
-      case OP_DEC + 5:
-        store<i32>(rm, Alu.dec<i32>(v, rm));
-        break;
-      case OP_DEC + 6:
-        put<i64>(rm, Alu.dec<i64>(v, rm));
-        break;
-      case OP_DEC + 7:
-        store<i64>(rm, Alu.dec<i64>(v, rm));
-        break;
-      case OP_XCHG_R + 0: {
-        const d = load<u32>(r + R_REG);
-        const old = load<u8>(rm);
-        put<u8>(rm, load<u8>(d));
-        put<u8>(d, old);
-        break;
-      }
-      case OP_XCHG_R + 1: {
-        const d = load<u32>(r + R_REG);
-        const old = load<u16>(rm);
-        put<u16>(rm, load<u16>(d));
-        put<u16>(d, old);
-        break;
-      }
-      case OP_XCHG_R + 2: {
-        const d = load<u32>(r + R_REG);
-        const old = load<u32>(rm);
-        put<u32>(rm, load<u32>(d));
-        put<u32>(d, old);
-        break;
-      }
-      case OP_XCHG_R + 3: {
-        const d = load<u32>(r + R_REG);
-        const old = load<u64>(rm);
-        put<u64>(rm, load<u64>(d));
-        put<u64>(d, old);
-        break;
-      }
-      case OP_MOVSXD:
-        store<i64>(load<u32>(r + R_REG), load<i32>(rm) as i64);
-        break;
-      case OP_LEA_64:
-        store<u64>(
-          load<u32>(r + R_REG),
-          load<u64>(v + load<u16>(r + R_BASE)) +
-            (load<u64>(v + load<u16>(r + R_INDEX)) << load<u8>(r + R_SCALE)) +
-            (load<i32>(r + R_DISP) as i64 as u64),
-        );
-        break;
-      case OP_LEA_32: {
-        const scaled: u32 = load<u32>(v + load<u16>(r + R_INDEX)) << load<u8>(r + R_SCALE);
-        const ea: u32 = load<u32>(v + load<u16>(r + R_BASE)) + scaled + load<u32>(r + R_DISP);
-        store<u64>(load<u32>(r + R_REG), ea as u64);
-        break;
-      }
-      case OP_LEA_GENERIC: {
-        const d = load<u32>(r + R_REG);
-        const ea = effective_address(v, r);
-        const size = size_of(r);
-        if (size == 2) store<u64>(d, ea & 0xffffffff);
-        else if (size == 3) store<u64>(d, ea);
-        else store<u16>(d, ea as u16);
-        break;
-      }
-      case OP_JCC: {
-        const cc: u32 = load<u8>(r + R_SEG);
-        let taken: bool;
-        if (cc == 4) taken = load<u32>(v + V_LF_KIND) ? load<u64>(v + V_LF_RES) == 0 : condition(v, cc);
-        else if (cc == 5) taken = load<u32>(v + V_LF_KIND) ? load<u64>(v + V_LF_RES) != 0 : condition(v, cc);
-        else if (load<u32>(v + V_LF_KIND) == LF_SUB) {
-          switch (cc) {
-            case 2:
-              taken = load<u64>(v + V_LF_A) < load<u64>(v + V_LF_B);
-              break;
-            case 3:
-              taken = load<u64>(v + V_LF_A) >= load<u64>(v + V_LF_B);
-              break;
-            case 6:
-              taken = load<u64>(v + V_LF_A) <= load<u64>(v + V_LF_B);
-              break;
-            case 7:
-              taken = load<u64>(v + V_LF_A) > load<u64>(v + V_LF_B);
-              break;
-            case 8:
-              taken = load<i64>(v + V_LF_RES) < 0;
-              break;
-            case 9:
-              taken = load<i64>(v + V_LF_RES) >= 0;
-              break;
-            case 12:
-              taken = load<i64>(v + V_LF_A) < load<i64>(v + V_LF_B);
-              break;
-            case 13:
-              taken = load<i64>(v + V_LF_A) >= load<i64>(v + V_LF_B);
-              break;
-            case 14:
-              taken = load<i64>(v + V_LF_A) <= load<i64>(v + V_LF_B);
-              break;
-            case 15:
-              taken = load<i64>(v + V_LF_A) > load<i64>(v + V_LF_B);
-              break;
-            default:
-              taken = condition(v, cc);
-              break;
-          }
-        } else taken = condition(v, cc);
-        if (!taken) break;
-        b = follow(v, r, first, target_of(v, r), r + R_LINK_TAKEN);
+      case Q_CALL_64: {
+        const sp = load<u64>(v + V_GPR + RSP * 8) - 8;
+        const e = Quick.entry(v, sp);
+        if (!Quick.allows(e, TLB_WRITE, sp, 7)) break;
+        const back = load<u64>(v + V_RIP) + load<u16>(r + R_OFF) + load<u8>(r + R_LEN);
+        store<u64>((sp as u32) + load<u32>(e + TLB_ADDEND), back);
+        store<u64>(v + V_GPR + RSP * 8, sp);
+        b = follow(v, r, first, back + (load<i32>(r + R_DISP) as i64 as u64));
         if (b == 0) return FLOW_BRANCH;
         first = b + BLOCK_HEADER;
         r = first;
         continue;
       }
-      case OP_JMP:
-        b = follow(v, r, first, target_of(v, r), r + R_LINK_TAKEN);
+      case Q_CALL_32: {
+        const sp = (load<u64>(v + V_GPR + RSP * 8) - 4) & 0xffffffff;
+        const e = Quick.entry(v, sp);
+        if (!Quick.allows(e, TLB_WRITE, sp, 3)) break;
+        const back = (load<u64>(v + V_RIP) + load<u16>(r + R_OFF) + load<u8>(r + R_LEN)) & 0xffffffff;
+        store<u32>((sp as u32) + load<u32>(e + TLB_ADDEND), back as u32);
+        store<u64>(v + V_GPR + RSP * 8, sp);
+        b = follow(v, r, first, (back + (load<i32>(r + R_DISP) as i64 as u64)) & 0xffffffff);
         if (b == 0) return FLOW_BRANCH;
         first = b + BLOCK_HEADER;
         r = first;
         continue;
-      case OP_END: {
-        const next = wrap_rip(v, load<u64>(v + V_RIP) + load<u16>(r + R_OFF));
-        // Where a segment's base is not that of a page, the next offset may lie in the same page of offsets and yet in
-        // another page of memory, which no link may reach.
-        if ((load<u32>(first - BLOCK_HEADER + B_HVA) & 0xfff) + load<u16>(r + R_OFF) > 0xfff) {
-          retire(v, r - RECORD_SIZE, first, 1);
-          store<u64>(v + V_RIP, next);
-          b = resume(v, first);
-          if (b == 0) return FLOW_BRANCH;
-          first = b + BLOCK_HEADER;
-          r = first;
+      }
+      case Q_RET_64: {
+        const sp = load<u64>(v + V_GPR + RSP * 8);
+        const e = Quick.entry(v, sp);
+        if (!Quick.allows(e, TLB_READ, sp, 7)) break;
+        const target: u64 = load<u64>((sp as u32) + load<u32>(e + TLB_ADDEND));
+        if (!canonical(target)) break;
+        store<u64>(v + V_GPR + RSP * 8, sp + 8 + load<u64>(r + R_IMM));
+        retire(v, r, first, 1);
+        store<u64>(v + V_RIP, target);
+        b = resume(v, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_RET_32: {
+        const sp = load<u64>(v + V_GPR + RSP * 8) & 0xffffffff;
+        const e = Quick.entry(v, sp);
+        if (!Quick.allows(e, TLB_READ, sp, 3)) break;
+        const target: u64 = load<u32>((sp as u32) + load<u32>(e + TLB_ADDEND));
+        store<u64>(v + V_GPR + RSP * 8, (sp + 4 + load<u64>(r + R_IMM)) & 0xffffffff);
+        retire(v, r, first, 1);
+        store<u64>(v + V_RIP, target);
+        b = resume(v, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_JMP:
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      case Q_JZ:
+        if (load<u32>(v + V_LF_KIND) ? load<u64>(v + V_LF_RES) != 0 : !condition(v, 4)) {
+          r += RECORD_SIZE;
           continue;
         }
-        // The pseudo record is no instruction: `follow` counts one too many, so it starts from one less.
-        b = follow(v, r - RECORD_SIZE, first, next, r + R_LINK_TAKEN);
+        b = near(v, r, first);
         if (b == 0) return FLOW_BRANCH;
         first = b + BLOCK_HEADER;
         r = first;
         continue;
-      }
-      case OP_CALL: {
-        const target = target_of(v, r);
-        if (!push_value(v, next_rip(v, r))) return leave(v, r, first, FLOW_FAULT);
-        if (load<u32>(v + V_LEAVE)) {
-          finish_store(v);
-          retire(v, r, first, 1);
-          store<u64>(v + V_RIP, target);
-          return FLOW_BRANCH;
+      case Q_JNZ:
+        if (load<u32>(v + V_LF_KIND) ? load<u64>(v + V_LF_RES) == 0 : !condition(v, 5)) {
+          r += RECORD_SIZE;
+          continue;
         }
-        b = follow(v, r, first, target, r + R_LINK_TAKEN);
+        b = near(v, r, first);
         if (b == 0) return FLOW_BRANCH;
         first = b + BLOCK_HEADER;
         r = first;
         continue;
-      }
-      case OP_RET: {
-        const wide = (load<u32>(v + V_MODE) & MODE_SIZE) == MODE_64;
-        const p = translate(v, stack_address(v, 0), TLB_READ, wide ? 7 : 3, SS, false);
-        if (p == 0) return leave(v, r, first, FLOW_FAULT);
-        const target: u64 = wide ? load<u64>(p) : load<u32>(p);
-        if (wide && !reachable(v, target)) return leave(v, r, first, FLOW_FAULT);
-        store<u64>(v + V_GPR + RSP * 8, stack_address(v, (wide ? 8 : 4) + load<i64>(r + R_IMM)));
-        store<u64>(v + V_RIP, target);
-        retire(v, r, first, 1);
-        b = resume(v, first);
-        if (b == 0) return FLOW_BRANCH;
-        first = b + BLOCK_HEADER;
-        r = first;
-        continue;
-      }
-      case OP_PUSH_R: {
-        const from = load<u32>(r + R_REG);
-        if (!push_value(v, load<u64>(from))) return leave(v, r, first, FLOW_FAULT);
-        if (load<u32>(v + V_LEAVE)) {
-          flow = finish_store(v);
-          if (flow) return leave(v, r, first, flow);
+      case Q_JCC:
+        if (!condition(v, load<u8>(r + R_SEG))) {
+          r += RECORD_SIZE;
+          continue;
         }
-        break;
-      }
-      case OP_POP_R: {
-        const wide = (load<u32>(v + V_MODE) & MODE_SIZE) == MODE_64;
-        const p = translate(v, stack_address(v, 0), TLB_READ, wide ? 7 : 3, SS, false);
-        if (p == 0) return leave(v, r, first, FLOW_FAULT);
-        const value: u64 = wide ? load<u64>(p) : load<u32>(p);
-        store<u64>(v + V_GPR + RSP * 8, stack_address(v, wide ? 8 : 4));
-        store<u64>(load<u32>(r + R_REG), value);
-        break;
-      }
-      case OP_JMP_RM: {
-        const wide = size_of(r) == 3;
-        const target: u64 = wide ? load<u64>(rm) : load<u32>(rm);
-        if (wide && !reachable(v, target)) return leave(v, r, first, FLOW_FAULT);
-        store<u64>(v + V_RIP, target);
-        retire(v, r, first, 1);
-        b = resume(v, first);
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      case Q_CMP_8_J: {
+        const a = load<i8>(load<u32>(r + R_RM)) as i64;
+        const c = load<i8>(load<u32>(r + R_REG)) as i64;
+        const res = (a - c) as i8 as i64;
+        Quick.note_sub(v, a, c, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.outcome(a, c, res)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
         if (b == 0) return FLOW_BRANCH;
         first = b + BLOCK_HEADER;
         r = first;
         continue;
       }
-      case OP_CALL_RM: {
-        const wide = size_of(r) == 3;
-        const target: u64 = wide ? load<u64>(rm) : load<u32>(rm);
-        if (wide && !reachable(v, target)) return leave(v, r, first, FLOW_FAULT);
-        if (!push_value(v, next_rip(v, r))) return leave(v, r, first, FLOW_FAULT);
-        if (load<u32>(v + V_LEAVE)) finish_store(v);
-        store<u64>(v + V_RIP, target);
-        retire(v, r, first, 1);
-        b = resume(v, first);
+      case Q_CMP_32_J: {
+        const a = load<i32>(load<u32>(r + R_RM)) as i64;
+        const c = load<i32>(load<u32>(r + R_REG)) as i64;
+        const res = (a - c) as i32 as i64;
+        Quick.note_sub(v, a, c, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.outcome(a, c, res)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
         if (b == 0) return FLOW_BRANCH;
         first = b + BLOCK_HEADER;
         r = first;
         continue;
       }
-      case OP_SHL_R32: {
-        const n = load<u32>(r + R_IMM);
-        const a = load<u32>(rm);
-        const res = a << n;
-        const cf = (a >> (32 - n)) & 1;
-        store<u64>(rm, res as u64);
-        lazy_result(v, res as i32 as i64, cf | (((a ^ (a << 1)) >> 31) << 11));
-        break;
+      case Q_CMP_64_J: {
+        const a = load<i64>(load<u32>(r + R_RM)) as i64;
+        const c = load<i64>(load<u32>(r + R_REG)) as i64;
+        const res = (a - c) as i64 as i64;
+        Quick.note_sub(v, a, c, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.outcome(a, c, res)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
       }
-      case OP_SHR_R32: {
-        const n = load<u32>(r + R_IMM);
-        const a = load<u32>(rm);
-        const res = a >> n;
-        store<u64>(rm, res as u64);
-        lazy_result(v, res as i32 as i64, ((a >> (n - 1)) & 1) | ((a >> 31) << 11));
-        break;
+      case Q_TEST_8_J: {
+        const res = (load<i8>(load<u32>(r + R_RM)) & load<i8>(load<u32>(r + R_REG))) as i64;
+        Quick.note_logic(v, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.logic_outcome(res)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
       }
-      case OP_SAR_R32: {
-        const n = load<u32>(r + R_IMM);
-        const a = load<i32>(rm);
-        const res = a >> n;
-        store<u64>(rm, res as u32 as u64);
-        lazy_result(v, res as i64, (a >> (n - 1)) & 1);
-        break;
+      case Q_TEST_32_J: {
+        const res = (load<i32>(load<u32>(r + R_RM)) & load<i32>(load<u32>(r + R_REG))) as i64;
+        Quick.note_logic(v, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.logic_outcome(res)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
       }
-      case OP_SHL_R64: {
-        const n = load<u64>(r + R_IMM);
-        const a = load<u64>(rm);
-        const res = a << n;
-        const cf = ((a >> (64 - n)) & 1) as u32;
-        store<u64>(rm, res);
-        lazy_result(v, res as i64, cf | ((((a ^ (a << 1)) >> 63) as u32) << 11));
-        break;
+      case Q_TEST_64_J: {
+        const res = (load<i64>(load<u32>(r + R_RM)) & load<i64>(load<u32>(r + R_REG))) as i64;
+        Quick.note_logic(v, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.logic_outcome(res)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
       }
-      case OP_SHR_R64: {
-        const n = load<u64>(r + R_IMM);
-        const a = load<u64>(rm);
-        const res = a >> n;
-        store<u64>(rm, res);
-        lazy_result(v, res as i64, (((a >> (n - 1)) & 1) as u32) | (((a >> 63) as u32) << 11));
-        break;
+      case Q_LOAD_32: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        store<u64>(load<u32>(r + R_REG), load<u32>((la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_SAR_R64: {
-        const n = load<i64>(r + R_IMM);
-        const a = load<i64>(rm);
-        const res = a >> n;
-        store<i64>(rm, res);
-        lazy_result(v, res, ((a >> (n - 1)) & 1) as u32);
-        break;
+      case Q_LOAD_64: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        store<u64>(load<u32>(r + R_REG), load<u64>((la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_SETCC:
-        store<u8>(rm, condition(v, load<u32>(r + R_IMM)) as u8);
-        break;
-      case OP_CMOV:
-        if (condition(v, load<u32>(r + R_IMM))) store<u16>(load<u32>(r + R_REG), load<u16>(rm));
-        break;
-      case OP_CMOV + 1: {
-        // The upper half is cleared whether or not the condition holds.
+      case Q_LOAD_ZX8: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 0)) break;
+        store<u64>(load<u32>(r + R_REG), load<u8>((la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_LOAD_ZX16: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 1)) break;
+        store<u64>(load<u32>(r + R_REG), load<u16>((la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_LOAD_SX_64: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        store<i64>(load<u32>(r + R_REG), load<i32>((la as u32) + load<u32>(e + TLB_ADDEND)) as i64);
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_STORE_8: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_WRITE, la, 0)) break;
+        store<u8>((la as u32) + load<u32>(e + TLB_ADDEND), load<u8>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_STORE_16: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_WRITE, la, 1)) break;
+        store<u16>((la as u32) + load<u32>(e + TLB_ADDEND), load<u16>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_STORE_32: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_WRITE, la, 3)) break;
+        store<u32>((la as u32) + load<u32>(e + TLB_ADDEND), load<u32>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_STORE_64: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_WRITE, la, 7)) break;
+        store<u64>((la as u32) + load<u32>(e + TLB_ADDEND), load<u64>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_LOAD_32_X: {
+        const la = Quick.indexed(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        store<u64>(load<u32>(r + R_REG), load<u32>((la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_LOAD_64_X: {
+        const la = Quick.indexed(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        store<u64>(load<u32>(r + R_REG), load<u64>((la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_LOAD_ZX8_X: {
+        const la = Quick.indexed(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 0)) break;
+        store<u64>(load<u32>(r + R_REG), load<u8>((la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_LOAD_ZX16_X: {
+        const la = Quick.indexed(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 1)) break;
+        store<u64>(load<u32>(r + R_REG), load<u16>((la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_STORE_8_X: {
+        const la = Quick.indexed(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_WRITE, la, 0)) break;
+        store<u8>((la as u32) + load<u32>(e + TLB_ADDEND), load<u8>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_STORE_16_X: {
+        const la = Quick.indexed(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_WRITE, la, 1)) break;
+        store<u16>((la as u32) + load<u32>(e + TLB_ADDEND), load<u16>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_STORE_32_X: {
+        const la = Quick.indexed(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_WRITE, la, 3)) break;
+        store<u32>((la as u32) + load<u32>(e + TLB_ADDEND), load<u32>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_STORE_64_X: {
+        const la = Quick.indexed(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_WRITE, la, 7)) break;
+        store<u64>((la as u32) + load<u32>(e + TLB_ADDEND), load<u64>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_ADD_32_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
         const d = load<u32>(r + R_REG);
-        store<u64>(d, (condition(v, load<u32>(r + R_IMM)) ? load<u32>(rm) : load<u32>(d)) as u64);
-        break;
+        put<i32>(d, Alu.add<i32>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_CMOV + 2:
-        if (condition(v, load<u32>(r + R_IMM))) store<u64>(load<u32>(r + R_REG), load<u64>(rm));
-        break;
-      case OP_NOP:
-        break;
-      case OP_CDQ:
-        store<u16>(v + V_GPR + RDX * 8, (load<i16>(v + V_GPR + RAX * 8) >> 15) as u16);
-        break;
-      case OP_CDQ + 1:
-        store<u64>(v + V_GPR + RDX * 8, (load<i32>(v + V_GPR + RAX * 8) >> 31) as u32 as u64);
-        break;
-      case OP_CDQ + 2:
-        store<i64>(v + V_GPR + RDX * 8, load<i64>(v + V_GPR + RAX * 8) >> 63);
-        break;
-      case OP_CBW:
-        store<i16>(v + V_GPR + RAX * 8, load<i8>(v + V_GPR + RAX * 8));
-        break;
-      case OP_CBW + 1:
-        store<u64>(v + V_GPR + RAX * 8, load<i16>(v + V_GPR + RAX * 8) as i32 as u32 as u64);
-        break;
-      case OP_CBW + 2:
-        store<i64>(v + V_GPR + RAX * 8, load<i32>(v + V_GPR + RAX * 8) as i64);
-        break;
-      case OP_IMUL_32: {
+      case Q_ADD_64_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
         const d = load<u32>(r + R_REG);
-        const product = (load<i32>(d) as i64) * (load<i32>(rm) as i64);
-        const low = product as i32 as i64;
-        store<u64>(d, (product as u64) & 0xffffffff);
-        note_product(v, low, low != product);
-        break;
+        put<i64>(d, Alu.add<i64>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_IMUL_64: {
+      case Q_OR_32_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
         const d = load<u32>(r + R_REG);
-        const a = load<i64>(d);
-        const m = load<i64>(rm);
-        const product = a * m;
-        store<i64>(d, product);
-        note_product(v, product, mul_high_signed(a, m) != product >> 63);
-        break;
+        put<i32>(d, Alu.or<i32>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
       }
-      case OP_NOT:
-      case OP_NOT + 1:
-      case OP_NOT + 2:
-      case OP_NOT + 3:
-        flow = write_rm(v, r, rm, ~(read_signed(rm, size_of(r)) as u64));
-        if (flow) return leave(v, r, first, flow);
-        break;
-      case OP_NEG:
-      case OP_NEG + 1:
-      case OP_NEG + 2:
-      case OP_NEG + 3: {
-        const size = size_of(r);
-        const a = read_signed(rm, size);
-        const shift: i64 = 64 - (8 << size);
-        const res = (-a << shift) >> shift;
-        flow = write_rm(v, r, rm, res as u64);
-        lazy_sub(v, 0, a, res);
-        if (flow) return leave(v, r, first, flow);
-        break;
+      case Q_OR_64_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.or<i64>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
       }
-      default:
-        if (op < OP_X87) {
-          flow = exec_cold(v, r, op, rm);
-        } else if (op < OP_PACKED) {
-          if (Hot.execute(v, r, op, rm)) break;
-          flow = exec_x87(v, r, op, rm);
-        } else {
-          flow = exec_unit(v, r, op, rm);
-        }
-        if (flow == FLOW_NEXT) {
-          if (load<u32>(v + V_LEAVE) == 0) break;
-          flow = finish_store(v);
-          if (flow == FLOW_NEXT) break;
-        }
-        return leave(v, r, first, flow);
+      case Q_AND_32_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        const d = load<u32>(r + R_REG);
+        put<i32>(d, Alu.and<i32>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_AND_64_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.and<i64>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SUB_32_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        const d = load<u32>(r + R_REG);
+        put<i32>(d, Alu.sub<i32>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SUB_64_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.sub<i64>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_XOR_32_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        const d = load<u32>(r + R_REG);
+        put<i32>(d, Alu.xor<i32>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_XOR_64_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.xor<i64>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_CMP_R_32: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        Alu.sub<i32>(v, load<u32>(r + R_REG), (la as u32) + load<u32>(e + TLB_ADDEND));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_CMP_R_64: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        Alu.sub<i64>(v, load<u32>(r + R_REG), (la as u32) + load<u32>(e + TLB_ADDEND));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_CMP_M_8: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 0)) break;
+        Alu.sub<i8>(v, (la as u32) + load<u32>(e + TLB_ADDEND), load<u32>(r + R_REG));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_CMP_M_32: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        Alu.sub<i32>(v, (la as u32) + load<u32>(e + TLB_ADDEND), load<u32>(r + R_REG));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_CMP_M_64: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        Alu.sub<i64>(v, (la as u32) + load<u32>(e + TLB_ADDEND), load<u32>(r + R_REG));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_TEST_M_8: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 0)) break;
+        Alu.and<i8>(v, (la as u32) + load<u32>(e + TLB_ADDEND), load<u32>(r + R_REG));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_TEST_M_32: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        Alu.and<i32>(v, (la as u32) + load<u32>(e + TLB_ADDEND), load<u32>(r + R_REG));
+        r += RECORD_SIZE;
+        continue;
+      }
     }
-    // One look for every store above: code that was written over, MMIO, page crossings, data breakpoints.
-    if (am != AM_NONE && load<u32>(v + V_LEAVE)) {
-      flow = finish_store(v);
-      if (flow) return leave(v, r, first, flow);
+    const flow = exec_record(v, r, first);
+    if (flow == FLOW_NEXT) {
+      r += RECORD_SIZE;
+      continue;
     }
-    r += RECORD_SIZE;
+    if (flow != FLOW_BRANCH) return flow;
+    b = resume(v, first);
+    if (b == 0) return FLOW_BRANCH;
+    first = b + BLOCK_HEADER;
+    r = first;
   }
 }

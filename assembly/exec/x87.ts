@@ -1,7 +1,17 @@
 // The family OP_X87: an exception that waits comes first, then one of the files beside this one works, then what an
 // exception handler wants to know is noted (SDM vol. 1, 8.1.8, 8.1.9 and 8.6).
 import { FSW_ES, V_FDP, V_FIP, V_FOP, V_FSW, V_IGNNE } from '../abi/fpu';
-import { AM_RIP, FLOW_FAULT, FLOW_NEXT, FLOW_RESTART, R_AM, R_FLAGS, R_OFF, RF_MEMORY } from '../abi/insn';
+import {
+  AM_FORM,
+  AM_RIP,
+  FLOW_FAULT,
+  FLOW_NEXT,
+  FLOW_RESTART,
+  R_AM,
+  R_FLAGS,
+  R_OFF,
+  RF_MEMORY,
+} from '../abi/insn';
 import { OP_X87 } from '../abi/ops';
 import {
   OP_F_CONTROL,
@@ -89,7 +99,7 @@ function note_exception(v: u32, r: u32): void {
 
 function operand_offset(v: u32, r: u32): u64 {
   const offset = effective_address(v, r);
-  return load<u8>(r + R_AM) == AM_RIP ? offset + next_rip(v, r) : offset;
+  return (load<u8>(r + R_AM) & AM_FORM) == AM_RIP ? offset + next_rip(v, r) : offset;
 }
 
 /** D9 F0 .. D9 FF. */
