@@ -73,7 +73,7 @@ import { raise_code } from '../state/fault';
 import { canonical, cs, is_64 } from '../state/vcpu';
 import { C_CODE, C_END, C_ENDS, C_MODE, C_PC, C_STATUS, CURSOR_SHORT, cursor } from './cursor';
 import { decode_insn } from './insn';
-import { choose_quick } from './quick';
+import { choose_quick, drop_flags } from './quick';
 
 /** hva of the code byte at linear address `la`, or 0 with a fault raised. */
 export function fetch_hva(v: u32, la: u64): u32 {
@@ -293,6 +293,7 @@ function decode_pass(v: u32, hva: u32, mode: u32, rip: u64, b: u32, limit: u32):
       going = load<u32>(c + C_ENDS) == 0;
     }
   }
+  drop_flags(b + BLOCK_HEADER, count);
   return count;
 }
 

@@ -8,6 +8,7 @@ import {
   R_AM,
   R_DELTA,
   R_DISP,
+  R_FLAGS,
   R_INDEX,
   R_LEN,
   R_OFF,
@@ -17,24 +18,32 @@ import {
   R_RM,
   R_SEG,
   RECORD_SIZE,
+  RF_ASIZE_SHIFT,
+  RF_SIZE,
 } from '../abi/insn';
 import {
+  ALU_ADC,
   ALU_ADD,
   ALU_AND,
   ALU_CMP,
   ALU_OR,
+  ALU_SBB,
   ALU_SUB,
   ALU_XOR,
   OP_ALU,
   OP_ALU_END,
   OP_ALU_LOAD,
   OP_CALL,
+  OP_CMOV,
   OP_DEC,
+  OP_IMUL_32,
+  OP_IMUL_64,
   OP_INC,
   OP_JCC,
   OP_JMP,
   OP_LEA_32,
   OP_LEA_64,
+  OP_LEA_GENERIC,
   OP_MOV_LOAD,
   OP_MOV_STORE,
   OP_MOV_TO_REG,
@@ -42,21 +51,38 @@ import {
   OP_MOVSXD,
   OP_MOVZX8,
   OP_MOVZX16,
+  OP_NEG,
   OP_NOP,
+  OP_NOT,
   OP_POP_R,
   OP_PUSH_R,
   OP_RET,
   OP_SAR_R64,
+  OP_SETCC,
   OP_SHL_R32,
   OP_TEST,
 } from '../abi/ops';
 import {
+  Q_ADC_32,
   Q_ADD_32,
+  Q_ADD_32_J,
   Q_ADD_32_M,
+  Q_ADD_32_N,
+  Q_ADD_32_X,
+  Q_ADD_64,
+  Q_ADD_64_J,
+  Q_ADD_64_N,
   Q_AND_32,
+  Q_AND_32_J,
   Q_AND_32_M,
+  Q_AND_32_N,
+  Q_AND_64,
+  Q_AND_64_J,
+  Q_AND_64_N,
   Q_CALL_32,
   Q_CALL_64,
+  Q_CMOV_32,
+  Q_CMOV_64,
   Q_CMP_8,
   Q_CMP_8_J,
   Q_CMP_32,
@@ -64,12 +90,33 @@ import {
   Q_CMP_64,
   Q_CMP_64_J,
   Q_CMP_M_8,
+  Q_CMP_M_8_J,
   Q_CMP_M_32,
+  Q_CMP_M_32_J,
+  Q_CMP_M_64,
+  Q_CMP_M_64_J,
   Q_CMP_R_32,
+  Q_CMP_R_32_J,
+  Q_CMP_R_64,
+  Q_CMP_R_64_J,
   Q_DEC_32,
+  Q_DEC_32_J,
+  Q_DEC_32_N,
+  Q_DEC_64,
+  Q_DEC_64_J,
+  Q_DEC_64_N,
+  Q_IMUL_32,
+  Q_IMUL_32_N,
+  Q_IMUL_64,
+  Q_IMUL_64_N,
   Q_INC_32,
+  Q_INC_32_N,
+  Q_INC_64,
+  Q_INC_64_N,
   Q_JCC,
+  Q_JCC_FAR,
   Q_JMP,
+  Q_JMP_FAR,
   Q_JNZ,
   Q_JZ,
   Q_LEA_32,
@@ -82,21 +129,38 @@ import {
   Q_LOAD_ZX16,
   Q_LOAD_ZX16_X,
   Q_MOV_32,
+  Q_MOV_64,
+  Q_NEG_32,
+  Q_NEG_64,
   Q_NONE,
   Q_NOP,
+  Q_NOT_32,
+  Q_NOT_64,
   Q_OR_32,
   Q_OR_32_M,
+  Q_OR_32_N,
+  Q_OR_64,
+  Q_OR_64_N,
   Q_POP_32,
   Q_POP_64,
   Q_PUSH_32,
   Q_PUSH_64,
   Q_RET_32,
   Q_RET_64,
+  Q_SAR_64,
+  Q_SBB_32,
+  Q_SETCC,
   Q_SHL_32,
+  Q_SHL_32_N,
   Q_STORE_8,
   Q_STORE_8_X,
   Q_SUB_32,
+  Q_SUB_32_J,
   Q_SUB_32_M,
+  Q_SUB_32_N,
+  Q_SUB_64,
+  Q_SUB_64_J,
+  Q_SUB_64_N,
   Q_SX_64,
   Q_SX8_32,
   Q_TEST_8,
@@ -106,31 +170,38 @@ import {
   Q_TEST_64,
   Q_TEST_64_J,
   Q_TEST_M_8,
+  Q_TEST_M_8_J,
   Q_TEST_M_32,
+  Q_TEST_M_32_J,
   Q_XOR_32,
   Q_XOR_32_M,
+  Q_XOR_32_N,
+  Q_XOR_64,
+  Q_XOR_64_N,
   Q_ZX8,
   Q_ZX16,
 } from '../abi/quick';
 import { MODE_64, MODE_SIZE, V_ZERO } from '../abi/vcpu_page';
 
-/** The form of an ALU operation on two registers at 32 bits; 64 bits is the next. ADC and SBB have none. */
+/** The form of an ALU operation on two registers at 32 bits; 64 bits is the next. */
 function alu_form(operation: u32): u32 {
   switch (operation) {
     case ALU_ADD:
       return Q_ADD_32;
     case ALU_OR:
       return Q_OR_32;
+    case ALU_ADC:
+      return Q_ADC_32;
+    case ALU_SBB:
+      return Q_SBB_32;
     case ALU_AND:
       return Q_AND_32;
     case ALU_SUB:
       return Q_SUB_32;
     case ALU_XOR:
       return Q_XOR_32;
-    case ALU_CMP:
-      return Q_CMP_32;
     default:
-      return Q_NONE;
+      return Q_CMP_32;
   }
 }
 
@@ -157,6 +228,11 @@ function alu_load_form(operation: u32): u32 {
 /** `form` at 32 bits, the next at 64, none for smaller operands. */
 function wide(form: u32, size: u32): u32 {
   return form == Q_NONE || size < 2 ? Q_NONE : form + size - 2;
+}
+
+/** log2 of the bytes of an address. */
+function asize_of(r: u32): u32 {
+  return ((load<u16>(r + R_FLAGS) as u32) >> RF_ASIZE_SHIFT) & 3;
 }
 
 /** Operands are registers or immediates. */
@@ -188,6 +264,16 @@ function register_form(r: u32, op: u32): u32 {
   if (op >= OP_INC && op < OP_DEC) return wide(Q_INC_32, (op - OP_INC) >> 1);
   if (op >= OP_DEC && op < OP_JMP) return wide(Q_DEC_32, (op - OP_DEC) >> 1);
   if (op >= OP_SHL_R32 && op <= OP_SAR_R64) return Q_SHL_32 + op - OP_SHL_R32;
+  if (op == OP_IMUL_32) return Q_IMUL_32;
+  if (op == OP_IMUL_64) return Q_IMUL_64;
+  if (op == OP_SETCC) return Q_SETCC;
+  if (op == OP_CMOV + 1) return Q_CMOV_32;
+  if (op == OP_CMOV + 2) return Q_CMOV_64;
+  if (op >= OP_NOT && op < OP_NEG) return wide(Q_NOT_32, op - OP_NOT);
+  if (op >= OP_NEG && op < OP_NEG + 4) return wide(Q_NEG_32, op - OP_NEG);
+  // The low 32 bits of an address do not depend on what lies above.
+  if (op == OP_LEA_GENERIC)
+    return (load<u16>(r + R_FLAGS) & RF_SIZE) == 2 && asize_of(r) > 1 ? Q_LEA_32 : Q_NONE;
   return op == OP_NOP ? Q_NOP : Q_NONE;
 }
 
@@ -197,6 +283,7 @@ function memory_form(r: u32, op: u32): u32 {
     if (op == OP_MOV_LOAD + 2 || op == OP_MOV_LOAD + 3) return Q_LOAD_32_X + op - OP_MOV_LOAD - 2;
     if (op == OP_MOVZX8 + 2 || op == OP_MOVZX8 + 3) return Q_LOAD_ZX8_X;
     if (op == OP_MOVZX16 + 2 || op == OP_MOVZX16 + 3) return Q_LOAD_ZX16_X;
+    if (op == OP_ALU_LOAD + 2 || op == OP_ALU_LOAD + 3) return Q_ADD_32_X + op - OP_ALU_LOAD - 2;
     return op >= OP_MOV_STORE && op < OP_MOV_LOAD ? Q_STORE_8_X + op - OP_MOV_STORE : Q_NONE;
   }
   if (op < OP_ALU_END) {
@@ -258,6 +345,44 @@ function joined(form: u32): u32 {
       return Q_TEST_32_J;
     case Q_TEST_64:
       return Q_TEST_64_J;
+    case Q_CMP_R_32:
+      return Q_CMP_R_32_J;
+    case Q_CMP_R_64:
+      return Q_CMP_R_64_J;
+    case Q_CMP_M_8:
+      return Q_CMP_M_8_J;
+    case Q_CMP_M_32:
+      return Q_CMP_M_32_J;
+    case Q_CMP_M_64:
+      return Q_CMP_M_64_J;
+    case Q_TEST_M_8:
+      return Q_TEST_M_8_J;
+    case Q_TEST_M_32:
+      return Q_TEST_M_32_J;
+    default:
+      return Q_NONE;
+  }
+}
+
+/** The same of an operation whose result decides: equal to 0, or negative. */
+function joined_result(form: u32): u32 {
+  switch (form) {
+    case Q_ADD_32:
+      return Q_ADD_32_J;
+    case Q_ADD_64:
+      return Q_ADD_64_J;
+    case Q_AND_32:
+      return Q_AND_32_J;
+    case Q_AND_64:
+      return Q_AND_64_J;
+    case Q_SUB_32:
+      return Q_SUB_32_J;
+    case Q_SUB_64:
+      return Q_SUB_64_J;
+    case Q_DEC_32:
+      return Q_DEC_32_J;
+    case Q_DEC_64:
+      return Q_DEC_64_J;
     default:
       return Q_NONE;
   }
@@ -267,13 +392,14 @@ function joined(form: u32): u32 {
 function branch_form(r: u32, op: u32, hva: u32): u32 {
   const delta = (load<u16>(r + R_OFF) as i32) + (load<u8>(r + R_LEN) as i32) + load<i32>(r + R_DISP);
   const place = ((hva & 0xfff) as i32) + delta;
-  if (place < 0 || place > 0xfff) return Q_NONE;
+  if (place < 0 || place > 0xfff) return op == OP_JMP ? Q_JMP_FAR : Q_JCC_FAR;
   store<i32>(r + R_DELTA, delta);
   if (op == OP_JMP) return Q_JMP;
   const cc: u32 = load<u8>(r + R_SEG);
   if (load<u16>(r + R_OFF) != 0 && cc >> 1 != 5) {
     const before = r - RECORD_SIZE;
-    const form = joined(load<u8>(before + R_QUICK));
+    let form = joined(load<u8>(before + R_QUICK));
+    if (form == Q_NONE && (cc >> 1 == 2 || cc >> 1 == 4)) form = joined_result(load<u8>(before + R_QUICK));
     if (form != Q_NONE) {
       store<u8>(before + R_QUICK, form as u8);
       store<u32>(r + R_REG, outcomes(cc));
@@ -309,4 +435,82 @@ function form_of(r: u32, hva: u32, mode: u32): u32 {
 /** Chooses the form of the record `r`, of a block at `hva` decoded for `mode`. */
 export function choose_quick(r: u32, hva: u32, mode: u32): void {
   store<u8>(r + R_QUICK, form_of(r, hva, mode) as u8);
+}
+
+/** The form without flags, where there is one. */
+function flagless(form: u32): u32 {
+  switch (form) {
+    case Q_ADD_32:
+      return Q_ADD_32_N;
+    case Q_ADD_64:
+      return Q_ADD_64_N;
+    case Q_OR_32:
+      return Q_OR_32_N;
+    case Q_OR_64:
+      return Q_OR_64_N;
+    case Q_AND_32:
+      return Q_AND_32_N;
+    case Q_AND_64:
+      return Q_AND_64_N;
+    case Q_SUB_32:
+      return Q_SUB_32_N;
+    case Q_SUB_64:
+      return Q_SUB_64_N;
+    case Q_XOR_32:
+      return Q_XOR_32_N;
+    case Q_XOR_64:
+      return Q_XOR_64_N;
+    case Q_INC_32:
+      return Q_INC_32_N;
+    case Q_INC_64:
+      return Q_INC_64_N;
+    case Q_DEC_32:
+      return Q_DEC_32_N;
+    case Q_DEC_64:
+      return Q_DEC_64_N;
+    case Q_IMUL_32:
+      return Q_IMUL_32_N;
+    case Q_IMUL_64:
+      return Q_IMUL_64_N;
+    default:
+      return form >= Q_SHL_32 && form <= Q_SAR_64 ? form - Q_SHL_32 + Q_SHL_32_N : form;
+  }
+}
+
+/** The record only moves values between registers: it can neither fault nor end the block, and sees no flag. */
+function only_moves(form: u32): bool {
+  return (
+    form == Q_MOV_32 ||
+    form == Q_MOV_64 ||
+    (form >= Q_LEA_32 && form <= Q_NOP) ||
+    form == Q_NOT_32 ||
+    form == Q_NOT_64
+  );
+}
+
+/** The record sets all six flags, sees none of them before, cannot fault and does not leave the block before it has. */
+function sets_all(form: u32): bool {
+  return (
+    (form >= Q_ADD_32 && form <= Q_OR_64) ||
+    (form >= Q_AND_32 && form <= Q_TEST_8) ||
+    (form >= Q_SHL_32 && form <= Q_SAR_64) ||
+    (form >= Q_CMP_8_J && form <= Q_TEST_64_J) ||
+    (form >= Q_ADD_32_J && form <= Q_SUB_64_J) ||
+    (form >= Q_NEG_32 && form <= Q_NEG_64) ||
+    form == Q_IMUL_32 ||
+    form == Q_IMUL_64
+  );
+}
+
+/** Takes the flags from the records of a block whose flags nothing can see, not even a handler of a fault or interrupt. */
+export function drop_flags(first: u32, count: u32): void {
+  let seen = true;
+  for (let r = first + count * RECORD_SIZE; r > first; ) {
+    r -= RECORD_SIZE;
+    const form = load<u8>(r + R_QUICK);
+    if (only_moves(form)) continue;
+    const without = flagless(form);
+    if (!seen && without != form) store<u8>(r + R_QUICK, without as u8);
+    else seen = !sets_all(form);
+  }
 }

@@ -115,4 +115,12 @@ export class Alu {
     Alu.note(v, LF_DEC, a, 1, res as i64);
     return res;
   }
+
+  @inline
+  static neg<T>(v: u32, d: u32): T {
+    const a = load<T>(d) as i64;
+    const res = (0 - a) as T;
+    Alu.note(v, LF_SUB, 0, a, res as i64);
+    return res;
+  }
 }

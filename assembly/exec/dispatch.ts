@@ -19,16 +19,30 @@ import {
 } from '../abi/insn';
 import { TLB_ADDEND, TLB_READ, TLB_WRITE } from '../abi/map';
 import {
+  Q_ADC_32,
+  Q_ADC_64,
   Q_ADD_32,
+  Q_ADD_32_J,
   Q_ADD_32_M,
+  Q_ADD_32_N,
+  Q_ADD_32_X,
   Q_ADD_64,
+  Q_ADD_64_J,
   Q_ADD_64_M,
+  Q_ADD_64_N,
+  Q_ADD_64_X,
   Q_AND_32,
+  Q_AND_32_J,
   Q_AND_32_M,
+  Q_AND_32_N,
   Q_AND_64,
+  Q_AND_64_J,
   Q_AND_64_M,
+  Q_AND_64_N,
   Q_CALL_32,
   Q_CALL_64,
+  Q_CMOV_32,
+  Q_CMOV_64,
   Q_CMP_8,
   Q_CMP_8_J,
   Q_CMP_32,
@@ -36,16 +50,33 @@ import {
   Q_CMP_64,
   Q_CMP_64_J,
   Q_CMP_M_8,
+  Q_CMP_M_8_J,
   Q_CMP_M_32,
+  Q_CMP_M_32_J,
   Q_CMP_M_64,
+  Q_CMP_M_64_J,
   Q_CMP_R_32,
+  Q_CMP_R_32_J,
   Q_CMP_R_64,
+  Q_CMP_R_64_J,
   Q_DEC_32,
+  Q_DEC_32_J,
+  Q_DEC_32_N,
   Q_DEC_64,
+  Q_DEC_64_J,
+  Q_DEC_64_N,
+  Q_IMUL_32,
+  Q_IMUL_32_N,
+  Q_IMUL_64,
+  Q_IMUL_64_N,
   Q_INC_32,
+  Q_INC_32_N,
   Q_INC_64,
+  Q_INC_64_N,
   Q_JCC,
+  Q_JCC_FAR,
   Q_JMP,
+  Q_JMP_FAR,
   Q_JNZ,
   Q_JZ,
   Q_LEA_32,
@@ -61,11 +92,17 @@ import {
   Q_LOAD_ZX16_X,
   Q_MOV_32,
   Q_MOV_64,
+  Q_NEG_32,
+  Q_NEG_64,
   Q_NOP,
+  Q_NOT_32,
+  Q_NOT_64,
   Q_OR_32,
   Q_OR_32_M,
+  Q_OR_32_N,
   Q_OR_64,
   Q_OR_64_M,
+  Q_OR_64_N,
   Q_POP_32,
   Q_POP_64,
   Q_PUSH_32,
@@ -73,11 +110,20 @@ import {
   Q_RET_32,
   Q_RET_64,
   Q_SAR_32,
+  Q_SAR_32_N,
   Q_SAR_64,
+  Q_SAR_64_N,
+  Q_SBB_32,
+  Q_SBB_64,
+  Q_SETCC,
   Q_SHL_32,
+  Q_SHL_32_N,
   Q_SHL_64,
+  Q_SHL_64_N,
   Q_SHR_32,
+  Q_SHR_32_N,
   Q_SHR_64,
+  Q_SHR_64_N,
   Q_STORE_8,
   Q_STORE_8_X,
   Q_STORE_16,
@@ -87,9 +133,13 @@ import {
   Q_STORE_64,
   Q_STORE_64_X,
   Q_SUB_32,
+  Q_SUB_32_J,
   Q_SUB_32_M,
+  Q_SUB_32_N,
   Q_SUB_64,
+  Q_SUB_64_J,
   Q_SUB_64_M,
+  Q_SUB_64_N,
   Q_SX_64,
   Q_SX8_32,
   Q_TEST_8,
@@ -99,11 +149,15 @@ import {
   Q_TEST_64,
   Q_TEST_64_J,
   Q_TEST_M_8,
+  Q_TEST_M_8_J,
   Q_TEST_M_32,
+  Q_TEST_M_32_J,
   Q_XOR_32,
   Q_XOR_32_M,
+  Q_XOR_32_N,
   Q_XOR_64,
   Q_XOR_64_M,
+  Q_XOR_64_N,
   Q_ZX8,
   Q_ZX16,
 } from '../abi/quick';
@@ -113,7 +167,8 @@ import { condition } from '../cpu/flags';
 import { next_block } from '../decode/block';
 import { canonical } from '../state/vcpu';
 import { Alu, put } from './alu';
-import { exec_record } from './general';
+import { exec_record, target_of } from './general';
+import { mul_high_signed, note_product } from './muldiv';
 import { Quick } from './quick';
 import { retire } from './retire';
 import { Shift } from './shift_hot';
@@ -189,6 +244,30 @@ export function exec_block(v: u32, b: u32): u32 {
         r += RECORD_SIZE;
         continue;
       }
+      case Q_ADC_32: {
+        const d = load<u32>(r + R_RM);
+        put<i32>(d, Alu.adc<i32>(v, d, load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_ADC_64: {
+        const d = load<u32>(r + R_RM);
+        put<i64>(d, Alu.adc<i64>(v, d, load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SBB_32: {
+        const d = load<u32>(r + R_RM);
+        put<i32>(d, Alu.sbb<i32>(v, d, load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SBB_64: {
+        const d = load<u32>(r + R_RM);
+        put<i64>(d, Alu.sbb<i64>(v, d, load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
       case Q_AND_32: {
         const d = load<u32>(r + R_RM);
         put<i32>(d, Alu.and<i32>(v, d, load<u32>(r + R_REG)));
@@ -233,16 +312,16 @@ export function exec_block(v: u32, b: u32): u32 {
         Alu.sub<i64>(v, load<u32>(r + R_RM), load<u32>(r + R_REG));
         r += RECORD_SIZE;
         continue;
-      case Q_CMP_8:
-        Alu.sub<i8>(v, load<u32>(r + R_RM), load<u32>(r + R_REG));
-        r += RECORD_SIZE;
-        continue;
       case Q_TEST_32:
         Alu.and<i32>(v, load<u32>(r + R_RM), load<u32>(r + R_REG));
         r += RECORD_SIZE;
         continue;
       case Q_TEST_64:
         Alu.and<i64>(v, load<u32>(r + R_RM), load<u32>(r + R_REG));
+        r += RECORD_SIZE;
+        continue;
+      case Q_CMP_8:
+        Alu.sub<i8>(v, load<u32>(r + R_RM), load<u32>(r + R_REG));
         r += RECORD_SIZE;
         continue;
       case Q_TEST_8:
@@ -273,28 +352,52 @@ export function exec_block(v: u32, b: u32): u32 {
         r += RECORD_SIZE;
         continue;
       }
-      case Q_SHL_32:
-        Shift.shl32(v, load<u32>(r + R_RM), load<u32>(r + R_IMM));
+      case Q_NEG_32: {
+        const d = load<u32>(r + R_RM);
+        put<i32>(d, Alu.neg<i32>(v, d));
         r += RECORD_SIZE;
         continue;
-      case Q_SHL_64:
-        Shift.shl64(v, load<u32>(r + R_RM), load<u32>(r + R_IMM));
+      }
+      case Q_NEG_64: {
+        const d = load<u32>(r + R_RM);
+        put<i64>(d, Alu.neg<i64>(v, d));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_NOT_32: {
+        const d = load<u32>(r + R_RM);
+        put<u32>(d, ~load<u32>(d));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_NOT_64: {
+        const d = load<u32>(r + R_RM);
+        put<u64>(d, ~load<u64>(d));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SHL_32:
+        Shift.shl32(v, load<u32>(r + R_RM), load<u32>(r + R_IMM));
         r += RECORD_SIZE;
         continue;
       case Q_SHR_32:
         Shift.shr32(v, load<u32>(r + R_RM), load<u32>(r + R_IMM));
         r += RECORD_SIZE;
         continue;
-      case Q_SHR_64:
-        Shift.shr64(v, load<u32>(r + R_RM), load<u32>(r + R_IMM));
-        r += RECORD_SIZE;
-        continue;
       case Q_SAR_32:
         Shift.sar32(v, load<u32>(r + R_RM), load<u32>(r + R_IMM));
         r += RECORD_SIZE;
         continue;
+      case Q_SHL_64:
+        Shift.shl64(v, load<u32>(r + R_RM), load<u64>(r + R_IMM));
+        r += RECORD_SIZE;
+        continue;
+      case Q_SHR_64:
+        Shift.shr64(v, load<u32>(r + R_RM), load<u64>(r + R_IMM));
+        r += RECORD_SIZE;
+        continue;
       case Q_SAR_64:
-        Shift.sar64(v, load<u32>(r + R_RM), load<u32>(r + R_IMM));
+        Shift.sar64(v, load<u32>(r + R_RM), load<u64>(r + R_IMM));
         r += RECORD_SIZE;
         continue;
       case Q_LEA_32:
@@ -324,6 +427,173 @@ export function exec_block(v: u32, b: u32): u32 {
       case Q_NOP:
         r += RECORD_SIZE;
         continue;
+      case Q_IMUL_32: {
+        const d = load<u32>(r + R_REG);
+        const product = (load<i32>(d) as i64) * (load<i32>(load<u32>(r + R_RM)) as i64);
+        const low = product as i32 as i64;
+        store<u64>(d, (product as u64) & 0xffffffff);
+        note_product(v, low, low != product);
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_IMUL_64: {
+        const d = load<u32>(r + R_REG);
+        const a = load<i64>(d);
+        const m = load<i64>(load<u32>(r + R_RM));
+        const product = a * m;
+        store<i64>(d, product);
+        note_product(v, product, mul_high_signed(a, m) != product >> 63);
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SETCC:
+        store<u8>(load<u32>(r + R_RM), condition(v, load<u32>(r + R_IMM)) as u8);
+        r += RECORD_SIZE;
+        continue;
+      case Q_CMOV_32: {
+        const d = load<u32>(r + R_REG);
+        const from = condition(v, load<u32>(r + R_IMM)) ? load<u32>(r + R_RM) : d;
+        store<u64>(d, load<u32>(from));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_CMOV_64:
+        if (condition(v, load<u32>(r + R_IMM)))
+          store<u64>(load<u32>(r + R_REG), load<u64>(load<u32>(r + R_RM)));
+        r += RECORD_SIZE;
+        continue;
+      case Q_ADD_32_N: {
+        const d = load<u32>(r + R_RM);
+        put<u32>(d, load<u32>(d) + load<u32>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_ADD_64_N: {
+        const d = load<u32>(r + R_RM);
+        put<u64>(d, load<u64>(d) + load<u64>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_OR_32_N: {
+        const d = load<u32>(r + R_RM);
+        put<u32>(d, load<u32>(d) | load<u32>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_OR_64_N: {
+        const d = load<u32>(r + R_RM);
+        put<u64>(d, load<u64>(d) | load<u64>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_AND_32_N: {
+        const d = load<u32>(r + R_RM);
+        put<u32>(d, load<u32>(d) & load<u32>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_AND_64_N: {
+        const d = load<u32>(r + R_RM);
+        put<u64>(d, load<u64>(d) & load<u64>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SUB_32_N: {
+        const d = load<u32>(r + R_RM);
+        put<u32>(d, load<u32>(d) - load<u32>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SUB_64_N: {
+        const d = load<u32>(r + R_RM);
+        put<u64>(d, load<u64>(d) - load<u64>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_XOR_32_N: {
+        const d = load<u32>(r + R_RM);
+        put<u32>(d, load<u32>(d) ^ load<u32>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_XOR_64_N: {
+        const d = load<u32>(r + R_RM);
+        put<u64>(d, load<u64>(d) ^ load<u64>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_INC_32_N: {
+        const d = load<u32>(r + R_RM);
+        put<u32>(d, load<u32>(d) + 1);
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_INC_64_N: {
+        const d = load<u32>(r + R_RM);
+        put<u64>(d, load<u64>(d) + 1);
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_DEC_32_N: {
+        const d = load<u32>(r + R_RM);
+        put<u32>(d, load<u32>(d) - 1);
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_DEC_64_N: {
+        const d = load<u32>(r + R_RM);
+        put<u64>(d, load<u64>(d) - 1);
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SHL_32_N: {
+        const d = load<u32>(r + R_RM);
+        put<u32>(d, load<u32>(d) << load<u32>(r + R_IMM));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SHR_32_N: {
+        const d = load<u32>(r + R_RM);
+        put<u32>(d, load<u32>(d) >> load<u32>(r + R_IMM));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SAR_32_N: {
+        const d = load<u32>(r + R_RM);
+        put<i32>(d, load<i32>(d) >> load<i32>(r + R_IMM));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SHL_64_N: {
+        const d = load<u32>(r + R_RM);
+        put<u64>(d, load<u64>(d) << load<u64>(r + R_IMM));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SHR_64_N: {
+        const d = load<u32>(r + R_RM);
+        put<u64>(d, load<u64>(d) >> load<u64>(r + R_IMM));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SAR_64_N: {
+        const d = load<u32>(r + R_RM);
+        put<i64>(d, load<i64>(d) >> load<i64>(r + R_IMM));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_IMUL_32_N: {
+        const d = load<u32>(r + R_REG);
+        put<u32>(d, load<u32>(d) * load<u32>(load<u32>(r + R_RM)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_IMUL_64_N: {
+        const d = load<u32>(r + R_REG);
+        put<u64>(d, load<u64>(d) * load<u64>(load<u32>(r + R_RM)));
+        r += RECORD_SIZE;
+        continue;
+      }
       case Q_PUSH_64: {
         const sp = load<u64>(v + V_GPR + RSP * 8) - 8;
         const e = Quick.entry(v, sp);
@@ -455,6 +725,22 @@ export function exec_block(v: u32, b: u32): u32 {
         first = b + BLOCK_HEADER;
         r = first;
         continue;
+      case Q_JMP_FAR:
+        b = follow(v, r, first, target_of(v, r));
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      case Q_JCC_FAR:
+        if (!condition(v, load<u8>(r + R_SEG))) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = follow(v, r, first, target_of(v, r));
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
       case Q_CMP_8_J: {
         const a = load<i8>(load<u32>(r + R_RM)) as i64;
         const c = load<i8>(load<u32>(r + R_REG)) as i64;
@@ -507,7 +793,7 @@ export function exec_block(v: u32, b: u32): u32 {
         const res = (load<i8>(load<u32>(r + R_RM)) & load<i8>(load<u32>(r + R_REG))) as i64;
         Quick.note_logic(v, res);
         r += RECORD_SIZE;
-        if (((load<u32>(r + R_REG) >> Quick.logic_outcome(res)) & 1) == 0) {
+        if (((load<u32>(r + R_REG) >> Quick.against_zero(res)) & 1) == 0) {
           r += RECORD_SIZE;
           continue;
         }
@@ -521,7 +807,7 @@ export function exec_block(v: u32, b: u32): u32 {
         const res = (load<i32>(load<u32>(r + R_RM)) & load<i32>(load<u32>(r + R_REG))) as i64;
         Quick.note_logic(v, res);
         r += RECORD_SIZE;
-        if (((load<u32>(r + R_REG) >> Quick.logic_outcome(res)) & 1) == 0) {
+        if (((load<u32>(r + R_REG) >> Quick.against_zero(res)) & 1) == 0) {
           r += RECORD_SIZE;
           continue;
         }
@@ -535,7 +821,258 @@ export function exec_block(v: u32, b: u32): u32 {
         const res = (load<i64>(load<u32>(r + R_RM)) & load<i64>(load<u32>(r + R_REG))) as i64;
         Quick.note_logic(v, res);
         r += RECORD_SIZE;
-        if (((load<u32>(r + R_REG) >> Quick.logic_outcome(res)) & 1) == 0) {
+        if (((load<u32>(r + R_REG) >> Quick.against_zero(res)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_CMP_R_32_J: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        const a = load<i32>(load<u32>(r + R_REG)) as i64;
+        const c = load<i32>((la as u32) + load<u32>(e + TLB_ADDEND)) as i64;
+        const res = (a - c) as i32 as i64;
+        Quick.note_sub(v, a, c, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.outcome(a, c, res)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_CMP_R_64_J: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        const a = load<i64>(load<u32>(r + R_REG)) as i64;
+        const c = load<i64>((la as u32) + load<u32>(e + TLB_ADDEND)) as i64;
+        const res = (a - c) as i64 as i64;
+        Quick.note_sub(v, a, c, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.outcome(a, c, res)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_CMP_M_8_J: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 0)) break;
+        const a = load<i8>((la as u32) + load<u32>(e + TLB_ADDEND)) as i64;
+        const c = load<i8>(load<u32>(r + R_REG)) as i64;
+        const res = (a - c) as i8 as i64;
+        Quick.note_sub(v, a, c, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.outcome(a, c, res)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_CMP_M_32_J: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        const a = load<i32>((la as u32) + load<u32>(e + TLB_ADDEND)) as i64;
+        const c = load<i32>(load<u32>(r + R_REG)) as i64;
+        const res = (a - c) as i32 as i64;
+        Quick.note_sub(v, a, c, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.outcome(a, c, res)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_CMP_M_64_J: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        const a = load<i64>((la as u32) + load<u32>(e + TLB_ADDEND)) as i64;
+        const c = load<i64>(load<u32>(r + R_REG)) as i64;
+        const res = (a - c) as i64 as i64;
+        Quick.note_sub(v, a, c, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.outcome(a, c, res)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_TEST_M_8_J: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 0)) break;
+        const res = (load<i8>((la as u32) + load<u32>(e + TLB_ADDEND)) &
+          load<i8>(load<u32>(r + R_REG))) as i64;
+        Quick.note_logic(v, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.against_zero(res)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_TEST_M_32_J: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        const res = (load<i32>((la as u32) + load<u32>(e + TLB_ADDEND)) &
+          load<i32>(load<u32>(r + R_REG))) as i64;
+        Quick.note_logic(v, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.against_zero(res)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_ADD_32_J: {
+        const d = load<u32>(r + R_RM);
+        const res = Alu.add<i32>(v, d, load<u32>(r + R_REG));
+        put<i32>(d, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.against_zero(res as i64)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_ADD_64_J: {
+        const d = load<u32>(r + R_RM);
+        const res = Alu.add<i64>(v, d, load<u32>(r + R_REG));
+        put<i64>(d, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.against_zero(res as i64)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_AND_32_J: {
+        const d = load<u32>(r + R_RM);
+        const res = Alu.and<i32>(v, d, load<u32>(r + R_REG));
+        put<i32>(d, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.against_zero(res as i64)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_AND_64_J: {
+        const d = load<u32>(r + R_RM);
+        const res = Alu.and<i64>(v, d, load<u32>(r + R_REG));
+        put<i64>(d, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.against_zero(res as i64)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_SUB_32_J: {
+        const d = load<u32>(r + R_RM);
+        const res = Alu.sub<i32>(v, d, load<u32>(r + R_REG));
+        put<i32>(d, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.against_zero(res as i64)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_SUB_64_J: {
+        const d = load<u32>(r + R_RM);
+        const res = Alu.sub<i64>(v, d, load<u32>(r + R_REG));
+        put<i64>(d, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.against_zero(res as i64)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_DEC_32_J: {
+        const d = load<u32>(r + R_RM);
+        const res = Alu.dec<i32>(v, d);
+        put<i32>(d, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.against_zero(res as i64)) & 1) == 0) {
+          r += RECORD_SIZE;
+          continue;
+        }
+        b = near(v, r, first);
+        if (b == 0) return FLOW_BRANCH;
+        first = b + BLOCK_HEADER;
+        r = first;
+        continue;
+      }
+      case Q_DEC_64_J: {
+        const d = load<u32>(r + R_RM);
+        const res = Alu.dec<i64>(v, d);
+        put<i64>(d, res);
+        r += RECORD_SIZE;
+        if (((load<u32>(r + R_REG) >> Quick.against_zero(res as i64)) & 1) == 0) {
           r += RECORD_SIZE;
           continue;
         }
@@ -585,38 +1122,6 @@ export function exec_block(v: u32, b: u32): u32 {
         r += RECORD_SIZE;
         continue;
       }
-      case Q_STORE_8: {
-        const la = Quick.address(v, r);
-        const e = Quick.entry(v, la);
-        if (!Quick.allows(e, TLB_WRITE, la, 0)) break;
-        store<u8>((la as u32) + load<u32>(e + TLB_ADDEND), load<u8>(load<u32>(r + R_REG)));
-        r += RECORD_SIZE;
-        continue;
-      }
-      case Q_STORE_16: {
-        const la = Quick.address(v, r);
-        const e = Quick.entry(v, la);
-        if (!Quick.allows(e, TLB_WRITE, la, 1)) break;
-        store<u16>((la as u32) + load<u32>(e + TLB_ADDEND), load<u16>(load<u32>(r + R_REG)));
-        r += RECORD_SIZE;
-        continue;
-      }
-      case Q_STORE_32: {
-        const la = Quick.address(v, r);
-        const e = Quick.entry(v, la);
-        if (!Quick.allows(e, TLB_WRITE, la, 3)) break;
-        store<u32>((la as u32) + load<u32>(e + TLB_ADDEND), load<u32>(load<u32>(r + R_REG)));
-        r += RECORD_SIZE;
-        continue;
-      }
-      case Q_STORE_64: {
-        const la = Quick.address(v, r);
-        const e = Quick.entry(v, la);
-        if (!Quick.allows(e, TLB_WRITE, la, 7)) break;
-        store<u64>((la as u32) + load<u32>(e + TLB_ADDEND), load<u64>(load<u32>(r + R_REG)));
-        r += RECORD_SIZE;
-        continue;
-      }
       case Q_LOAD_32_X: {
         const la = Quick.indexed(v, r);
         const e = Quick.entry(v, la);
@@ -646,6 +1151,56 @@ export function exec_block(v: u32, b: u32): u32 {
         const e = Quick.entry(v, la);
         if (!Quick.allows(e, TLB_READ, la, 1)) break;
         store<u64>(load<u32>(r + R_REG), load<u16>((la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_ADD_32_X: {
+        const la = Quick.indexed(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        const d = load<u32>(r + R_REG);
+        put<i32>(d, Alu.add<i32>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_ADD_64_X: {
+        const la = Quick.indexed(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.add<i64>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_STORE_8: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_WRITE, la, 0)) break;
+        store<u8>((la as u32) + load<u32>(e + TLB_ADDEND), load<u8>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_STORE_16: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_WRITE, la, 1)) break;
+        store<u16>((la as u32) + load<u32>(e + TLB_ADDEND), load<u16>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_STORE_32: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_WRITE, la, 3)) break;
+        store<u32>((la as u32) + load<u32>(e + TLB_ADDEND), load<u32>(load<u32>(r + R_REG)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_STORE_64: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_WRITE, la, 7)) break;
+        store<u64>((la as u32) + load<u32>(e + TLB_ADDEND), load<u64>(load<u32>(r + R_REG)));
         r += RECORD_SIZE;
         continue;
       }

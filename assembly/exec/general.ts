@@ -123,7 +123,7 @@ function branch(v: u32, r: u32, first: u32, target: u64): u32 {
 }
 
 /** A relative branch's target. */
-function target_of(v: u32, r: u32): u64 {
+export function target_of(v: u32, r: u32): u64 {
   return wrap_rip(
     v,
     load<u64>(v + V_RIP) + load<u16>(r + R_OFF) + load<u8>(r + R_LEN) + (load<i32>(r + R_DISP) as i64 as u64),

@@ -73,9 +73,9 @@ export class Quick {
     );
   }
 
-  /** The outcome of a logical operation, whose carry and overflow are clear. */
+  /** The outcome of comparing `res` with 0, as far as conditions on it look: carry and overflow are clear. */
   @inline
-  static logic_outcome(res: i64): u32 {
+  static against_zero(res: i64): u32 {
     return (res == 0 ? OUTCOME_EQUAL : 0) | (res < 0 ? OUTCOME_LESS | OUTCOME_NEGATIVE : 0);
   }
 
