@@ -72,8 +72,9 @@ import { emulation_failure } from '../state/exit';
 import { raise_code } from '../state/fault';
 import { canonical, cs, is_64 } from '../state/vcpu';
 import { C_CODE, C_END, C_ENDS, C_MODE, C_PC, C_STATUS, CURSOR_SHORT, cursor } from './cursor';
+import { drop_flags } from './dead_flags';
 import { decode_insn } from './insn';
-import { choose_quick, drop_flags } from './quick';
+import { choose_quick } from './quick';
 
 /** hva of the code byte at linear address `la`, or 0 with a fault raised. */
 export function fetch_hva(v: u32, la: u64): u32 {

@@ -67,18 +67,14 @@ import {
   Q_ADD_32,
   Q_ADD_32_J,
   Q_ADD_32_M,
-  Q_ADD_32_N,
   Q_ADD_32_X,
   Q_ADD_64,
   Q_ADD_64_J,
-  Q_ADD_64_N,
   Q_AND_32,
   Q_AND_32_J,
   Q_AND_32_M,
-  Q_AND_32_N,
   Q_AND_64,
   Q_AND_64_J,
-  Q_AND_64_N,
   Q_CALL_32,
   Q_CALL_64,
   Q_CMOV_32,
@@ -101,18 +97,11 @@ import {
   Q_CMP_R_64_J,
   Q_DEC_32,
   Q_DEC_32_J,
-  Q_DEC_32_N,
   Q_DEC_64,
   Q_DEC_64_J,
-  Q_DEC_64_N,
   Q_IMUL_32,
-  Q_IMUL_32_N,
   Q_IMUL_64,
-  Q_IMUL_64_N,
   Q_INC_32,
-  Q_INC_32_N,
-  Q_INC_64,
-  Q_INC_64_N,
   Q_JCC,
   Q_JCC_FAR,
   Q_JMP,
@@ -129,38 +118,28 @@ import {
   Q_LOAD_ZX16,
   Q_LOAD_ZX16_X,
   Q_MOV_32,
-  Q_MOV_64,
   Q_NEG_32,
-  Q_NEG_64,
   Q_NONE,
   Q_NOP,
   Q_NOT_32,
-  Q_NOT_64,
   Q_OR_32,
   Q_OR_32_M,
-  Q_OR_32_N,
-  Q_OR_64,
-  Q_OR_64_N,
   Q_POP_32,
   Q_POP_64,
   Q_PUSH_32,
   Q_PUSH_64,
   Q_RET_32,
   Q_RET_64,
-  Q_SAR_64,
   Q_SBB_32,
   Q_SETCC,
   Q_SHL_32,
-  Q_SHL_32_N,
   Q_STORE_8,
   Q_STORE_8_X,
   Q_SUB_32,
   Q_SUB_32_J,
   Q_SUB_32_M,
-  Q_SUB_32_N,
   Q_SUB_64,
   Q_SUB_64_J,
-  Q_SUB_64_N,
   Q_SX_64,
   Q_SX8_32,
   Q_TEST_8,
@@ -175,9 +154,6 @@ import {
   Q_TEST_M_32_J,
   Q_XOR_32,
   Q_XOR_32_M,
-  Q_XOR_32_N,
-  Q_XOR_64,
-  Q_XOR_64_N,
   Q_ZX8,
   Q_ZX16,
 } from '../abi/quick';
@@ -435,82 +411,4 @@ function form_of(r: u32, hva: u32, mode: u32): u32 {
 /** Chooses the form of the record `r`, of a block at `hva` decoded for `mode`. */
 export function choose_quick(r: u32, hva: u32, mode: u32): void {
   store<u8>(r + R_QUICK, form_of(r, hva, mode) as u8);
-}
-
-/** The form without flags, where there is one. */
-function flagless(form: u32): u32 {
-  switch (form) {
-    case Q_ADD_32:
-      return Q_ADD_32_N;
-    case Q_ADD_64:
-      return Q_ADD_64_N;
-    case Q_OR_32:
-      return Q_OR_32_N;
-    case Q_OR_64:
-      return Q_OR_64_N;
-    case Q_AND_32:
-      return Q_AND_32_N;
-    case Q_AND_64:
-      return Q_AND_64_N;
-    case Q_SUB_32:
-      return Q_SUB_32_N;
-    case Q_SUB_64:
-      return Q_SUB_64_N;
-    case Q_XOR_32:
-      return Q_XOR_32_N;
-    case Q_XOR_64:
-      return Q_XOR_64_N;
-    case Q_INC_32:
-      return Q_INC_32_N;
-    case Q_INC_64:
-      return Q_INC_64_N;
-    case Q_DEC_32:
-      return Q_DEC_32_N;
-    case Q_DEC_64:
-      return Q_DEC_64_N;
-    case Q_IMUL_32:
-      return Q_IMUL_32_N;
-    case Q_IMUL_64:
-      return Q_IMUL_64_N;
-    default:
-      return form >= Q_SHL_32 && form <= Q_SAR_64 ? form - Q_SHL_32 + Q_SHL_32_N : form;
-  }
-}
-
-/** The record only moves values between registers: it can neither fault nor end the block, and sees no flag. */
-function only_moves(form: u32): bool {
-  return (
-    form == Q_MOV_32 ||
-    form == Q_MOV_64 ||
-    (form >= Q_LEA_32 && form <= Q_NOP) ||
-    form == Q_NOT_32 ||
-    form == Q_NOT_64
-  );
-}
-
-/** The record sets all six flags, sees none of them before, cannot fault and does not leave the block before it has. */
-function sets_all(form: u32): bool {
-  return (
-    (form >= Q_ADD_32 && form <= Q_OR_64) ||
-    (form >= Q_AND_32 && form <= Q_TEST_8) ||
-    (form >= Q_SHL_32 && form <= Q_SAR_64) ||
-    (form >= Q_CMP_8_J && form <= Q_TEST_64_J) ||
-    (form >= Q_ADD_32_J && form <= Q_SUB_64_J) ||
-    (form >= Q_NEG_32 && form <= Q_NEG_64) ||
-    form == Q_IMUL_32 ||
-    form == Q_IMUL_64
-  );
-}
-
-/** Takes the flags from the records of a block whose flags nothing can see, not even a handler of a fault or interrupt. */
-export function drop_flags(first: u32, count: u32): void {
-  let seen = true;
-  for (let r = first + count * RECORD_SIZE; r > first; ) {
-    r -= RECORD_SIZE;
-    const form = load<u8>(r + R_QUICK);
-    if (only_moves(form)) continue;
-    const without = flagless(form);
-    if (!seen && without != form) store<u8>(r + R_QUICK, without as u8);
-    else seen = !sets_all(form);
-  }
 }
