@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { absentGuests, presentGuests } from '../lab/index.ts';
 import { guestsFolder } from '../session/node_files.ts';
+import { UsageError } from './usage_error.ts';
 
 /** The options that start a guest, each as somebody would write it. */
 export interface GuestOptions {
@@ -21,7 +22,7 @@ function readManifest(): unknown {
   try {
     return JSON.parse(readFileSync(manifest, 'utf8'));
   } catch {
-    throw new Error(`${manifest} cannot be read; run "npm run guests" again.`);
+    throw new UsageError(`${manifest} cannot be read; run "npm run guests" again.`);
   }
 }
 
@@ -45,7 +46,7 @@ export function realGuest(name: string): GuestOptions {
     const here =
       present.length === 0 ? 'none is here' : `here are ${present.map((row) => row.name).join(', ')}`;
     const what = known ? `The guest "${name}" has not been fetched` : `There is no guest "${name}"`;
-    throw new Error(`${what}; ${here}${absentSentence(absent)}.`);
+    throw new UsageError(`${what}; ${here}${absentSentence(absent)}.`);
   }
   return {
     kernel: pathOf(guest.kernel),

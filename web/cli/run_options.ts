@@ -6,8 +6,6 @@ import { DEVICE_ARGS, deviceOptions } from './device_options.ts';
 import { realGuest } from './real_guest.ts';
 import { UsageError } from './usage_error.ts';
 
-export { UsageError } from './usage_error.ts';
-
 /** The options with the words that describe them; a value follows those that are strings. */
 export const RUN_ARGS = {
   guest: {
