@@ -28,14 +28,14 @@ export function bootGuest({ guest, cpus, seconds }) {
   let readySeconds;
   const take = (bytes) => {
     output += bytes.toString('latin1');
-    if (readySeconds === undefined && /^Ready: .*\n/m.test(output))
+    if (readySeconds === undefined && /Ready: Linux .*\n/.test(output))
       readySeconds = (performance.now() - start) / 1000;
   };
   child.stdout.on('data', take);
   child.stderr.on('data', take);
   return new Promise((resolve) => {
     child.on('close', (status) => {
-      const stress = /^stress: .*$/m.exec(output)?.[0].trim();
+      const stress = /stress: (PASS|FAIL) .*$/m.exec(output)?.[0].trim();
       const faults = [];
       if (readySeconds === undefined) faults.push('no shell');
       else if (!output.includes(` ${cpus} CPUs; poweroff ends it.`)) faults.push('processors are missing');
