@@ -28,7 +28,7 @@ export function bootGuest({ guest, cpus, seconds }) {
   let readySeconds;
   const take = (bytes) => {
     output += bytes.toString('latin1');
-    if (readySeconds === undefined && /Ready: Linux .*\n/.test(output))
+    if (readySeconds === undefined && /Ready: Linux .*\r?\n/.test(output))
       readySeconds = (performance.now() - start) / 1000;
   };
   child.stdout.on('data', take);
