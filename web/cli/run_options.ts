@@ -3,6 +3,7 @@ import fs from 'node:fs';
 import { parseArgs } from 'node:util';
 import type { EntryMode, MachineOptions, Program } from '../session/types.ts';
 import { DEVICE_ARGS, deviceOptions } from './device_options.ts';
+import { parseNumber, parseSize } from './numbers.ts';
 import { realGuest } from './real_guest.ts';
 import { UsageError } from './usage_error.ts';
 
@@ -45,7 +46,11 @@ export const RUN_ARGS = {
 export const STDERR = '-';
 
 type Values = {
-  [K in keyof typeof RUN_ARGS]?: (typeof RUN_ARGS)[K]['type'] extends 'boolean' ? boolean : string;
+  [K in keyof typeof RUN_ARGS]?: (typeof RUN_ARGS)[K] extends { multiple: true }
+    ? string[]
+    : (typeof RUN_ARGS)[K]['type'] extends 'boolean'
+      ? boolean
+      : string;
 };
 
 /** All that a run needs to know. */
@@ -57,27 +62,14 @@ export interface RunRequest {
   readonly stats: string | undefined;
 }
 
-/** Bytes of a size such as 128M, 1G, 512K or 4096. */
-export function parseSize(text: string): number {
-  const found = /^(\d+)([kmg]?)(i?b)?$/i.exec(text.trim());
-  if (found === null)
-    throw new UsageError(`"${text}" is no size; write a number with K, M or G, such as 128M.`);
-  const unit = { '': 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 }[(found[2] ?? '').toLowerCase()] ?? 1;
-  return Number(found[1]) * unit;
-}
-
-/** A whole number in decimal or with 0x. */
-export function parseNumber(text: string, what: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isSafeInteger(value) || value < 0) {
-    throw new UsageError(`${what} is "${text}"; give a whole number such as 0x7c00.`);
-  }
-  return value;
-}
-
 /** Splits a command line; unknown options, lone words and missing values are refused. */
 export function parseRunArgs(args: string[]): Values {
-  const options = Object.fromEntries(Object.entries(RUN_ARGS).map(([name, { type }]) => [name, { type }]));
+  const options = Object.fromEntries(
+    Object.entries(RUN_ARGS).map(([name, { type, ...rest }]) => [
+      name,
+      { type, multiple: 'multiple' in rest },
+    ]),
+  );
   try {
     return parseArgs({ args, options, allowPositionals: false }).values as Values;
   } catch (error) {

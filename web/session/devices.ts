@@ -96,7 +96,7 @@ export class MachineDevices {
   async #startInline(n: number): Promise<void> {
     const { machine, requests, onWake } = this.#means;
     const guest = bind(handleOf(machine.vm), { name: this.names[n] as string, kind: 'module' });
-    const backend = await makeBackend(requests[n] as DeviceRequest);
+    const backend = await makeBackend(requests[n] as DeviceRequest, machine.isDeterministic);
     const { registers, signals } = this.#device(n);
     const server = new DeviceServer({ guest, backend, registers, signals, onWake });
     this.#inline.push({ server, guest });

@@ -28,9 +28,10 @@ function parseValue(text: string): Value {
 }
 
 function formatDevice({ kind, ...rest }: DeviceRequest): string {
-  const fields = Object.entries(rest as Record<string, Value | undefined>);
+  const fields = Object.entries(rest as Record<string, Value | object | undefined>);
   const words = fields.flatMap(([key, value]) =>
-    value === undefined ? [] : [`${key}=${formatValue(value)}`],
+    // What is no word, a file that was dropped for instance, has no place in a line.
+    value === undefined || typeof value === 'object' ? [] : [`${key}=${formatValue(value)}`],
   );
   return [kind, ...words].join(':');
 }

@@ -1,6 +1,7 @@
 // The door of web/virtio: what a back end is, what serves it, the transports, and the back ends. It starts nothing.
 
 export * from './backend.ts';
+export * from './blk.ts';
 export { DEVICE_KINDS, deviceType, makeBackend } from './make.ts';
 export { Registers, STATUS, TRANSPORT } from './registers.ts';
 export * from './request.ts';

@@ -1,5 +1,7 @@
 // What a machine's devices are asked to be: plain data that travels by postMessage and in files. Nothing is made of it here.
 
+import type { DiskWords } from '../disk/index.ts';
+
 /** A source of entropy. */
 export interface RngRequest {
   readonly kind: 'rng';
@@ -7,8 +9,17 @@ export interface RngRequest {
   readonly seed?: number;
 }
 
+/** A disk; the words say where it is kept. */
+export interface BlkRequest extends DiskWords {
+  readonly kind: 'blk';
+  /** What the guest reads as its serial number, at most 20 bytes. */
+  readonly serial?: string;
+  /** Request queues, 1 when left out, at most 16. */
+  readonly queues?: number;
+}
+
 /** A device of a machine. */
-export type DeviceRequest = RngRequest;
+export type DeviceRequest = BlkRequest | RngRequest;
 export type DeviceKind = DeviceRequest['kind'];
 
 /** How a machine's virtio devices are reached. */

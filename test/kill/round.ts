@@ -1,0 +1,87 @@
+// One boot of the kill test: a guest writes to many disks at once, the workers that serve them are terminated one after the
+// other at random moments, and each image is judged. It prints nothing.
+
+import { readCore } from '../../web/cli/core_file.ts';
+import { nodeThreads } from '../../web/cli/threads/node_threads.ts';
+import { SessionClient } from '../../web/session/client.ts';
+import { judge, makeImage } from './images.ts';
+
+/** The boot, and the first record on every disk, may take so long, in ms. */
+const PATIENCE_MS = 600_000;
+/** Between two kills at most, in ms. */
+const PAUSE_MS = 400;
+/** Words that were on their way when the last disk went come within so long, in ms. */
+const DRAIN_MS = 1000;
+
+export interface RoundOptions {
+  readonly folder: string;
+  readonly disks: number;
+  readonly kernel: Uint8Array;
+  readonly initrd: Uint8Array;
+  readonly onWord?: (word: string) => void;
+}
+
+export interface Round {
+  /** Records that the guest was told are on disk, by disk. */
+  readonly told: number[];
+  /** A sentence for each disk that lost something. */
+  readonly lost: string[];
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+function shuffled(count: number): number[] {
+  const drawn = Array.from({ length: count }, (_, number) => ({ number, place: Math.random() }));
+  return drawn.sort((a, b) => a.place - b.place).map(({ number }) => number);
+}
+
+/** Boots, kills every disk, and judges what is left of them. Rejects when the guest does not get so far. */
+export async function killRound({ folder, disks, kernel, initrd, onWord }: RoundOptions): Promise<Round> {
+  const images = Array.from({ length: disks }, (_, disk) => makeImage(folder, disk));
+  const told = new Array<number>(disks).fill(0);
+  const append = `console=ttyS0 quiet run="writer ${disks}"`;
+  const session = await SessionClient.start(nodeThreads.spawn('machine'), 'parallel', readCore(), {
+    memory: 256 << 20,
+    cpus: 2,
+    engine: 'parallel',
+    devices: images.map((words) => ({ kind: 'blk', ...words })),
+    // The session takes the bytes away with it.
+    program: { kind: 'kernel', kernel: new Uint8Array(kernel), initrd: new Uint8Array(initrd), append },
+  });
+  try {
+    const decoder = new TextDecoder('latin1');
+    let text = '';
+    session.onConsole((bytes) => {
+      text += decoder.decode(bytes, { stream: true });
+      const lines = text.split('\n');
+      text = lines.pop() as string;
+      for (const line of lines) {
+        const ack = /^ack (\d+) (\d+)\s*$/.exec(line);
+        if (ack) told[Number(ack[1])] = Number(ack[2]);
+        else onWord?.(line.trimEnd());
+      }
+    });
+    await session.run();
+    const end = Date.now() + PATIENCE_MS;
+    while (told.includes(0)) {
+      if (session.status.state === 'ended' || Date.now() > end)
+        throw new Error(`the guest did not write to every disk: ${told.join(' ')}`);
+      await pause(20);
+    }
+    for (const disk of shuffled(disks)) {
+      await pause(Math.random() * PAUSE_MS);
+      // A name that is made in /modules stands for the module that runs under it.
+      await session.fs.mkdir(`/modules/blk${disk}`);
+      await session.fs.writeFile(`/modules/blk${disk}/signal`, 'kill\n');
+    }
+    await pause(DRAIN_MS);
+  } finally {
+    await session.close();
+  }
+  const lost: string[] = [];
+  for (const [disk, words] of images.entries()) {
+    const sentence = await judge(folder, disk, words, told[disk] as number);
+    if (sentence !== undefined) lost.push(sentence);
+  }
+  return { told, lost };
+}
