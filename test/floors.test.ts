@@ -44,6 +44,7 @@ const WEB: Record<string, string[]> = {
     'asm',
     'kvm',
     'net',
+    'disk',
     'xinterface',
     'devices',
     'pci',

@@ -41,8 +41,8 @@ export function deviceOptions(values: DeviceValues): DeviceOptions {
   return { ...transportOf(values.transport), ...(devices.length > 0 && { devices }) };
 }
 
-/** `debian.img,changes=mine.overlay`. */
-function diskOfText(text: string): DeviceRequest {
+/** A disk such as `debian.img,changes=mine.overlay`. UsageError. */
+export function diskOfText(text: string): BlkRequest {
   const [content = '', ...rest] = text.split(',');
   const words: { -readonly [K in keyof BlkRequest]?: BlkRequest[K] } = {};
   if (content.startsWith('size=')) words.bytes = parseSize(content.slice(5));

@@ -2,6 +2,7 @@
 import { defineCommand, runMain } from 'citty';
 import packageJson from '../../package.json' with { type: 'json' };
 import { asmCommand } from './asm.ts';
+import { imageCommand } from './image.ts';
 import { runCommand } from './run.ts';
 import { shCommand } from './sh.ts';
 import { vectorsCommand } from './vectors/command.ts';
@@ -12,6 +13,7 @@ void runMain(
     meta: { name: 'vitrine', version: packageJson.version, description: packageJson.description },
     subCommands: {
       asm: asmCommand,
+      image: imageCommand,
       run: runCommand,
       sh: shCommand,
       vectors: vectorsCommand,
