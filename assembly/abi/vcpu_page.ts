@@ -235,6 +235,10 @@ export const V_SERVED: u32 = 0x3e8;
 export const V_TLB_EXEC: u32 = 0x3ec;
 /** u64: the linear addresses of 64-bit code, or those of the rest (32 bits). */
 export const V_ADDRESS_MASK: u32 = 0x3f0;
+/** A spin of PAUSEs: how many there were, instructions retired at the last one (u64), ns of the last sleep in it. */
+export const V_PAUSES: u32 = 0x688;
+export const V_PAUSED_AT: u32 = 0x690;
+export const V_PAUSE_SLEEP: u32 = 0x698;
 /** u64: state of RDRAND and RDSEED, begun from VM_SEED and the vCPU's id. */
 export const V_RANDOM: u32 = 0x4f8;
 /** KVM_INTERRUPT / PIC / LAPIC: last injected vector, for KVM_GET_VCPU_EVENTS. */

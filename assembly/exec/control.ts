@@ -126,6 +126,7 @@ import { faulted, raise, raise_code, raise_debug } from '../state/fault';
 import { count, vm_setting } from '../state/settings';
 import { canonical, cpl, has_irqchip, is_64, is_real_mode, is_v86, seg } from '../state/vcpu';
 import { hypercall } from './hypercall';
+import { pause } from './pause';
 import { clflush, invlpg, invpcid, rdpkru, wrpkru } from './translations';
 
 /** What LAR shows of a descriptor's upper half. */
@@ -503,7 +504,7 @@ export function exec_control(v: u32, r: u32, op: u32, rm: u32): u32 {
     case OP_MWAIT:
       return monitor(v);
     case OP_PAUSE:
-      return FLOW_NEXT;
+      return pause(v);
     case OP_VMCALL:
       return hypercall(v, r);
     case OP_CLFLUSH:
