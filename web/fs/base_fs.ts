@@ -2,7 +2,7 @@
 
 import { isKvmError } from '../kvm/abi/errno.ts';
 import type { Cancel, Entry, Fs, OpenFile, OpenFlags, PollFile, Stats } from './fs.ts';
-import type { Change } from './node.ts';
+import type { Change, Room } from './node.ts';
 import { pollFiles } from './poll.ts';
 
 const encoder = new TextEncoder();
@@ -28,6 +28,7 @@ export abstract class BaseFs implements Fs {
   abstract readlink(path: string): Promise<string>;
   abstract symlink(target: string, path: string): Promise<void>;
   abstract link(from: string, to: string): Promise<void>;
+  abstract room(path: string): Promise<Room>;
   abstract utimes(path: string, mtime: number): Promise<void>;
   abstract watch(path: string, cancel: Cancel): AsyncIterable<Change>;
 

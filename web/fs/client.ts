@@ -4,7 +4,7 @@ import { isKvmError, KvmError } from '../kvm/abi/errno.ts';
 import { BaseFs, bytesOf } from './base_fs.ts';
 import { Changes } from './changes.ts';
 import type { Cancel, Entry, OpenFile, OpenFlags, PollOptions, Stats } from './fs.ts';
-import type { Change } from './node.ts';
+import type { Change, Room } from './node.ts';
 import { flagBits } from './open_flags.ts';
 import type { Port } from './port.ts';
 import { type Answer, type Argument, type CallName, type Result, unpackError } from './protocol.ts';
@@ -88,6 +88,10 @@ export class FsClient extends BaseFs {
 
   link(from: string, to: string): Promise<void> {
     return this.#call('link', { from, to });
+  }
+
+  room(path: string): Promise<Room> {
+    return this.#call('room', { path });
   }
 
   utimes(path: string, mtime: number): Promise<void> {

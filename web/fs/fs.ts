@@ -1,7 +1,7 @@
 // The file API as its users see it: Node's names where Node has them. Implemented over a tree in this thread (local.ts)
 // and over a message port (client.ts); the shell, the page and the command line use nothing else. Interfaces only.
 
-import type { Attributes, Change } from './node.ts';
+import type { Attributes, Change, Room } from './node.ts';
 
 /** How a blocking call is given up: it then fails with EINTR. */
 export interface Cancel {
@@ -87,6 +87,8 @@ export interface Fs {
   symlink(target: string, path: string): Promise<void>;
   /** Makes one more name of a file. EPERM where files have one. */
   link(from: string, to: string): Promise<void>;
+  /** Room in the tree that the directory `path` belongs to (statfs); zeros where nobody counts. ENOTDIR for a file. */
+  room(path: string): Promise<Room>;
   /** Sets the time of the last change, in ms since the Unix epoch. EPERM where nobody counts it. */
   utimes(path: string, mtime: number): Promise<void>;
   /** Changes of a directory's entries from this call on, until `signal` is aborted. EOPNOTSUPP where nobody tells them. */

@@ -14,6 +14,7 @@ import {
   O_RDONLY,
   O_TRUNC,
   O_WRONLY,
+  type Room,
   S_IFMT,
   S_IFREG,
   type TreeNode,
@@ -216,6 +217,13 @@ export class LocalFs extends BaseFs {
     if (node.isReadOnly) throw readOnly(place.path);
     if (!node.chmod) throw new KvmError('EPERM', `the permission bits of ${place.path} are fixed`);
     await node.chmod(mode & 0o777);
+  }
+
+  async room(path: string): Promise<Room> {
+    const place = await this.#find(path);
+    const node = present(place);
+    if (node.kind !== 'directory') throw notDirectory(place.path);
+    return (await node.room?.()) ?? { total: 0, free: 0 };
   }
 
   async utimes(path: string, mtime: number): Promise<void> {

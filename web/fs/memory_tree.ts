@@ -2,7 +2,7 @@
 
 import { KvmError } from '../kvm/abi/errno.ts';
 import { MemoryFile } from './memory_file.ts';
-import { type Attributes, type Change, type DirNode, S_IFDIR, type TreeNode } from './node.ts';
+import { type Attributes, type Change, type DirNode, type Room, S_IFDIR, type TreeNode } from './node.ts';
 import { otherTree } from './path.ts';
 import { Emitter } from './wait.ts';
 
@@ -32,6 +32,10 @@ class MemoryStore {
 
   release(bytes: number): void {
     this.#used -= bytes;
+  }
+
+  get room(): Room {
+    return { total: this.#limit, free: this.#limit - this.#used };
   }
 }
 
@@ -71,6 +75,10 @@ class MemoryDir implements DirNode {
 
   utimes(mtime: number): void {
     this.#mtime = mtime;
+  }
+
+  room(): Room {
+    return this.#store.room;
   }
 
   lookup(name: string): TreeNode | undefined {

@@ -1,7 +1,16 @@
 // Several trees as one: a table of what is mounted where, and the directory that shows them. It opens no file.
 
 import { KvmError } from '../kvm/abi/errno.ts';
-import { type Attributes, type Change, type DirNode, type FileNode, S_IFDIR, type TreeNode } from './node.ts';
+import {
+  type Attributes,
+  type Change,
+  type DirNode,
+  type FileNode,
+  type Maybe,
+  type Room,
+  S_IFDIR,
+  type TreeNode,
+} from './node.ts';
 import { joinNames, resolvePath } from './path.ts';
 import { readOnly } from './read_only.ts';
 import { Emitter } from './wait.ts';
@@ -110,6 +119,10 @@ class MountedDir implements DirNode {
 
   attributes() {
     return this.#layers[0]?.attributes() ?? ATTRIBUTES;
+  }
+
+  room(): Maybe<Room> {
+    return this.#layers[0]?.room?.() ?? { total: 0, free: 0 };
   }
 
   async chmod(mode: number): Promise<void> {

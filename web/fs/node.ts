@@ -53,6 +53,12 @@ export interface Attributes {
   readonly mtime: number;
 }
 
+/** Bytes that a tree may hold and those that are left (statfs); zeros where nobody counts them. */
+export interface Room {
+  readonly total: number;
+  readonly free: number;
+}
+
 /**
  * A file that somebody has opened. One per open(2): its snapshot and its place in a stream are its own.
  *
@@ -135,6 +141,8 @@ export interface DirNode extends NodeBase {
   holder?(name: string): Maybe<DirNode>;
   /** Of a directory that only shows others: the one that takes what is moved here as `name`. EBUSY, EPERM. */
   receiver?(name: string): DirNode;
+  /** Room in the tree that it belongs to. Left out where nobody counts. */
+  room?(): Maybe<Room>;
   /** Calls back with the name when an entry comes, goes or changes; returns the unsubscriber. */
   watch?(listener: (change: Change) => void): () => void;
 }

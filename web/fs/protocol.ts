@@ -2,7 +2,7 @@
 
 import { type ErrnoName, isKvmError, KvmError } from '../kvm/abi/errno.ts';
 import type { Entry, Stats } from './fs.ts';
-import type { Change } from './node.ts';
+import type { Change, Room } from './node.ts';
 
 /**
  * Calls: name, argument and result. A fid is a number that the client chooses for an open file, so that it can send
@@ -29,6 +29,7 @@ export interface Calls {
   rename(argument: { from: string; to: string }): void;
   chmod(argument: { path: string; mode: number }): void;
   readlink(argument: { path: string }): string;
+  room(argument: { path: string }): Room;
   symlink(argument: { target: string; path: string }): void;
   link(argument: { from: string; to: string }): void;
   utimes(argument: { path: string; mtime: number }): void;

@@ -31,7 +31,7 @@ const view = (node: TreeNode) => (node.kind === 'file' ? readOnlyFile(node) : re
 
 /** The tree below `dir`, in which every change is EROFS. */
 export function readOnly(dir: DirNode): DirNode {
-  const { watch } = dir;
+  const { watch, room } = dir;
   return {
     kind: 'directory',
     isReadOnly: true,
@@ -50,6 +50,7 @@ export function readOnly(dir: DirNode): DirNode {
     rename: refuse,
     chmod: refuse,
     utimes: refuse,
+    ...(room && { room: () => room.call(dir) }),
     ...(watch && { watch: (listener) => watch.call(dir, listener) }),
   };
 }

@@ -107,6 +107,7 @@ class Client {
     rename: ({ from, to }) => this.#fs.rename(from, to),
     chmod: ({ path, mode }) => this.#fs.chmod(path, mode),
     readlink: ({ path }) => this.#fs.readlink(path),
+    room: ({ path }) => this.#fs.room(path),
     symlink: ({ target, path }) => this.#fs.symlink(target, path),
     link: ({ from, to }) => this.#fs.link(from, to),
     utimes: ({ path, mtime }) => this.#fs.utimes(path, mtime),

@@ -5,12 +5,6 @@ import type { Fid, Fids } from './fids.ts';
 import type { Locks } from './locks.ts';
 import type { Reader, Writer } from './wire.ts';
 
-/** What is known of the room in a file system, in bytes; zeros where nobody counts. */
-export interface Room {
-  readonly total: number;
-  readonly free: number;
-}
-
 /** A session as handlers see it. */
 export interface Context {
   readonly fs: Fs;
@@ -20,7 +14,6 @@ export interface Context {
   readonly locks: Locks;
   /** The session among those that share `locks`. */
   readonly name: string;
-  readonly room: () => Room | Promise<Room>;
   /** Bytes of the longest message that was agreed on. */
   readonly msize: number;
 }

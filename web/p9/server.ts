@@ -2,7 +2,6 @@
 
 import type { Fs } from '../fs/index.ts';
 import { resolvePath } from '../fs/index.ts';
-import type { Room } from './call.ts';
 import { Locks } from './locks.ts';
 import { P9Session } from './session.ts';
 
@@ -12,8 +11,6 @@ export interface P9Options {
   readonly fs: Fs;
   /** The directory that clients see as their root; '/' if left out. They never get above it. */
   readonly path?: string;
-  /** Room in the tree; without it statfs(2) says that nobody counts. */
-  readonly room?: () => Room | Promise<Room>;
 }
 
 /** Serves a directory by 9P2000.L to any number of clients. */
@@ -31,7 +28,7 @@ export class P9Server {
 
   /** A session for one more client. */
   open(): P9Session {
-    const { fs, room = () => ({ total: 0, free: 0 }) } = this.#options;
-    return new P9Session({ fs, room, root: this.#root, locks: this.#locks, name: `${this.#sessions++}` });
+    const { fs } = this.#options;
+    return new P9Session({ fs, root: this.#root, locks: this.#locks, name: `${this.#sessions++}` });
   }
 }

@@ -3,7 +3,7 @@
 import { O_WRONLY, type Stats } from '../fs/index.ts';
 import { isKvmError, KvmError } from '../kvm/abi/errno.ts';
 import { isStreamMode, putAttributes } from './attributes.ts';
-import { type Context, fullPath, type Handler } from './call.ts';
+import { type Context, fullPath, type Handler, parentOf } from './call.ts';
 import {
   NAME_MAX,
   SET_GID,
@@ -116,8 +116,12 @@ export const xattrcreate: Handler = async () => {
 
 /** Tstatfs: room as far as it is known; programs take 0 blocks for a file system that does not count, as /proc. */
 export const statfs: Handler = async (context, body, reply) => {
-  context.fids.get(body.u32());
-  const { total, free } = await context.room();
+  const fid = context.fids.get(body.u32());
+  const path = fullPath(context, fid);
+  const { isDirectory } = await context.fs.stat(path);
+  const { total, free } = await context.fs.room(
+    isDirectory ? path : context.root + parentOf(fid.path) || '/',
+  );
   const blocks = Math.floor(total / BLOCK_BYTES);
   const left = Math.floor(free / BLOCK_BYTES);
   reply.u32(V9FS_MAGIC).u32(BLOCK_BYTES).u64(blocks).u64(left).u64(left);

@@ -228,8 +228,13 @@ describe('plain files', () => {
 
   test('room is told as far as it is known', async () => {
     const { client } = await serve();
-    const answer = await client.call(8, [4, 0]);
-    expect([answer.n(4), answer.n(4), answer.n(8)]).toEqual([0x01021997, 4096, 0]);
+    const room = async (path: string) => {
+      const answer = await client.call(8, [4, await client.walk(path)]);
+      return [answer.n(4), answer.n(4), answer.n(8)];
+    };
+    expect(await room('kvm/vm0/paused')).toEqual([0x01021997, 4096, 0]);
+    expect(await room('home/a')).toEqual([0x01021997, 4096, 2048]);
+    expect(await room('home/a/file')).toEqual([0x01021997, 4096, 2048]);
   });
 });
 

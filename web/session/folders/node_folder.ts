@@ -34,6 +34,7 @@ import {
   O_ACCMODE,
   O_APPEND,
   type OpenNode,
+  type Room,
   readOnly,
   S_IFDIR,
   S_IFLNK,
@@ -51,8 +52,6 @@ export interface FolderOptions {
 /** A folder of the host that is shown as a tree. */
 export interface HostFolder {
   readonly root: DirNode;
-  /** Bytes of the file system it lies in. */
-  room(): { total: number; free: number };
   /** The last call. */
   close(): void;
 }
@@ -160,6 +159,13 @@ class Folder {
     });
   }
 
+  room(): Room {
+    return this.inside([], (base) => {
+      const { blocks, bavail, bsize } = statfsSync(base);
+      return { total: blocks * bsize, free: bavail * bsize };
+    });
+  }
+
   utimes(names: readonly string[], mtime: number): void {
     this.at(names, (path) => {
       if (names.length === 0) futimesSync(this.root, fstatSync(this.root).atime, mtime / 1000);
@@ -256,6 +262,10 @@ class FolderDir implements DirNode {
     this.#folder.utimes(this.#names, mtime);
   }
 
+  room(): Room {
+    return this.#folder.room();
+  }
+
   lookup(name: string): TreeNode | undefined {
     const names = this.#entry(name);
     try {
@@ -343,11 +353,6 @@ export function nodeFolder(path: string, options: FolderOptions = {}): HostFolde
   const dir = new FolderDir(folder, []);
   return {
     root: options.readOnly ? readOnly(dir) : dir,
-    room: () =>
-      folder.inside([], (base) => {
-        const { blocks, bavail, bsize } = statfsSync(base);
-        return { total: blocks * bsize, free: bavail * bsize };
-      }),
     close: () => closeSync(folder.root),
   };
 }

@@ -7,6 +7,7 @@ import {
   type FileNode,
   O_APPEND,
   type OpenNode,
+  type Room,
   S_IFDIR,
   S_IFREG,
   type TreeNode,
@@ -176,6 +177,11 @@ class OpfsDir implements DirNode {
 
   attributes(): Attributes {
     return { mode: S_IFDIR | MODE, size: 0, ino: 0n, mtime: 0 };
+  }
+
+  async room(): Promise<Room> {
+    const { quota = 0, usage = 0 } = await navigator.storage.estimate();
+    return { total: quota, free: Math.max(quota - usage, 0) };
   }
 
   async lookup(name: string): Promise<TreeNode | undefined> {
