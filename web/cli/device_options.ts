@@ -1,4 +1,6 @@
 // The devices that `vitrine run` is asked for: options in words to a session's requests, each refusal one sentence.
+import { basename, resolve } from 'node:path';
+import { type FolderRequest, SHARES } from '../session/folders/request.ts';
 import type { MachineOptions } from '../session/types.ts';
 import type { BlkRequest, DeviceRequest } from '../virtio/index.ts';
 import { parseSize } from './numbers.ts';
@@ -13,6 +15,16 @@ export const DEVICE_ARGS = {
       'A virtio disk: an image or a URL, or size=1G; then ,ro or ,changes=FILE (copy on write) or ,snapshot (forget them)',
   },
   rng: { type: 'boolean', description: 'A virtio source of entropy' },
+  share: {
+    type: 'string',
+    multiple: true,
+    description: 'A folder as a 9p share, DIR[,TAG][,ro]; the tag is the name of the folder when left out',
+  },
+  export: {
+    type: 'string',
+    multiple: true,
+    description: 'A directory of the file tree as a 9p share, PATH[,TAG], such as /kvm',
+  },
   transport: { type: 'string', description: 'How virtio devices are reached: pci (when left out) or mmio' },
 } as const;
 
@@ -20,6 +32,8 @@ export const DEVICE_ARGS = {
 export interface DeviceValues {
   readonly disk?: readonly string[];
   readonly rng?: boolean;
+  readonly share?: string[];
+  readonly export?: string[];
   readonly transport?: string;
   readonly engine?: string;
   readonly seed?: string;
@@ -38,6 +52,14 @@ export function deviceOptions(values: DeviceValues): DeviceOptions {
   const devices: DeviceRequest[] = [];
   for (const text of values.disk ?? []) devices.push(diskOfText(text));
   if (values.rng) devices.push(rngOf(values));
+  for (const { name } of folderOptions(values))
+    devices.push({ kind: '9p', tag: name, path: `${SHARES}/${name}` });
+  for (const text of values.export ?? []) {
+    const [path = '', tag = basename(path), ...more] = text.split(',');
+    if (!path.startsWith('/') || tag === '' || more.length > 0)
+      throw new UsageError(`--export is "${text}"; write a path of the tree and a tag, such as /kvm,kvm.`);
+    devices.push({ kind: '9p', tag, path });
+  }
   return { ...transportOf(values.transport), ...(devices.length > 0 && { devices }) };
 }
 
@@ -58,6 +80,23 @@ export function diskOfText(text: string): BlkRequest {
   }
   if (content === '') throw new UsageError('--disk names no image; give a file, a URL, or size=1G.');
   return { kind: 'blk', ...words };
+}
+
+/** The folders to be shared, each under its tag. UsageError. */
+export function folderOptions({ share = [] }: DeviceValues): FolderRequest[] {
+  const folders = share.map((text): FolderRequest => {
+    const [folder = '', ...words] = text.split(',');
+    const isReadOnly = words.at(-1) === 'ro';
+    if (isReadOnly) words.pop();
+    const [name = basename(resolve(folder)), ...more] = words;
+    if (folder === '' || name === '' || name.includes('/') || more.length > 0)
+      throw new UsageError(`--share is "${text}"; write DIR, DIR,TAG or DIR,TAG,ro.`);
+    return { name, folder: resolve(folder), ...(isReadOnly && { readOnly: true }) };
+  });
+  const twice = folders.find(({ name }, n) => folders.findIndex((other) => other.name === name) < n);
+  if (twice)
+    throw new UsageError(`Two shares have the tag ${twice.name}; give one another: --share DIR,TAG.`);
+  return folders;
 }
 
 /** A deterministic machine's entropy is a part of the run. */

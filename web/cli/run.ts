@@ -59,7 +59,7 @@ async function withInput(options: MachineOptions): Promise<MachineOptions> {
 }
 
 /** Runs the machine to its end; the process's exit status. */
-async function runMachine({ machine, timeout, stats }: RunRequest): Promise<number> {
+async function runMachine({ machine, folders, timeout, stats }: RunRequest): Promise<number> {
   let leave: (status: number) => void = () => {};
   /** Set when the run was left before the guest had ended. */
   let left: number | undefined;
@@ -78,6 +78,8 @@ async function runMachine({ machine, timeout, stats }: RunRequest): Promise<numb
     options.engine,
     readCore(),
     options,
+    undefined,
+    folders,
   );
   const counting = stats === undefined ? undefined : new RunStatistics(session);
   const output = new Output((busy) => session.holdConsole(busy), interrupt(SIGPIPE_STATUS));

@@ -3,9 +3,11 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { defineCommand } from 'citty';
 import type { Fs } from '../fs/index.ts';
+import type { FolderRequest } from '../session/folders/request.ts';
 import { openTree } from '../session/tree_client.ts';
 import { InteractiveShell, type RunOptions, Shell } from '../sh/index.ts';
 import { readCore } from './core_file.ts';
+import { folderOptions } from './device_options.ts';
 import { hostInput, hostOutput } from './host_streams.ts';
 import { nodeThreads } from './threads/node_threads.ts';
 
@@ -17,6 +19,8 @@ const DEFAULT_COLUMNS = 80;
 
 /** The command line in words. */
 interface ShellRequest {
+  /** What stands in /share. */
+  folders: readonly FolderRequest[];
   /** Letters of `set`. */
   letters: string;
   /** The text of -c. */
@@ -28,25 +32,38 @@ interface ShellRequest {
 
 function readArguments(rawArgs: readonly string[]): ShellRequest {
   const args = [...rawArgs];
+  const share: string[] = [];
+  while (args[0] === '--share') {
+    const [, text] = args.splice(0, 2);
+    if (text === undefined)
+      throw new Error('--share needs a folder behind it: DIR, DIR,NAME or DIR,NAME,ro.');
+    share.push(text);
+  }
+  const folders = folderOptions({ share });
   let letters = '';
   while (args[0] !== undefined && /^-[a-zA-Z]+$/.test(args[0])) letters += (args.shift() as string).slice(1);
   if (args[0] === '--') args.shift();
   if (!letters.includes('c')) {
     const script = letters.includes('s') ? undefined : args.shift();
-    return { letters: letters.replace('s', ''), text: undefined, script, args };
+    return { folders, letters: letters.replace('s', ''), text: undefined, script, args };
   }
   const text = args.shift();
   if (text === undefined) throw new Error('-c needs the text of the commands behind it.');
-  return { letters: letters.replace('c', ''), text, script: undefined, args };
+  return { folders, letters: letters.replace('c', ''), text, script: undefined, args };
 }
 
-/** The file tree that the shell is over: a machine worker's /kvm, /tmp, /dev, and /host with the script in it. */
-async function machineTree(script: string | undefined): Promise<Fs> {
+/** The file tree that the shell is over: a machine worker's /kvm, /tmp, /dev, /share, and /host with the script in it. */
+async function machineTree(script: string | undefined, folders: readonly FolderRequest[]): Promise<Fs> {
   const host =
     script === undefined
       ? []
       : [{ name: path.basename(script), bytes: new Uint8Array(fs.readFileSync(script)) }];
-  return await openTree(nodeThreads.spawn('machine'), { core: readCore(), share: true, host });
+  return await openTree(nodeThreads.spawn('machine'), {
+    core: readCore(),
+    share: true,
+    host,
+    folders,
+  });
 }
 
 /** A prompt on a raw terminal, until `exit` or ^D. */
@@ -71,7 +88,7 @@ async function runInteractive(shell: Shell): Promise<number> {
   return await interactive.run();
 }
 
-async function runShell({ letters, text, script, args }: ShellRequest): Promise<number> {
+async function runShell({ folders, letters, text, script, args }: ShellRequest): Promise<number> {
   let source: Uint8Array | undefined;
   try {
     if (script !== undefined) source = fs.readFileSync(script);
@@ -80,7 +97,7 @@ async function runShell({ letters, text, script, args }: ShellRequest): Promise<
     return STATUS.notFound;
   }
   const shell = new Shell({
-    fs: await machineTree(script),
+    fs: await machineTree(script, folders),
     cwd: '/tmp',
     env: { HOME: '/tmp', TERM: process.env.TERM ?? 'dumb' },
   });
@@ -110,6 +127,10 @@ export const shCommand = defineCommand({
       required: false,
     },
     c: { type: 'string', description: 'The commands themselves' },
+    share: {
+      type: 'string',
+      description: 'A folder to stand in /share, DIR[,NAME][,ro]; before all else, as often as wanted',
+    },
   },
   async run({ rawArgs }) {
     try {

@@ -36,6 +36,8 @@ export interface ModuleRequest {
   /** A guest of this process, or the port of a window onto one elsewhere. */
   readonly guest: GuestHandle | MessagePortLike;
   readonly options?: ModuleOptions;
+  /** What of the options is transferred, not copied: ports. */
+  readonly transfer?: readonly unknown[];
   /** What an earlier run has returned. */
   readonly state?: unknown;
 }
@@ -107,7 +109,7 @@ export class ModuleHost {
    * that does not exist, ENODEV when the guest is gone; EIO, with its own sentence, when the module fails before that.
    */
   async start(request: ModuleRequest): Promise<ModuleInfo> {
-    const { kind, guest, options = {}, state } = request;
+    const { kind, guest, options = {}, state, transfer: own = [] } = request;
     const name = request.name ?? this.#freeName(kind);
     if (!Object.hasOwn(MODULES, kind))
       throw new KvmError('EINVAL', `there is no module of the kind ${kind}.`);
@@ -140,7 +142,7 @@ export class ModuleHost {
       });
     });
     const { given, transfer } = this.#give(entry, guest, bound);
-    thread.post({ start: { guest: given, options, state, stopWord } }, transfer);
+    thread.post({ start: { guest: given, options, state, stopWord } }, [...transfer, ...own]);
     await started;
     if (entry.info.state === 'failed') throw new KvmError('EIO', `${name}: ${entry.info.why}`);
     return entry.info;

@@ -4,6 +4,7 @@
 import { devicePage } from '../devices/index.ts';
 import { gsiOf, irqOf, vectorGsiOf } from '../pci/index.ts';
 import {
+  type BackendMeans,
   type DeviceRequest,
   DeviceServer,
   makeBackend,
@@ -29,6 +30,8 @@ export interface VirtioOptions {
   readonly number: number;
   /** Over MMIO: the line that it raises. */
   readonly gsi?: number;
+  /** The channel of BackendMeans, transferred. */
+  readonly port?: BackendMeans['port'];
 }
 
 /** Interrupts are attached when they are first used: most vectors never are. */
@@ -87,7 +90,7 @@ function overPci(guest: GuestInterface, registers: Registers, device: number): R
 export const virtio: Module = {
   kind: 'virtio',
   async run({ guest, options, signal, report }, ready) {
-    const { device, memory, gsi } = options as Partial<VirtioOptions>;
+    const { device, memory, gsi, port } = options as Partial<VirtioOptions>;
     if (device === undefined || !(memory instanceof WebAssembly.Memory))
       throw new KvmError(
         'EINVAL',
@@ -95,7 +98,7 @@ export const virtio: Module = {
       );
     const number = numberOption(options, 'number', 15);
     const registers = new Registers(devicePage(memory.buffer, Number(addressOption(options, 'page'))));
-    const backend = await makeBackend(device);
+    const backend = await makeBackend(device, { port });
     const reach = gsi === undefined ? overPci(guest, registers, number) : overMmio(guest, registers, gsi);
     try {
       const server = new DeviceServer({ guest, backend, registers, report, ...reach });

@@ -9,6 +9,7 @@ import { type Fs, FsClient, type Port } from '../fs/index.ts';
 import { isKvmError, MachineMemory, vcpuArea, vcpuPage } from '../kvm/index.ts';
 import { MachineWords } from '../vmm/words.ts';
 import { ACTIONS, type Action, perform, shellText } from './actions.ts';
+import type { FolderRequest } from './folders/request.ts';
 import {
   type CallName,
   type Calls,
@@ -74,18 +75,22 @@ export class SessionClient implements Session {
     );
   }
 
-  /** Starts the machine worker at the other end of `port`, and a machine in it; `onCommand` hears of that too. */
+  /**
+   * Starts the machine worker at the other end of `port`, and a machine in it; `onCommand` hears of that too. `folders`
+   * stand in /share, before the machine is made.
+   */
   static async start(
     port: Port,
     tier: Tier,
     core: WebAssembly.Module,
     options: MachineOptions,
     onCommand?: (command: Command) => void,
+    folders: readonly FolderRequest[] = [],
   ): Promise<SessionClient> {
     const client = new SessionClient(port, tier);
     if (onCommand) client.onCommand(onCommand);
     try {
-      await client.#call('start', { core, share: client.#shares, own: true });
+      await client.#call('start', { core, share: client.#shares, own: true, folders });
       await client.make(options);
     } catch (error) {
       port.close();

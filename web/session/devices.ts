@@ -1,10 +1,19 @@
 // The virtio devices of a session's machine: each in a module of its own, or inline between the turns of the deterministic
 // engine. It makes no machine.
 
+import type { Fs } from '../fs/index.ts';
 import type { ModuleHost, ModuleInfo } from '../modules/index.ts';
 import { type DeviceRequest, DeviceServer, makeBackend } from '../virtio/index.ts';
 import { type Machine, mmioPlace, type VirtioDevice } from '../vmm/index.ts';
 import { bind, handleOf, type SlotInterface } from '../xinterface/index.ts';
+
+/** The session's tree, for devices that share files. */
+export interface SessionFiles {
+  /** For devices in this thread. */
+  readonly fs: Fs;
+  /** A channel to it for one in another thread, and what ends it. */
+  connect(): { readonly port: MessagePort; end(): void };
+}
 
 /** What devices are started with. */
 export interface DeviceMeans {
@@ -13,6 +22,7 @@ export interface DeviceMeans {
   readonly requests: readonly DeviceRequest[];
   /** Runs them in threads; without it they are served here. */
   readonly modules: ModuleHost | undefined;
+  readonly files: SessionFiles;
   /** There is something to do though the guest did nothing: `pump` is to be called. */
   readonly onWake: () => void;
   /** A device has died: one sentence. */
@@ -35,6 +45,8 @@ export class MachineDevices {
   readonly #inline: { readonly server: DeviceServer; readonly guest: SlotInterface }[] = [];
   #attending: Promise<void> | undefined;
   #unlisten: (() => void) | undefined;
+  /** Ends of channels to the session's tree. */
+  readonly #channels: (() => void)[] = [];
 
   private constructor(means: DeviceMeans) {
     this.#means = means;
@@ -66,6 +78,7 @@ export class MachineDevices {
     // One after the other: names and pins then stand in the order of the devices.
     for (const [n, device] of requests.entries()) {
       const { number, page, transport } = this.#device(n);
+      const port = device.kind === '9p' ? this.#connect() : undefined;
       await modules.start({
         kind: 'virtio',
         name: this.names[n] as string,
@@ -76,9 +89,17 @@ export class MachineDevices {
           page,
           number,
           ...(transport === 'mmio' && { gsi: mmioPlace(number).gsi }),
+          ...(port && { port }),
         },
+        ...(port && { transfer: [port] }),
       });
     }
+  }
+
+  #connect(): MessagePort {
+    const { port, end } = this.#means.files.connect();
+    this.#channels.push(end);
+    return port;
   }
 
   /** The machine outlives its devices: the driver is told, and its resets wait for nobody. */
@@ -94,9 +115,12 @@ export class MachineDevices {
   }
 
   async #startInline(n: number): Promise<void> {
-    const { machine, requests, onWake } = this.#means;
+    const { machine, requests, onWake, files } = this.#means;
     const guest = bind(handleOf(machine.vm), { name: this.names[n] as string, kind: 'module' });
-    const backend = await makeBackend(requests[n] as DeviceRequest, machine.isDeterministic);
+    const backend = await makeBackend(requests[n] as DeviceRequest, {
+      files: files.fs,
+      isInOrder: machine.isDeterministic,
+    });
     const { registers, signals } = this.#device(n);
     const server = new DeviceServer({ guest, backend, registers, signals, onWake });
     this.#inline.push({ server, guest });
@@ -130,5 +154,6 @@ export class MachineDevices {
       await server.end();
       guest.put();
     }
+    for (const end of this.#channels.splice(0)) end();
   }
 }

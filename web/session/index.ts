@@ -6,6 +6,9 @@ import type { Command, MachineOptions, Session, Tier } from './types.ts';
 
 export * from './types.ts';
 
+/** A folder that stays in the browser: /share/files, for the shell and for guests by 9p. */
+const FOLDERS = [{ name: 'files', folder: 'files' }];
+
 let compiled: Promise<WebAssembly.Module> | undefined;
 
 /** The core, compiled once for the page. */
@@ -36,5 +39,5 @@ export async function startSession(
     type: 'module',
     name: 'machine',
   });
-  return SessionClient.start(workerPort(worker), tier, module, options, onCommand);
+  return SessionClient.start(workerPort(worker), tier, module, options, onCommand, FOLDERS);
 }

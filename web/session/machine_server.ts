@@ -5,13 +5,14 @@ import { RUN_EXIT_REASON } from '../../assembly/abi/kvm_run.ts';
 import { CONSOLE_IN_RING, CONSOLE_OUT_RING } from '../../assembly/abi/map.ts';
 import { V_WAKE } from '../../assembly/abi/vcpu_page.ts';
 import { Ring } from '../devices/index.ts';
-import { FsServer, LocalFs, type MountTable, type Port } from '../fs/index.ts';
+import { FsServer, LocalFs, type MountTable, messagePort, type Port } from '../fs/index.ts';
 import { isKvmError, Kvm, KvmError, vcpuArea, vcpuPage } from '../kvm/index.ts';
 import { goOnAll, KvmTree, modulesTree, VasTree, type VmEntry } from '../kvmfs/index.ts';
 import { ModuleHost, type ModuleThreads } from '../modules/index.ts';
 import { LoadError, Machine, SpecError, VcpuPool } from '../vmm/index.ts';
 import { BOOT, VM } from './actions.ts';
 import { MachineDevices } from './devices.ts';
+import { mountFolders, type OpenFolder } from './folders/request.ts';
 import { memoryHash } from './hash.ts';
 import { DEFAULT_LINE, type MachineLine } from './options_text.ts';
 import type { OwnVm } from './own_vm.ts';
@@ -49,6 +50,8 @@ export class MachineServer implements OwnVm {
   readonly #pool: VcpuPool;
   readonly #mounts: MountTable = sessionTree();
   readonly #fs: LocalFs;
+  readonly #files: FsServer;
+  readonly #openFolder: OpenFolder;
   readonly #moduleThreads: ModuleThreads;
   #modules: ModuleHost | undefined;
   #core: WebAssembly.Module | undefined;
@@ -64,7 +67,8 @@ export class MachineServer implements OwnVm {
   #rebooting: VmEntry | undefined;
   line: MachineLine = DEFAULT_LINE;
 
-  constructor(port: Port, threads: Threads, modules: ModuleThreads) {
+  constructor(port: Port, threads: Threads, modules: ModuleThreads, openFolder: OpenFolder) {
+    this.#openFolder = openFolder;
     this.#port = port;
     this.#moduleThreads = modules;
     this.#pool = new VcpuPool(() => threads.spawn('vcpu'));
@@ -73,7 +77,7 @@ export class MachineServer implements OwnVm {
     calls.listen((message) => void this.#answer(message as CallMessage));
     const { root } = this.#mounts;
     this.#fs = new LocalFs(root);
-    new FsServer(root, {
+    this.#files = new FsServer(root, {
       ...files,
       // What an operation has changed is told before its answer.
       post: (message, transfer) => {
@@ -120,7 +124,7 @@ export class MachineServer implements OwnVm {
     }
   }
 
-  async #start({ core, share, own, host }: StartOptions): Promise<undefined> {
+  async #start({ core, share, own, host, folders = [] }: StartOptions): Promise<undefined> {
     this.#core = core;
     this.#shares = share;
     const kvm = Kvm.open({ core });
@@ -136,6 +140,7 @@ export class MachineServer implements OwnVm {
     });
     mountControl(this.#mounts, { kvm: tree.root, vas: vas.root, modules }, own ? this : undefined);
     if (host !== undefined) await mountHost(this.#mounts, host);
+    await mountFolders(this.#mounts, folders, this.#openFolder);
     return undefined;
   }
 
@@ -240,6 +245,12 @@ export class MachineServer implements OwnVm {
     };
   }
 
+  /** One more channel to the tree, for a thread of this session. */
+  #connectFiles(): { port: MessagePort; end: () => void } {
+    const { port1, port2 } = new MessageChannel();
+    return { port: port2, end: this.#files.accept(messagePort(port1)) };
+  }
+
   async #endDevices(): Promise<void> {
     const devices = this.#devices;
     this.#devices = undefined;
@@ -275,6 +286,7 @@ export class MachineServer implements OwnVm {
       machine,
       requests: options.devices ?? [],
       modules: this.#modules,
+      files: { fs: this.#fs, connect: () => this.#connectFiles() },
       onWake: () => this.#entry?.runner.nudge(),
       onDeath: dead,
     });

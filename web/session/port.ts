@@ -1,6 +1,7 @@
 // How a session talks to its machine worker: files, a few calls with answers, and events. The same in a page and in Node.
 // No machine here.
 import type { Port } from '../fs/index.ts';
+import type { FolderRequest } from './folders/request.ts';
 import type { MachineOptions } from './types.ts';
 
 /** What starts threads: a page's workers or Node's worker_threads. */
@@ -23,6 +24,8 @@ export interface StartOptions {
   readonly own: boolean;
   /** What stands in /host, read only. */
   readonly host?: readonly HostFile[];
+  /** What stands in /share. */
+  readonly folders?: readonly FolderRequest[];
 }
 
 /** Calls that a client makes of the machine worker beside those on files: name to arguments and result. */

@@ -2,7 +2,8 @@
 
 export * from './backend.ts';
 export * from './blk.ts';
-export { DEVICE_KINDS, deviceType, makeBackend } from './make.ts';
+export { type BackendMeans, DEVICE_KINDS, deviceType, makeBackend } from './make.ts';
+export { type P9Share, p9 } from './p9.ts';
 export { Registers, STATUS, TRANSPORT } from './registers.ts';
 export * from './request.ts';
 export * from './rng.ts';

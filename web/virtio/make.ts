@@ -2,21 +2,49 @@
 
 import { diskOf } from '../disk/index.ts';
 import { openDisk } from '../disk/open_here.ts';
+import { type Fs, FsClient, type MessagePortLike, messagePort } from '../fs/index.ts';
+import { KvmError } from '../kvm/abi/errno.ts';
 import { type Backend, DEVICE_TYPE } from './backend.ts';
 import { blk } from './blk.ts';
+import { p9 } from './p9.ts';
 import type { DeviceKind, DeviceRequest } from './request.ts';
 import { hostEntropy, rng, seededEntropy } from './rng.ts';
+
+/** What whoever starts a back end gives it beside the request. */
+export interface BackendMeans {
+  /** A channel to what it needs of another thread: for a share, whoever serves the session's tree. */
+  readonly port?: MessagePortLike | undefined;
+  /** The session's tree, where it is in this thread. */
+  readonly files?: Fs | undefined;
+  /** What `notify` takes is done when it resolves: in the deterministic engine. */
+  readonly isInOrder?: boolean | undefined;
+}
 
 type Maker<K extends DeviceKind> = {
   /** DEVICE_TYPE. */
   readonly type: number;
-  make(request: Extract<DeviceRequest, { kind: K }>, isInOrder: boolean): Backend | Promise<Backend>;
+  make(request: Extract<DeviceRequest, { kind: K }>, means: BackendMeans): Backend | Promise<Backend>;
 };
 
+/** The trees whose writes may wait for a machine, so that a machine must not wait for them. */
+const isControl = (path: string): boolean => /^\/+((kvm|vas|modules)(\/|$)|$)/.test(path);
+
+/** The session's tree. ENODEV where nobody has given it. */
+function filesOf({ files, port }: BackendMeans): Fs {
+  if (files) return files;
+  if (port) return new FsClient(messagePort(port));
+  throw new KvmError('ENODEV', 'there are no files here to be shared');
+}
+
 const MAKERS: { readonly [K in DeviceKind]: Maker<K> } = {
+  '9p': {
+    type: DEVICE_TYPE.p9,
+    make: ({ tag, path }, means) =>
+      p9({ tag, path, fs: filesOf(means), isInOrder: means.isInOrder === true && !isControl(path) }),
+  },
   blk: {
     type: DEVICE_TYPE.blk,
-    make: async ({ serial, queues, ...words }, isInOrder) =>
+    make: async ({ serial, queues, ...words }, { isInOrder = false }) =>
       blk(await openDisk(diskOf(words)), {
         isInOrder,
         ...(serial !== undefined && { serial }),
@@ -37,11 +65,9 @@ export function deviceType({ kind }: DeviceRequest): number {
   return MAKERS[kind].type;
 }
 
-/**
- * The back end that was asked for. Rejects with a sentence when what it needs is not there. `isInOrder`: it finishes what it
- * takes before the guest goes on, whatever it waits for (the deterministic engine).
- */
-export async function makeBackend(request: DeviceRequest, isInOrder = false): Promise<Backend> {
+/** The back end that was asked for. Rejects with a sentence when what it needs is not there. */
+export async function makeBackend(request: DeviceRequest, means: BackendMeans = {}): Promise<Backend> {
+  // Each maker takes the requests of its own kind.
   const { make } = MAKERS[request.kind] as Maker<DeviceKind>;
-  return make(request as never, isInOrder);
+  return make(request as never, means);
 }

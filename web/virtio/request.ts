@@ -18,8 +18,17 @@ export interface BlkRequest extends DiskWords {
   readonly queues?: number;
 }
 
+/** A share of files. */
+export interface P9Request {
+  readonly kind: '9p';
+  /** The name by which the guest mounts it. */
+  readonly tag: string;
+  /** The directory of the session's tree that the guest sees: `/share/NAME` for a folder, `/kvm` for the machines. */
+  readonly path: string;
+}
+
 /** A device of a machine. */
-export type DeviceRequest = BlkRequest | RngRequest;
+export type DeviceRequest = BlkRequest | P9Request | RngRequest;
 export type DeviceKind = DeviceRequest['kind'];
 
 /** How a machine's virtio devices are reached. */

@@ -1,4 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { file, MAIN } from './vitrine.ts';
 
@@ -51,6 +54,22 @@ rmdir /modules/rng0 /kvm/a /kvm/b /vas/ram && echo gone`;
     const { stdout, stderr } = sh(['-c', script]);
     expect(stdout).toBe('a\nb\nrng0 random running vm a\nkilled\ngone\n');
     expect(stderr).toMatch(/EBUSY: the VM is held by module rng0/);
+  });
+
+  test('shows folders of the host in /share, for looking only or for writing too', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vitrine-share-'));
+    writeFileSync(join(folder, 'given'), 'given\n');
+    const script =
+      'ls /share; cat /share/in/given; echo out > /share/in/made; cat /share/in/made; rm /share/seen/given';
+    const { stdout, stderr } = sh(['--share', `${folder},in`, '--share', `${folder},seen,ro`, '-c', script]);
+    expect(stdout).toBe('in\nseen\ngiven\nout\n');
+    expect(stderr).toMatch(/EROFS/);
+    expect(readFileSync(join(folder, 'made'), 'utf8')).toBe('out\n');
+    rmSync(folder, { recursive: true });
+    expect(sh(['--share', '/nothere', '-c', 'true']).stderr).toMatch(/ENOENT/);
+    expect(sh(['--share', folder, '--share', folder, '-c', 'true']).stderr).toMatch(
+      /Two shares have the tag/,
+    );
   });
 
   test('ends when its reader leaves', () => {
