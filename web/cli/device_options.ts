@@ -1,8 +1,10 @@
 // The devices that `vitrine run` is asked for: options in words to a session's requests, each refusal one sentence.
 import { basename, resolve } from 'node:path';
+import { type NetworkOptions, parseNetOption } from '../net/index.ts';
 import { type FolderRequest, SHARES } from '../session/folders/request.ts';
+import type { GivenOptions } from '../session/port.ts';
 import type { MachineOptions } from '../session/types.ts';
-import type { BlkRequest, DeviceRequest } from '../virtio/index.ts';
+import type { BlkRequest, DeviceRequest, NetRequest } from '../virtio/index.ts';
 import { parseSize } from './numbers.ts';
 import { UsageError } from './usage_error.ts';
 
@@ -15,6 +17,12 @@ export const DEVICE_ARGS = {
       'A virtio disk: an image or a URL, or size=1G; then ,ro or ,changes=FILE (copy on write) or ,snapshot (forget them)',
   },
   rng: { type: 'boolean', description: 'A virtio source of entropy' },
+  net: {
+    type: 'string',
+    multiple: true,
+    description:
+      'A network card: user or switch=NAME, with forward=HOST:GUEST, host-loopback, no-gateway, mac=MAC',
+  },
   share: {
     type: 'string',
     multiple: true,
@@ -32,6 +40,7 @@ export const DEVICE_ARGS = {
 export interface DeviceValues {
   readonly disk?: readonly string[];
   readonly rng?: boolean;
+  readonly net?: string[];
   readonly share?: string[];
   readonly export?: string[];
   readonly transport?: string;
@@ -52,6 +61,7 @@ export function deviceOptions(values: DeviceValues): DeviceOptions {
   const devices: DeviceRequest[] = [];
   for (const text of values.disk ?? []) devices.push(diskOfText(text));
   if (values.rng) devices.push(rngOf(values));
+  devices.push(...netsOf(values).map(({ device }) => device));
   for (const { name } of folderOptions(values))
     devices.push({ kind: '9p', tag: name, path: `${SHARES}/${name}` });
   for (const text of values.export ?? []) {
@@ -80,6 +90,34 @@ export function diskOfText(text: string): BlkRequest {
   }
   if (content === '') throw new UsageError('--disk names no image; give a file, a URL, or size=1G.');
   return { kind: 'blk', ...words };
+}
+
+/** What the machine may have of the host. UsageError. */
+export function givenOptions(values: DeviceValues): GivenOptions {
+  const nets = netsOf(values);
+  return {
+    folders: folderOptions(values),
+    networks: Object.fromEntries(nets.map(({ device, network }) => [device.network, network])),
+  };
+}
+
+/** The network cards and the networks that they are plugged into. Two of one name must be the same. UsageError. */
+function netsOf({ net = [] }: DeviceValues): { device: NetRequest; network: NetworkOptions }[] {
+  const nets = net.map((text) => {
+    try {
+      const { mac, network } = parseNetOption(text);
+      const device: NetRequest = { kind: 'net', network: network.name ?? 'user', ...(mac && { mac }) };
+      return { device, network };
+    } catch (error) {
+      throw new UsageError(`--net: ${(error as Error).message.replace(/^\w+: /, '')}`);
+    }
+  });
+  for (const { device, network } of nets) {
+    const other = nets.find((one) => one.device.network === device.network);
+    if (other && JSON.stringify(other.network) !== JSON.stringify(network))
+      throw new UsageError(`Two cards on the network ${device.network} must say the same about it.`);
+  }
+  return nets;
 }
 
 /** The folders to be shared, each under its tag. UsageError. */

@@ -59,7 +59,7 @@ async function withInput(options: MachineOptions): Promise<MachineOptions> {
 }
 
 /** Runs the machine to its end; the process's exit status. */
-async function runMachine({ machine, folders, timeout, stats }: RunRequest): Promise<number> {
+async function runMachine({ machine, given, timeout, stats }: RunRequest): Promise<number> {
   let leave: (status: number) => void = () => {};
   /** Set when the run was left before the guest had ended. */
   let left: number | undefined;
@@ -79,7 +79,7 @@ async function runMachine({ machine, folders, timeout, stats }: RunRequest): Pro
     readCore(),
     options,
     undefined,
-    folders,
+    given,
   );
   const counting = stats === undefined ? undefined : new RunStatistics(session);
   const output = new Output((busy) => session.holdConsole(busy), interrupt(SIGPIPE_STATUS));

@@ -1,9 +1,9 @@
 // What `vitrine run` is asked for: options in words to a session's options, each refusal one sentence. Runs nothing.
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
-import type { FolderRequest } from '../session/folders/request.ts';
+import type { GivenOptions } from '../session/port.ts';
 import type { EntryMode, MachineOptions, Program } from '../session/types.ts';
-import { DEVICE_ARGS, deviceOptions, folderOptions } from './device_options.ts';
+import { DEVICE_ARGS, deviceOptions, givenOptions } from './device_options.ts';
 import { parseNumber, parseSize } from './numbers.ts';
 import { realGuest } from './real_guest.ts';
 import { UsageError } from './usage_error.ts';
@@ -57,8 +57,8 @@ type Values = {
 /** All that a run needs to know. */
 export interface RunRequest {
   readonly machine: MachineOptions;
-  /** Folders that its shares are of. */
-  readonly folders: readonly FolderRequest[];
+  /** What it may have of the host. */
+  readonly given: GivenOptions;
   /** Seconds. */
   readonly timeout: number | undefined;
   /** File of the statistics; it can be written. STDERR for a table there. */
@@ -189,5 +189,5 @@ export function runRequest(args: string[]): RunRequest {
       throw new UsageError(`The statistics cannot be written to "${stats}" (${code}); name another file.`);
     }
   }
-  return { machine, folders: folderOptions(values), timeout, stats };
+  return { machine, given: givenOptions(values), timeout, stats };
 }

@@ -59,17 +59,12 @@ export class Network {
     const uplink = options.name === undefined ? undefined : await place.openUplink?.(options.name);
     const network = new Network(options, place, uplink);
     try {
-      await network.forward(options);
+      for (const port of options.forward ?? []) await network.gateway?.forward(port);
       return network;
     } catch (error) {
       network.close();
       throw error;
     }
-  }
-
-  /** Takes connections on the ports of the host that the options name. */
-  async forward({ forward = [] }: NetworkOptions): Promise<void> {
-    for (const port of forward) await this.gateway?.forward(port);
   }
 
   /** A new port for a machine. */

@@ -17,26 +17,37 @@ export class NetworkClient {
   readonly #channel: NetworkChannel;
   readonly #waiting = new Map<number, Waiting>();
   #id = 0;
+  #death: KvmError | undefined;
 
   constructor(channel: NetworkChannel) {
     this.#channel = channel;
-    channel.listen((message) => {
-      const { id, refused } = message as NetworkReply;
-      const waiting = this.#waiting.get(id);
-      this.#waiting.delete(id);
-      if (refused) waiting?.reject(new KvmError(refused.code, refused.sentence));
-      else waiting?.resolve();
-    });
+    channel.listen(
+      (message) => {
+        const { id, refused } = message as NetworkReply;
+        const waiting = this.#waiting.get(id);
+        this.#waiting.delete(id);
+        if (refused) waiting?.reject(new KvmError(refused.code, refused.sentence));
+        else waiting?.resolve();
+      },
+      (why) => {
+        this.#death = new KvmError('EIO', `The thread of the networks has ended: ${why}.`);
+        for (const { reject } of this.#waiting.values()) reject(this.#death);
+      },
+    );
   }
 
-  /** A cable into a network. Rejects with a KvmError when the network, its uplink or its ports cannot be had. */
-  async plug(options: NetworkOptions): Promise<Cable> {
+  /**
+   * A cable into the network of a key, which `options` makes if this is the first. Rejects with a KvmError when the
+   * network, its uplink or its ports cannot be had.
+   */
+  async plug(key: string, options: NetworkOptions): Promise<Cable> {
+    if (this.#death) throw this.#death;
     const { port1: port, port2 } = new MessageChannel();
     this.#id += 1;
     const id = this.#id;
     await new Promise<void>((resolve, reject) => {
       this.#waiting.set(id, { resolve, reject });
-      this.#channel.post({ call: 'plug', id, options, port: port2 }, [port2]);
+      this.#channel.post({ call: 'plug', id, key, options, port: port2 }, [port2]);
     });
     return { port, pull: () => this.#channel.post({ call: 'pull', id }) };
   }

@@ -5,7 +5,14 @@ import type { PortLike } from './port_link.ts';
 
 /** To the networks: a machine's cable is plugged in, or pulled out. */
 export type NetworkRequest =
-  | { readonly call: 'plug'; readonly id: number; readonly options: NetworkOptions; readonly port: PortLike }
+  | {
+      readonly call: 'plug';
+      readonly id: number;
+      /** Cables of one key are in one network; the first one's options make it. */
+      readonly key: string;
+      readonly options: NetworkOptions;
+      readonly port: PortLike;
+    }
   | { readonly call: 'pull'; readonly id: number };
 
 /** From them: the cable is in, or why not. */
@@ -17,5 +24,6 @@ export interface NetworkReply {
 /** The way to the other side, whatever thread it is. */
 export interface NetworkChannel {
   post(message: unknown, transfer?: readonly unknown[]): void;
-  listen(onMessage: (message: unknown) => void): void;
+  /** Sets the receiver of messages and of the thread's death (one sentence). */
+  listen(onMessage: (message: unknown) => void, onDeath?: (why: string) => void): void;
 }

@@ -1,14 +1,13 @@
-// The thread that has the networks: each name's is made for the first cable and ends with the last. It makes no thread.
+// The thread that has the networks: each is made for its first cable and ends with the last. It makes no thread.
 import { isKvmError, KvmError } from '../kvm/abi/errno.ts';
 import { joinLinks } from './link.ts';
 import { Network, type NetworkPlace } from './network.ts';
 import type { NetworkChannel, NetworkReply, NetworkRequest } from './network_messages.ts';
-import type { NetworkOptions } from './options.ts';
 import { PortLink } from './port_link.ts';
 
 /** A network that is being made or runs, and the cables in it. */
 interface Entry {
-  readonly options: NetworkOptions;
+  readonly key: string;
   readonly network: Promise<Network>;
   cables: number;
 }
@@ -16,7 +15,7 @@ interface Entry {
 /** Serves the networks of one process. */
 export class NetworkServer {
   readonly #place: NetworkPlace;
-  readonly #networks = new Map<string | undefined, Entry>();
+  readonly #networks = new Map<string, Entry>();
   readonly #cables = new Map<number, PortLink>();
 
   constructor(channel: NetworkChannel, place: NetworkPlace) {
@@ -32,46 +31,22 @@ export class NetworkServer {
     });
   }
 
-  async #plug({ id, options, port }: NetworkRequest & { call: 'plug' }): Promise<void> {
+  async #plug({ id, key, options, port }: NetworkRequest & { call: 'plug' }): Promise<void> {
     const link = new PortLink(port);
-    const entry = this.#networks.get(options.name);
-    try {
-      await (entry ? this.#join(entry, options, link) : this.#make(options, link));
-      this.#cables.set(id, link);
-    } catch (error) {
-      link.close();
-      throw error;
-    }
-  }
-
-  async #make(options: NetworkOptions, link: PortLink): Promise<void> {
-    const entry = { options, network: Network.open(options, this.#place), cables: 0 };
-    this.#networks.set(options.name, entry);
-    await this.#connect(entry, link);
-  }
-
-  async #join(entry: Entry, options: NetworkOptions, link: PortLink): Promise<void> {
-    const { gateway = true, hostLoopback = false } = entry.options;
-    if (gateway !== (options.gateway ?? true) || hostLoopback !== (options.hostLoopback ?? false))
-      throw new KvmError(
-        'EINVAL',
-        'Machines on one network must say the same about its gateway and the host.',
-      );
-    await (await entry.network).forward(options);
-    await this.#connect(entry, link);
-  }
-
-  async #connect(entry: Entry, link: PortLink): Promise<void> {
+    const entry = this.#networks.get(key) ?? { key, network: Network.open(options, this.#place), cables: 0 };
+    this.#networks.set(key, entry);
     entry.cables += 1;
     try {
-      const network = await entry.network;
-      const port = network.attach();
-      joinLinks(link, port);
+      const place = (await entry.network).attach();
+      joinLinks(link, place);
+      this.#cables.set(id, link);
       link.onClose(() => {
-        port.close();
+        this.#cables.delete(id);
+        place.close();
         this.#leave(entry);
       });
     } catch (error) {
+      link.close();
       this.#leave(entry);
       throw error;
     }
@@ -80,7 +55,7 @@ export class NetworkServer {
   #leave(entry: Entry): void {
     entry.cables -= 1;
     if (entry.cables > 0) return;
-    if (this.#networks.get(entry.options.name) === entry) this.#networks.delete(entry.options.name);
+    if (this.#networks.get(entry.key) === entry) this.#networks.delete(entry.key);
     entry.network.then(
       (network) => network.close(),
       () => {},

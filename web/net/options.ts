@@ -14,9 +14,9 @@ export interface PortForward {
   readonly bind?: string;
 }
 
-/** A network. Machines of one process that say the same `name`, or none, meet on the same one. */
+/** A network. */
 export interface NetworkOptions {
-  /** Name under which other tabs of this browser, or other processes of this user, meet on it too. */
+  /** Name under which other tabs of this browser, or other processes of this user, meet on it. */
   readonly name?: string;
   /** DHCP, names and the outer world on it; true when left out. */
   readonly gateway?: boolean;
@@ -76,15 +76,11 @@ export function macOf(text: string): number {
   );
 }
 
-/**
- * An address for a machine that was given none: QEMU's prefix, then three bytes. With a seed they follow from it and
- * from the device's number, so that a run repeats; without, chance keeps two tabs on one network apart.
- */
-export function defaultMac(seed: number | undefined, index: number): string {
-  const bytes = new Uint8Array(4);
-  if (seed === undefined) crypto.getRandomValues(bytes);
-  else new DataView(bytes.buffer).setUint32(0, Math.imul((seed ^ 0x9e3779b9) + index, 0x85ebca6b));
-  return formatMac(0x525400000000 + ((bytes[0] ?? 0) << 16) + ((bytes[1] ?? 0) << 8) + (bytes[2] ?? 0));
+/** An address for a machine that was given none: QEMU's prefix, then three bytes of a seed and of the card's number. */
+export function defaultMac(seed: number, index: number): string {
+  let mixed = Math.imul((seed ^ 0x9e3779b9) + index, 0x85ebca6b);
+  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  return formatMac(0x525400000000 + ((mixed ^ (mixed >>> 16)) & 0xffffff));
 }
 
 function parseForward(text: string): PortForward {

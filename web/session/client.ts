@@ -9,10 +9,10 @@ import { type Fs, FsClient, type Port } from '../fs/index.ts';
 import { isKvmError, MachineMemory, vcpuArea, vcpuPage } from '../kvm/index.ts';
 import { MachineWords } from '../vmm/words.ts';
 import { ACTIONS, type Action, perform, shellText } from './actions.ts';
-import type { FolderRequest } from './folders/request.ts';
 import {
   type CallName,
   type Calls,
+  type GivenOptions,
   type MadeMessage,
   type ParkedExit,
   type ServerMessage,
@@ -76,8 +76,8 @@ export class SessionClient implements Session {
   }
 
   /**
-   * Starts the machine worker at the other end of `port`, and a machine in it; `onCommand` hears of that too. `folders`
-   * stand in /share, before the machine is made.
+   * Starts the machine worker at the other end of `port`, and a machine in it; `onCommand` hears of that too.
+   * `given` is what machines may have of the client's host.
    */
   static async start(
     port: Port,
@@ -85,12 +85,12 @@ export class SessionClient implements Session {
     core: WebAssembly.Module,
     options: MachineOptions,
     onCommand?: (command: Command) => void,
-    folders: readonly FolderRequest[] = [],
+    given: GivenOptions = {},
   ): Promise<SessionClient> {
     const client = new SessionClient(port, tier);
     if (onCommand) client.onCommand(onCommand);
     try {
-      await client.#call('start', { core, share: client.#shares, own: true, folders });
+      await client.#call('start', { core, share: client.#shares, own: true, ...given });
       await client.make(options);
     } catch (error) {
       port.close();

@@ -3,6 +3,7 @@
 
 import type { Fs } from '../fs/index.ts';
 import type { ModuleHost, ModuleInfo } from '../modules/index.ts';
+import { type Cable, defaultMac } from '../net/index.ts';
 import { type DeviceRequest, DeviceServer, makeBackend } from '../virtio/index.ts';
 import { type Machine, mmioPlace, type VirtioDevice } from '../vmm/index.ts';
 import { bind, handleOf, type SlotInterface } from '../xinterface/index.ts';
@@ -15,6 +16,14 @@ export interface SessionFiles {
   connect(): { readonly port: MessagePort; end(): void };
 }
 
+/** The session's networks, for network cards. */
+export interface SessionNetworks {
+  /** A cable into the network of this name. Rejects with a KvmError. */
+  plug(name: string): Promise<Cable>;
+  /** What addresses of cards follow from that were given none. */
+  readonly seed: number;
+}
+
 /** What devices are started with. */
 export interface DeviceMeans {
   readonly machine: Machine;
@@ -23,6 +32,7 @@ export interface DeviceMeans {
   /** Runs them in threads; without it they are served here. */
   readonly modules: ModuleHost | undefined;
   readonly files: SessionFiles;
+  readonly networks: SessionNetworks;
   /** There is something to do though the guest did nothing: `pump` is to be called. */
   readonly onWake: () => void;
   /** A device has died: one sentence. */
@@ -45,7 +55,7 @@ export class MachineDevices {
   readonly #inline: { readonly server: DeviceServer; readonly guest: SlotInterface }[] = [];
   #attending: Promise<void> | undefined;
   #unlisten: (() => void) | undefined;
-  /** Ends of channels to the session's tree. */
+  /** Ends of channels to the session's tree and networks. */
   readonly #channels: (() => void)[] = [];
 
   private constructor(means: DeviceMeans) {
@@ -76,9 +86,10 @@ export class MachineDevices {
     const { machine, requests } = this.#means;
     const guest = handleOf(machine.vm);
     // One after the other: names and pins then stand in the order of the devices.
-    for (const [n, device] of requests.entries()) {
+    for (const n of requests.keys()) {
       const { number, page, transport } = this.#device(n);
-      const port = device.kind === '9p' ? this.#connect() : undefined;
+      const device = this.#request(n);
+      const port = device.kind === '9p' ? this.#connect() : await this.#plug(device);
       await modules.start({
         kind: 'virtio',
         name: this.names[n] as string,
@@ -94,6 +105,21 @@ export class MachineDevices {
         ...(port && { transfer: [port] }),
       });
     }
+  }
+
+  /** What a device is asked to be, with what the session decides. */
+  #request(n: number): DeviceRequest {
+    const { requests, networks } = this.#means;
+    const request = requests[n] as DeviceRequest;
+    return request.kind === 'net' ? { mac: defaultMac(networks.seed, n), ...request } : request;
+  }
+
+  /** The cable of a network card. */
+  async #plug(request: DeviceRequest): Promise<MessagePort | undefined> {
+    if (request.kind !== 'net') return undefined;
+    const { port, pull } = await this.#means.networks.plug(request.network);
+    this.#channels.push(pull);
+    return port;
   }
 
   #connect(): MessagePort {
@@ -115,9 +141,12 @@ export class MachineDevices {
   }
 
   async #startInline(n: number): Promise<void> {
-    const { machine, requests, onWake, files } = this.#means;
+    const { machine, onWake, files } = this.#means;
+    const request = this.#request(n);
+    const port = await this.#plug(request);
     const guest = bind(handleOf(machine.vm), { name: this.names[n] as string, kind: 'module' });
-    const backend = await makeBackend(requests[n] as DeviceRequest, {
+    const backend = await makeBackend(request, {
+      port,
       files: files.fs,
       isInOrder: machine.isDeterministic,
     });

@@ -14,6 +14,7 @@ import { BOOT, VM } from './actions.ts';
 import { MachineDevices } from './devices.ts';
 import { mountFolders, type OpenFolder } from './folders/request.ts';
 import { memoryHash } from './hash.ts';
+import { Networks } from './networks.ts';
 import { DEFAULT_LINE, type MachineLine } from './options_text.ts';
 import type { OwnVm } from './own_vm.ts';
 import {
@@ -53,6 +54,7 @@ export class MachineServer implements OwnVm {
   readonly #files: FsServer;
   readonly #openFolder: OpenFolder;
   readonly #moduleThreads: ModuleThreads;
+  readonly #networks: Networks;
   #modules: ModuleHost | undefined;
   #core: WebAssembly.Module | undefined;
   #kvm: KvmTree | undefined;
@@ -71,6 +73,7 @@ export class MachineServer implements OwnVm {
     this.#openFolder = openFolder;
     this.#port = port;
     this.#moduleThreads = modules;
+    this.#networks = new Networks(() => threads.spawn('network'));
     this.#pool = new VcpuPool(() => threads.spawn('vcpu'));
     const { calls, files } = splitPort(port);
     this.#calls = calls;
@@ -124,7 +127,8 @@ export class MachineServer implements OwnVm {
     }
   }
 
-  async #start({ core, share, own, host, folders = [] }: StartOptions): Promise<undefined> {
+  async #start({ core, share, own, host, networks, folders = [] }: StartOptions): Promise<undefined> {
+    this.#networks.declare(networks ?? {});
     this.#core = core;
     this.#shares = share;
     const kvm = Kvm.open({ core });
@@ -262,6 +266,7 @@ export class MachineServer implements OwnVm {
     await this.#endDevices();
     await this.#modules?.close();
     await this.#kvm?.close();
+    this.#networks.close();
     this.#pool.close();
     this.#port.close();
     return undefined;
@@ -287,6 +292,7 @@ export class MachineServer implements OwnVm {
       requests: options.devices ?? [],
       modules: this.#modules,
       files: { fs: this.#fs, connect: () => this.#connectFiles() },
+      networks: this.#networks.for(options),
       onWake: () => this.#entry?.runner.nudge(),
       onDeath: dead,
     });

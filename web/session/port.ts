@@ -1,6 +1,7 @@
 // How a session talks to its machine worker: files, a few calls with answers, and events. The same in a page and in Node.
 // No machine here.
 import type { Port } from '../fs/index.ts';
+import type { NetworkOptions } from '../net/index.ts';
 import type { FolderRequest } from './folders/request.ts';
 import type { MachineOptions } from './types.ts';
 
@@ -24,9 +25,14 @@ export interface StartOptions {
   readonly own: boolean;
   /** What stands in /host, read only. */
   readonly host?: readonly HostFile[];
+  /** Networks that machines may be plugged into, by name. */
+  readonly networks?: Readonly<Record<string, NetworkOptions>>;
   /** What stands in /share. */
   readonly folders?: readonly FolderRequest[];
 }
+
+/** What a client gives of its host: machines name it in their options, and can have no more of it. */
+export type GivenOptions = Pick<StartOptions, 'folders' | 'networks'>;
 
 /** Calls that a client makes of the machine worker beside those on files: name to arguments and result. */
 export interface Calls {

@@ -3,6 +3,7 @@
 export * from './backend.ts';
 export * from './blk.ts';
 export { type BackendMeans, DEVICE_KINDS, deviceType, makeBackend } from './make.ts';
+export { NET_F, type NetOptions, net } from './net.ts';
 export { type P9Share, p9 } from './p9.ts';
 export { Registers, STATUS, TRANSPORT } from './registers.ts';
 export * from './request.ts';

@@ -4,15 +4,17 @@ import { diskOf } from '../disk/index.ts';
 import { openDisk } from '../disk/open_here.ts';
 import { type Fs, FsClient, type MessagePortLike, messagePort } from '../fs/index.ts';
 import { KvmError } from '../kvm/abi/errno.ts';
+import { macOf, type PortLike, PortLink } from '../net/index.ts';
 import { type Backend, DEVICE_TYPE } from './backend.ts';
 import { blk } from './blk.ts';
+import { net } from './net.ts';
 import { p9 } from './p9.ts';
 import type { DeviceKind, DeviceRequest } from './request.ts';
 import { hostEntropy, rng, seededEntropy } from './rng.ts';
 
 /** What whoever starts a back end gives it beside the request. */
 export interface BackendMeans {
-  /** A channel to what it needs of another thread: for a share, whoever serves the session's tree. */
+  /** A channel to what it needs of another thread: for a share the session's tree, for a network card its cable. */
   readonly port?: MessagePortLike | undefined;
   /** The session's tree, where it is in this thread. */
   readonly files?: Fs | undefined;
@@ -50,6 +52,16 @@ const MAKERS: { readonly [K in DeviceKind]: Maker<K> } = {
         ...(serial !== undefined && { serial }),
         ...(queues !== undefined && { queues }),
       }),
+  },
+  net: {
+    type: DEVICE_TYPE.net,
+    make({ mac = '', mtu }, { port }) {
+      if (!port) throw new KvmError('ENODEV', 'there is no network here to plug a card into');
+      if (mtu !== undefined && (!Number.isInteger(mtu) || mtu < 68 || mtu > 1500))
+        throw new KvmError('EINVAL', `mtu=${mtu} is no size of a packet; it is 68 to 1500`);
+      const link = new PortLink(port as PortLike);
+      return net({ link, mac: macOf(mac), mtu, close: () => link.close() });
+    },
   },
   rng: {
     type: DEVICE_TYPE.rng,

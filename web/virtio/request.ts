@@ -27,8 +27,19 @@ export interface P9Request {
   readonly path: string;
 }
 
+/** A network card. */
+export interface NetRequest {
+  readonly kind: 'net';
+  /** The network that it is plugged into, by the name that the session gives it. */
+  readonly network: string;
+  /** `52:54:00:12:34:56`; the session gives it one when left out. */
+  readonly mac?: string;
+  /** Largest payload in bytes that the guest is told of; 1500 when left out, and never more. */
+  readonly mtu?: number;
+}
+
 /** A device of a machine. */
-export type DeviceRequest = BlkRequest | P9Request | RngRequest;
+export type DeviceRequest = BlkRequest | NetRequest | P9Request | RngRequest;
 export type DeviceKind = DeviceRequest['kind'];
 
 /** How a machine's virtio devices are reached. */

@@ -1,0 +1,50 @@
+// The networks of a session, which its client has declared: a machine's options name one and can make none, since whoever
+// has the tree may write them.
+import type { Port } from '../fs/index.ts';
+import { KvmError } from '../kvm/abi/errno.ts';
+import { type Cable, NetworkClient, type NetworkOptions } from '../net/index.ts';
+import type { SessionNetworks } from './devices.ts';
+import type { MachineOptions } from './types.ts';
+
+/** The networks of a session; their thread is started with the first cable. */
+export class Networks {
+  readonly #spawn: () => Port;
+  /** Addresses of cards stay the same over resets, and differ from those of other sessions. */
+  readonly #chance = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
+  #declared: Readonly<Record<string, NetworkOptions>> = {};
+  #thread: Port | undefined;
+  #client: NetworkClient | undefined;
+
+  constructor(spawn: () => Port) {
+    this.#spawn = spawn;
+  }
+
+  /** Says which networks there are. */
+  declare(networks: Readonly<Record<string, NetworkOptions>>): void {
+    this.#declared = networks;
+  }
+
+  /** The networks as a machine sees them: in the deterministic engine the addresses of its cards follow from its seed. */
+  for({ engine, seed = 1 }: Pick<MachineOptions, 'engine' | 'seed'>): SessionNetworks {
+    return {
+      plug: (name) => this.#plug(name),
+      seed: engine === 'deterministic' ? seed : this.#chance,
+    };
+  }
+
+  /** Ends their thread. */
+  close(): void {
+    this.#thread?.close();
+  }
+
+  async #plug(name: string): Promise<Cable> {
+    const options = Object.hasOwn(this.#declared, name) ? this.#declared[name] : undefined;
+    if (options === undefined) {
+      const names = Object.keys(this.#declared).join(', ') || 'none';
+      throw new KvmError('ENOENT', `there is no network ${name}; this session has ${names}.`);
+    }
+    this.#thread ??= this.#spawn();
+    this.#client ??= new NetworkClient(this.#thread);
+    return this.#client.plug(name, options);
+  }
+}
