@@ -78,7 +78,7 @@ export function macOf(text: string): number {
 
 /** An address for a machine that was given none: QEMU's prefix, then three bytes of a seed and of the card's number. */
 export function defaultMac(seed: number, index: number): string {
-  let mixed = Math.imul((seed ^ 0x9e3779b9) + index, 0x85ebca6b);
+  let mixed = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) + Math.imul(index, 0x27d4eb2f);
   mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
   return formatMac(0x525400000000 + ((mixed ^ (mixed >>> 16)) & 0xffffff));
 }
