@@ -39,5 +39,5 @@ export async function startSession(
     type: 'module',
     name: 'machine',
   });
-  return SessionClient.start(workerPort(worker), tier, module, options, onCommand, FOLDERS);
+  return SessionClient.start(workerPort(worker), tier, module, options, onCommand, { folders: FOLDERS });
 }
