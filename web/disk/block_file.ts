@@ -20,18 +20,16 @@ export interface BlockFile {
   close(): void;
 }
 
-/** Room grows to twice, by at least and at most so many bytes. */
-const GROW_LEAST = 1 << 16;
-const GROW_MOST = 1 << 26;
+/** Memory is taken by so many bytes, where something was written. */
+const CHUNK = 1 << 16;
 
 /** A file in memory, which nothing outlives: for changes that are to be forgotten, and for tests. */
 export class MemoryFile implements BlockFile {
-  #bytes: Uint8Array;
-  #size: number;
+  readonly #chunks = new Map<number, Uint8Array>();
+  #size = 0;
 
   constructor(content: Uint8Array = new Uint8Array(0)) {
-    this.#bytes = content;
-    this.#size = content.length;
+    this.write(0, content);
   }
 
   get size(): number {
@@ -39,28 +37,34 @@ export class MemoryFile implements BlockFile {
   }
 
   read(position: number, into: Uint8Array): void {
-    const found = this.#bytes.subarray(
-      Math.min(position, this.#size),
-      Math.min(position + into.length, this.#size),
-    );
-    into.set(found);
-    into.fill(0, found.length);
+    for (const { chunk, start, from, to } of pieces(position, into.length)) {
+      const bytes = this.#chunks.get(chunk)?.subarray(start, start + to - from);
+      if (bytes) into.set(bytes, from);
+      else into.fill(0, from, to);
+    }
   }
 
-  write(position: number, from: Uint8Array): void {
-    const end = position + from.length;
-    if (end > this.#bytes.length) {
-      const room = this.#bytes.length + Math.min(Math.max(this.#bytes.length, GROW_LEAST), GROW_MOST);
-      const grown = new Uint8Array(Math.max(end, room));
-      grown.set(this.#bytes);
-      this.#bytes = grown;
+  write(position: number, bytes: Uint8Array): void {
+    for (const { chunk, start, from, to } of pieces(position, bytes.length)) {
+      const held = this.#chunks.get(chunk) ?? new Uint8Array(CHUNK);
+      this.#chunks.set(chunk, held);
+      held.set(bytes.subarray(from, to), start);
     }
-    this.#bytes.set(from, position);
-    this.#size = Math.max(this.#size, end);
+    this.#size = Math.max(this.#size, position + bytes.length);
   }
 
   flush(): void {}
   close(): void {}
+}
+
+/** The parts of `length` bytes from `position` on by the chunks that they lie in: from `start` on in `chunk`. */
+function* pieces(position: number, length: number) {
+  for (let from = 0; from < length; ) {
+    const start = (position + from) % CHUNK;
+    const to = Math.min(length, from + CHUNK - start);
+    yield { chunk: Math.floor((position + from) / CHUNK), start, from, to };
+    from = to;
+  }
 }
 
 /** A raw image: byte n of the disk is byte n of the file. */
