@@ -83,10 +83,14 @@ export function diskOfText(text: string): BlkRequest {
   for (const word of rest) {
     const [, name = '', value = ''] = /^(\w+)(?:=(.+))?$/.exec(word) ?? [];
     if (name === 'ro' && value === '') words.readonly = true;
+    else if (name === 'trust' && value === '') words.trust = true;
     else if (name === 'snapshot' && value === '') words.snapshot = true;
     else if (name === 'changes' && value !== '') words.changes = value;
     else if (name === 'serial' && value !== '') words.serial = value;
-    else throw new UsageError(`--disk has "${word}"; it takes ro, snapshot, changes=FILE and serial=NAME.`);
+    else
+      throw new UsageError(
+        `--disk has "${word}"; it takes ro, snapshot, changes=FILE, trust and serial=NAME.`,
+      );
   }
   if (content === '') throw new UsageError('--disk names no image; give a file, a URL, or size=1G.');
   return { kind: 'blk', ...words };

@@ -35,7 +35,7 @@ export async function openDiskWith(host: HostDisks, options: DiskOptions): Promi
         options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes },
       );
     case 'overlay':
-      return openOverlayWith(host, options.base, options.upper);
+      return openOverlayWith(host, options.base, options.upper, options.trust ?? false);
     default:
       return host.openStore(options);
   }
@@ -45,13 +45,14 @@ async function openOverlayWith(
   host: HostDisks,
   below: DiskOptions,
   above: UpperOptions,
+  trust: boolean,
 ): Promise<BlockStore> {
   const isChangeable = below.kind === 'file' || below.kind === 'opfs' || below.kind === 'memory';
   const base = await openDiskWith(host, isChangeable ? { ...below, readonly: true } : below);
   let file: BlockFile | undefined;
   try {
     file = above.kind === 'memory' ? new MemoryFile() : await host.openUpper(above);
-    return openOverlay(base, file);
+    return openOverlay(base, file, { trust });
   } catch (error) {
     file?.close();
     await base.close();

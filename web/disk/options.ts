@@ -28,4 +28,10 @@ export type DiskOptions =
   /** So many zeroes that take no room; read only, the base of an overlay that begins empty. */
   | { readonly kind: 'empty'; readonly bytes: number }
   /** `base`, which is only read, and what was changed of it. */
-  | { readonly kind: 'overlay'; readonly base: DiskOptions; readonly upper: UpperOptions };
+  | {
+      readonly kind: 'overlay';
+      readonly base: DiskOptions;
+      readonly upper: UpperOptions;
+      /** The base is the right one though its identity is another: see OverlayOptions. */
+      readonly trust?: boolean;
+    };

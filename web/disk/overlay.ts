@@ -15,6 +15,8 @@ const SLACK = 2048;
 const ZERO_BYTES = 64 * CLUSTER;
 
 export interface OverlayOptions {
+  /** The base is the right one, though it tells another identity: it was copied, or its server moved. It is bound to it anew. */
+  readonly trust?: boolean;
   /** Journal blocks before it is written anew; for tests. */
   readonly slack?: number;
 }
@@ -88,6 +90,12 @@ export class Overlay implements BlockStore {
     this.#map.stored();
     this.#slots.settle();
     if (this.#journal.isLong) this.#journal.rewrite(this.#map.all(), this.#slots);
+  }
+
+  /** Writes another identity of the base into the file. */
+  bind(identity: string): void {
+    this.#journal.header = { ...this.#journal.header, identity };
+    this.#journal.rewrite(this.#map.all(), this.#slots);
   }
 
   discard(offset: number, bytes: number): Maybe<void> {
@@ -232,10 +240,13 @@ export function openOverlay(base: BlockStore, file: BlockFile, options: OverlayO
       'EINVAL',
       `this overlay is for a disk of ${header.bytes} bytes, its base has ${base.bytes}: name the base that it was made on`,
     );
-  if (header.identity && identity && header.identity !== identity)
+  const isOther = header.identity !== '' && identity !== '' && header.identity !== identity;
+  if (isOther && !options.trust)
     throw new KvmError(
       'ESTALE',
-      'the base is not the image that this overlay was made on, or was changed since: bring that one back, or begin a new overlay',
+      'the base is not the image that this overlay was made on, or was changed since: bring that one back, or say trust if it was only copied or moved',
     );
-  return new Overlay(base, file, journal);
+  const overlay = new Overlay(base, file, journal);
+  if (isOther) overlay.bind(identity);
+  return overlay;
 }

@@ -19,6 +19,8 @@ export interface DiskWords {
   readonly readonly?: boolean;
   /** Copy on write: changes are kept there, a file in Node, a private file in a page. */
   readonly changes?: string;
+  /** The image is the one that the changes were made on, though it was copied or moved since. */
+  readonly trust?: boolean;
   /** Copy on write: changes are forgotten with the machine. So it is for what cannot be written, when nothing is said. */
   readonly snapshot?: boolean;
 }
@@ -47,7 +49,13 @@ export function diskOf(words: DiskWords): DiskOptions {
     throw new KvmError('EINVAL', 'a disk that is read only has no changes: leave out one of the two');
   if (snapshot && changes !== undefined)
     throw new KvmError('EINVAL', 'changes are kept or forgotten: give one of changes and snapshot');
-  if (changes !== undefined) return { kind: 'overlay', base, upper: { kind: 'kept', name: changes } };
+  if (changes !== undefined)
+    return {
+      kind: 'overlay',
+      base,
+      upper: { kind: 'kept', name: changes },
+      ...(words.trust && { trust: true }),
+    };
   const isInPlace = base.kind === 'file' || base.kind === 'opfs';
   if (readonly || (isInPlace && !snapshot)) return base;
   return { kind: 'overlay', base, upper: { kind: 'memory' } };
