@@ -4,6 +4,7 @@
 import { readCore } from '../../web/cli/core_file.ts';
 import { nodeThreads } from '../../web/cli/threads/node_threads.ts';
 import { SessionClient } from '../../web/session/client.ts';
+import type { MachineOptions } from '../../web/session/types.ts';
 import { judge, makeImage } from './images.ts';
 
 /** The boot, and the first record on every disk, may take so long, in ms. */
@@ -40,14 +41,17 @@ export async function killRound({ folder, disks, kernel, initrd, onWord }: Round
   const images = Array.from({ length: disks }, (_, disk) => makeImage(folder, disk));
   const told = new Array<number>(disks).fill(0);
   const append = `console=ttyS0 quiet run="writer ${disks}"`;
-  const session = await SessionClient.start(nodeThreads.spawn('machine'), 'parallel', readCore(), {
+  const given = { disks: Object.fromEntries(images.map((words, disk) => [`disk${disk}`, words])) };
+  const options: MachineOptions = {
     memory: 256 << 20,
     cpus: 2,
     engine: 'parallel',
-    devices: images.map((words) => ({ kind: 'blk', ...words })),
+    devices: images.map((_, disk) => ({ kind: 'blk', disk: `disk${disk}` })),
     // The session takes the bytes away with it.
     program: { kind: 'kernel', kernel: new Uint8Array(kernel), initrd: new Uint8Array(initrd), append },
-  });
+  };
+  const port = nodeThreads.spawn('machine');
+  const session = await SessionClient.start(port, 'parallel', readCore(), options, undefined, given);
   try {
     const decoder = new TextDecoder('latin1');
     let text = '';

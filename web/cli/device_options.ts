@@ -1,8 +1,9 @@
 // The devices that `vitrine run` is asked for: options in words to a session's requests, each refusal one sentence.
 import { basename, resolve } from 'node:path';
+import type { DiskWords } from '../disk/index.ts';
 import { type NetworkOptions, parseNetOption } from '../net/index.ts';
 import { type FolderRequest, SHARES } from '../session/folders/request.ts';
-import type { GivenOptions } from '../session/port.ts';
+import type { GivenOptions } from '../session/given.ts';
 import type { MachineOptions } from '../session/types.ts';
 import type { BlkRequest, DeviceRequest, NetRequest } from '../virtio/index.ts';
 import { parseSize } from './numbers.ts';
@@ -59,7 +60,7 @@ function transportOf(text: string | undefined): Pick<DeviceOptions, 'transport'>
 /** The devices of the machine, in the order in which a guest finds them. UsageError. */
 export function deviceOptions(values: DeviceValues): DeviceOptions {
   const devices: DeviceRequest[] = [];
-  for (const text of values.disk ?? []) devices.push(diskOfText(text));
+  for (const { device } of disksOf(values)) devices.push(device);
   if (values.rng) devices.push(rngOf(values));
   devices.push(...netsOf(values).map(({ device }) => device));
   for (const { name } of folderOptions(values))
@@ -73,10 +74,11 @@ export function deviceOptions(values: DeviceValues): DeviceOptions {
   return { ...transportOf(values.transport), ...(devices.length > 0 && { devices }) };
 }
 
-/** A disk such as `debian.img,changes=mine.overlay`. UsageError. */
-export function diskOfText(text: string): BlkRequest {
+/** A disk such as `debian.img,changes=mine.overlay`, and the serial number that its guest reads. UsageError. */
+export function diskOfText(text: string): { words: DiskWords; serial?: string } {
   const [content = '', ...rest] = text.split(',');
-  const words: { -readonly [K in keyof BlkRequest]?: BlkRequest[K] } = {};
+  const words: { -readonly [K in keyof DiskWords]?: DiskWords[K] } = {};
+  let serial: string | undefined;
   if (content.startsWith('size=')) words.bytes = parseSize(content.slice(5));
   else if (/^https?:\/\//.test(content)) words.url = content;
   else words.file = content;
@@ -86,20 +88,29 @@ export function diskOfText(text: string): BlkRequest {
     else if (name === 'trust' && value === '') words.trust = true;
     else if (name === 'snapshot' && value === '') words.snapshot = true;
     else if (name === 'changes' && value !== '') words.changes = value;
-    else if (name === 'serial' && value !== '') words.serial = value;
+    else if (name === 'serial' && value !== '') serial = value;
     else
       throw new UsageError(
         `--disk has "${word}"; it takes ro, snapshot, changes=FILE, trust and serial=NAME.`,
       );
   }
   if (content === '') throw new UsageError('--disk names no image; give a file, a URL, or size=1G.');
-  return { kind: 'blk', ...words };
+  return { words, ...(serial !== undefined && { serial }) };
+}
+
+/** The disks in the order of the command line. UsageError. */
+function disksOf({ disk = [] }: DeviceValues): { device: BlkRequest; words: DiskWords }[] {
+  return disk.map((text, n) => {
+    const { words, ...rest } = diskOfText(text);
+    return { device: { kind: 'blk', disk: `disk${n}`, ...rest }, words };
+  });
 }
 
 /** What the machine may have of the host. UsageError. */
 export function givenOptions(values: DeviceValues): GivenOptions {
   const nets = netsOf(values);
   return {
+    disks: Object.fromEntries(disksOf(values).map(({ device, words }) => [device.disk, words])),
     folders: folderOptions(values),
     networks: Object.fromEntries(nets.map(({ device, network }) => [device.network, network])),
   };

@@ -6,7 +6,7 @@ import { openDisk } from '../disk/open_node.ts';
 import { diskOfText } from './device_options.ts';
 
 async function commit(text: string, path: string): Promise<void> {
-  const { serial: _, kind: __, ...words } = diskOfText(text);
+  const { words } = diskOfText(text);
   const from = await openDisk(diskOf(words));
   try {
     createNodeImage(path, from.bytes);

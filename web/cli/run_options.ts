@@ -1,7 +1,7 @@
 // What `vitrine run` is asked for: options in words to a session's options, each refusal one sentence. Runs nothing.
 import fs from 'node:fs';
 import { parseArgs } from 'node:util';
-import type { GivenOptions } from '../session/port.ts';
+import type { GivenOptions } from '../session/given.ts';
 import type { EntryMode, MachineOptions, Program } from '../session/types.ts';
 import { DEVICE_ARGS, deviceOptions, givenOptions } from './device_options.ts';
 import { parseNumber, parseSize } from './numbers.ts';

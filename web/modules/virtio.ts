@@ -32,6 +32,8 @@ export interface VirtioOptions {
   readonly gsi?: number;
   /** The channel of BackendMeans, transferred. */
   readonly port?: BackendMeans['port'];
+  /** The disk of BackendMeans. */
+  readonly disk?: BackendMeans['disk'];
 }
 
 /** Interrupts are attached when they are first used: most vectors never are. */
@@ -90,7 +92,7 @@ function overPci(guest: GuestInterface, registers: Registers, device: number): R
 export const virtio: Module = {
   kind: 'virtio',
   async run({ guest, options, signal, report }, ready) {
-    const { device, memory, gsi, port } = options as Partial<VirtioOptions>;
+    const { device, memory, gsi, port, disk } = options as Partial<VirtioOptions>;
     if (device === undefined || !(memory instanceof WebAssembly.Memory))
       throw new KvmError(
         'EINVAL',
@@ -98,7 +100,7 @@ export const virtio: Module = {
       );
     const number = numberOption(options, 'number', 15);
     const registers = new Registers(devicePage(memory.buffer, Number(addressOption(options, 'page'))));
-    const backend = await makeBackend(device, { port });
+    const backend = await makeBackend(device, { port, disk });
     const reach = gsi === undefined ? overPci(guest, registers, number) : overMmio(guest, registers, gsi);
     try {
       const server = new DeviceServer({ guest, backend, registers, report, ...reach });

@@ -9,10 +9,10 @@ import { type Fs, FsClient, type Port } from '../fs/index.ts';
 import { isKvmError, MachineMemory, vcpuArea, vcpuPage } from '../kvm/index.ts';
 import { MachineWords } from '../vmm/words.ts';
 import { ACTIONS, type Action, perform, shellText } from './actions.ts';
+import type { GivenOptions } from './given.ts';
 import {
   type CallName,
   type Calls,
-  type GivenOptions,
   type MadeMessage,
   type ParkedExit,
   type ServerMessage,
@@ -98,6 +98,10 @@ export class SessionClient implements Session {
     }
     if (client.#shares) client.#timer = setInterval(() => client.#look(), LOOK_MS);
     return client;
+  }
+
+  async give(given: GivenOptions): Promise<void> {
+    await this.#call('give', given);
   }
 
   get tier(): Tier {

@@ -1,6 +1,7 @@
 // The virtio devices of a session's machine: each in a module of its own, or inline between the turns of the deterministic
 // engine. It makes no machine.
 
+import type { DiskWords } from '../disk/index.ts';
 import type { Fs } from '../fs/index.ts';
 import type { ModuleHost, ModuleInfo } from '../modules/index.ts';
 import { type Cable, defaultMac } from '../net/index.ts';
@@ -24,6 +25,9 @@ export interface SessionNetworks {
   readonly seed: number;
 }
 
+/** The session's disks: what one of this name is. ENOENT. */
+export type SessionDisks = (name: string) => DiskWords;
+
 /** What devices are started with. */
 export interface DeviceMeans {
   readonly machine: Machine;
@@ -33,6 +37,7 @@ export interface DeviceMeans {
   readonly modules: ModuleHost | undefined;
   readonly files: SessionFiles;
   readonly networks: SessionNetworks;
+  readonly disks: SessionDisks;
   /** There is something to do though the guest did nothing: `pump` is to be called. */
   readonly onWake: () => void;
   /** A device has died: one sentence. */
@@ -90,6 +95,7 @@ export class MachineDevices {
       const { number, page, transport } = this.#device(n);
       const device = this.#request(n);
       const port = device.kind === '9p' ? this.#connect() : await this.#plug(device);
+      const disk = this.#disk(device);
       await modules.start({
         kind: 'virtio',
         name: this.names[n] as string,
@@ -101,6 +107,7 @@ export class MachineDevices {
           number,
           ...(transport === 'mmio' && { gsi: mmioPlace(number).gsi }),
           ...(port && { port }),
+          ...(disk && { disk }),
         },
         ...(port && { transfer: [port] }),
       });
@@ -112,6 +119,10 @@ export class MachineDevices {
     const { requests, networks } = this.#means;
     const request = requests[n] as DeviceRequest;
     return request.kind === 'net' ? { mac: defaultMac(networks.seed, n), ...request } : request;
+  }
+
+  #disk(request: DeviceRequest): DiskWords | undefined {
+    return request.kind === 'blk' ? this.#means.disks(request.disk) : undefined;
   }
 
   /** The cable of a network card. */
@@ -147,6 +158,7 @@ export class MachineDevices {
     const guest = bind(handleOf(machine.vm), { name: this.names[n] as string, kind: 'module' });
     const backend = await makeBackend(request, {
       port,
+      disk: this.#disk(request),
       files: files.fs,
       isInOrder: machine.isDeterministic,
     });

@@ -1,4 +1,4 @@
-// The devices of a machine as one word of its options file: `rng,blk:file=/home/disk:readonly=true`. It knows no kind of
+// The devices of a machine as one word of its options file: `rng,blk:disk=disk0:serial=A1`. It knows no kind of
 // device: a request is flat, and whether it makes sense is judged when a device is made of it.
 import type { Format } from '../fs/index.ts';
 import { KvmError } from '../kvm/abi/errno.ts';
@@ -28,10 +28,9 @@ function parseValue(text: string): Value {
 }
 
 function formatDevice({ kind, ...rest }: DeviceRequest): string {
-  const fields = Object.entries(rest as Record<string, Value | object | undefined>);
+  const fields = Object.entries(rest as Record<string, Value | undefined>);
   const words = fields.flatMap(([key, value]) =>
-    // What is no word, a file that was dropped for instance, has no place in a line.
-    value === undefined || typeof value === 'object' ? [] : [`${key}=${formatValue(value)}`],
+    value === undefined ? [] : [`${key}=${formatValue(value)}`],
   );
   return [kind, ...words].join(':');
 }

@@ -5,6 +5,7 @@ import { RUN_EXIT_REASON } from '../../assembly/abi/kvm_run.ts';
 import { CONSOLE_IN_RING, CONSOLE_OUT_RING } from '../../assembly/abi/map.ts';
 import { V_WAKE } from '../../assembly/abi/vcpu_page.ts';
 import { Ring } from '../devices/index.ts';
+import type { DiskWords } from '../disk/index.ts';
 import { FsServer, LocalFs, type MountTable, messagePort, type Port } from '../fs/index.ts';
 import { isKvmError, Kvm, KvmError, vcpuArea, vcpuPage } from '../kvm/index.ts';
 import { goOnAll, KvmTree, modulesTree, VasTree, type VmEntry } from '../kvmfs/index.ts';
@@ -13,6 +14,7 @@ import { LoadError, Machine, SpecError, VcpuPool } from '../vmm/index.ts';
 import { BOOT, VM } from './actions.ts';
 import { MachineDevices } from './devices.ts';
 import { mountFolders, type OpenFolder } from './folders/request.ts';
+import { Given, type GivenOptions } from './given.ts';
 import { memoryHash } from './hash.ts';
 import { Networks } from './networks.ts';
 import { DEFAULT_LINE, type MachineLine } from './options_text.ts';
@@ -55,6 +57,7 @@ export class MachineServer implements OwnVm {
   readonly #openFolder: OpenFolder;
   readonly #moduleThreads: ModuleThreads;
   readonly #networks: Networks;
+  readonly #disks = new Given<DiskWords>('disk');
   #modules: ModuleHost | undefined;
   #core: WebAssembly.Module | undefined;
   #kvm: KvmTree | undefined;
@@ -115,6 +118,8 @@ export class MachineServer implements OwnVm {
       }
       case 'hash':
         return memoryHash(this.#made.vm.memory.wasm.buffer);
+      case 'give':
+        return this.#give(argument as GivenOptions);
       case 'reboot':
         return this.#reboot();
       case 'refresh':
@@ -127,8 +132,14 @@ export class MachineServer implements OwnVm {
     }
   }
 
-  async #start({ core, share, own, host, networks, folders = [] }: StartOptions): Promise<undefined> {
-    this.#networks.declare(networks ?? {});
+  async #give({ disks = {}, networks = {}, folders = [] }: GivenOptions): Promise<undefined> {
+    this.#disks.add(disks);
+    this.#networks.declare(networks);
+    await mountFolders(this.#mounts, folders, this.#openFolder);
+    return undefined;
+  }
+
+  async #start({ core, share, own, host, ...given }: StartOptions): Promise<undefined> {
     this.#core = core;
     this.#shares = share;
     const kvm = Kvm.open({ core });
@@ -144,8 +155,7 @@ export class MachineServer implements OwnVm {
     });
     mountControl(this.#mounts, { kvm: tree.root, vas: vas.root, modules }, own ? this : undefined);
     if (host !== undefined) await mountHost(this.#mounts, host);
-    await mountFolders(this.#mounts, folders, this.#openFolder);
-    return undefined;
+    return this.#give(given);
   }
 
   get #standing(): VmEntry {
@@ -293,6 +303,7 @@ export class MachineServer implements OwnVm {
       modules: this.#modules,
       files: { fs: this.#fs, connect: () => this.#connectFiles() },
       networks: this.#networks.for(options),
+      disks: (name) => this.#disks.get(name),
       onWake: () => this.#entry?.runner.nudge(),
       onDeath: dead,
     });

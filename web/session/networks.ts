@@ -1,9 +1,9 @@
 // The networks of a session, which its client has declared: a machine's options name one and can make none, since whoever
 // has the tree may write them.
 import type { Port } from '../fs/index.ts';
-import { KvmError } from '../kvm/abi/errno.ts';
 import { type Cable, NetworkClient, type NetworkOptions } from '../net/index.ts';
 import type { SessionNetworks } from './devices.ts';
+import { Given } from './given.ts';
 import type { MachineOptions } from './types.ts';
 
 /** The networks of a session; their thread is started with the first cable. */
@@ -11,7 +11,7 @@ export class Networks {
   readonly #spawn: () => Port;
   /** Addresses of cards stay the same over resets, and differ from those of other sessions. */
   readonly #chance = crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
-  #declared: Readonly<Record<string, NetworkOptions>> = {};
+  readonly #given = new Given<NetworkOptions>('network');
   #thread: Port | undefined;
   #client: NetworkClient | undefined;
 
@@ -19,9 +19,9 @@ export class Networks {
     this.#spawn = spawn;
   }
 
-  /** Says which networks there are. */
+  /** Says which networks there are beside those that were told before. */
   declare(networks: Readonly<Record<string, NetworkOptions>>): void {
-    this.#declared = networks;
+    this.#given.add(networks);
   }
 
   /** The networks as a machine sees them: in the deterministic engine the addresses of its cards follow from its seed. */
@@ -38,11 +38,7 @@ export class Networks {
   }
 
   async #plug(name: string): Promise<Cable> {
-    const options = Object.hasOwn(this.#declared, name) ? this.#declared[name] : undefined;
-    if (options === undefined) {
-      const names = Object.keys(this.#declared).join(', ') || 'none';
-      throw new KvmError('ENOENT', `there is no network ${name}; this session has ${names}.`);
-    }
+    const options = this.#given.get(name);
     this.#thread ??= this.#spawn();
     this.#client ??= new NetworkClient(this.#thread);
     return this.#client.plug(name, options);

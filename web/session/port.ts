@@ -1,8 +1,7 @@
 // How a session talks to its machine worker: files, a few calls with answers, and events. The same in a page and in Node.
 // No machine here.
 import type { Port } from '../fs/index.ts';
-import type { NetworkOptions } from '../net/index.ts';
-import type { FolderRequest } from './folders/request.ts';
+import type { GivenOptions } from './given.ts';
 import type { MachineOptions } from './types.ts';
 
 /** What starts threads: a page's workers or Node's worker_threads. */
@@ -17,7 +16,7 @@ export interface HostFile {
 }
 
 /** What a machine worker needs to make VMs. */
-export interface StartOptions {
+export interface StartOptions extends GivenOptions {
   readonly core: WebAssembly.Module;
   /** Whether memory may be shared with other threads: without it vCPUs have none. */
   readonly share: boolean;
@@ -25,19 +24,14 @@ export interface StartOptions {
   readonly own: boolean;
   /** What stands in /host, read only. */
   readonly host?: readonly HostFile[];
-  /** Networks that machines may be plugged into, by name. */
-  readonly networks?: Readonly<Record<string, NetworkOptions>>;
-  /** What stands in /share. */
-  readonly folders?: readonly FolderRequest[];
 }
-
-/** What a client gives of its host: machines name it in their options, and can have no more of it. */
-export type GivenOptions = Pick<StartOptions, 'folders' | 'networks'>;
 
 /** Calls that a client makes of the machine worker beside those on files: name to arguments and result. */
 export interface Calls {
   /** Mounts /kvm and what the client brings; once, before all else. */
   start: [StartOptions, undefined];
+  /** More of what StartOptions gives; a name that was given before means the new one from the next machine on. */
+  give: [GivenOptions, undefined];
   /** As the vCPU's `translate` directory, but a vCPU that runs is not stopped for it: looking must not change a run. */
   translate: [{ vcpu: number; gva: bigint }, bigint | undefined];
   /** SHA-256 of the memory of a machine that stands. */

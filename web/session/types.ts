@@ -1,6 +1,7 @@
 // What a session is: one machine as its user sees it, the same in a page and in Node. Types only.
 import type { Fs } from '../fs/index.ts';
 import type { DeviceRequest, TransportName } from '../virtio/index.ts';
+import type { GivenOptions } from './given.ts';
 
 /** How a guest's code enters: see web/vmm/loaders. */
 export type EntryMode = 'real' | 'protected' | 'long';
@@ -102,6 +103,8 @@ export interface Session {
   memory(): ArrayBufferLike;
   /** Tier `messages`: asks for a fresh copy of the parts that views read; resolves at once elsewhere. */
   refresh(ranges?: { offset: number; length: number }[]): Promise<void>;
+  /** Gives machines more of this host, by names that their options may say from now on. Rejects with one sentence. */
+  give(given: GivenOptions): Promise<void>;
   /** Makes a machine of other options, in place of the one at hand; it stands until `run`. Rejects with one sentence. */
   make(options: MachineOptions): Promise<void>;
   run(): Promise<void>;

@@ -1,6 +1,6 @@
 // From a request to a back end: the one table of the kinds of devices. It starts nothing.
 
-import { diskOf } from '../disk/index.ts';
+import { type DiskWords, diskOf } from '../disk/index.ts';
 import { openDisk } from '../disk/open_here.ts';
 import { type Fs, FsClient, type MessagePortLike, messagePort } from '../fs/index.ts';
 import { KvmError } from '../kvm/abi/errno.ts';
@@ -16,6 +16,8 @@ import { hostEntropy, rng, seededEntropy } from './rng.ts';
 export interface BackendMeans {
   /** A channel to what it needs of another thread: for a share the session's tree, for a network card its cable. */
   readonly port?: MessagePortLike | undefined;
+  /** What the disk is that the request names. */
+  readonly disk?: DiskWords | undefined;
   /** The session's tree, where it is in this thread. */
   readonly files?: Fs | undefined;
   /** What `notify` takes is done when it resolves: in the deterministic engine. */
@@ -46,12 +48,14 @@ const MAKERS: { readonly [K in DeviceKind]: Maker<K> } = {
   },
   blk: {
     type: DEVICE_TYPE.blk,
-    make: async ({ serial, queues, ...words }, { isInOrder = false }) =>
-      blk(await openDisk(diskOf(words)), {
+    async make({ serial, queues }, { disk, isInOrder = false }) {
+      if (!disk) throw new KvmError('ENODEV', 'there are no disks here');
+      return blk(await openDisk(diskOf(disk)), {
         isInOrder,
         ...(serial !== undefined && { serial }),
         ...(queues !== undefined && { queues }),
-      }),
+      });
+    },
   },
   net: {
     type: DEVICE_TYPE.net,

@@ -1,7 +1,5 @@
 // What a machine's devices are asked to be: plain data that travels by postMessage and in files. Nothing is made of it here.
 
-import type { DiskWords } from '../disk/index.ts';
-
 /** A source of entropy. */
 export interface RngRequest {
   readonly kind: 'rng';
@@ -9,9 +7,11 @@ export interface RngRequest {
   readonly seed?: number;
 }
 
-/** A disk; the words say where it is kept. */
-export interface BlkRequest extends DiskWords {
+/** A disk. */
+export interface BlkRequest {
   readonly kind: 'blk';
+  /** Which one, by the name that the session gives it. */
+  readonly disk: string;
   /** What the guest reads as its serial number, at most 20 bytes. */
   readonly serial?: string;
   /** Request queues, 1 when left out, at most 16. */
