@@ -36,19 +36,14 @@ export function GuestPicker() {
     if (lab) return bench.open({ guest: lab.id, source: lab.source, options: lab.options });
     const row = fetched.find(({ name }) => name === value);
     if (!row) return setAbsent(missing.find(({ name }) => name === value));
-    try {
-      const { files, options } = await loadFetched(row);
-      await bench.openKernel(files, options);
-    } catch (error) {
-      bench.fail(error instanceof Error ? error.message : String(error));
-    }
+    return bench.openFetched(row.title, () => loadFetched(row));
   };
 
   const lab = labGuests.find(({ id }) => id === guest);
+  const coming = useWorkbench((state) => state.fetching);
   const own = kernel?.name ?? 'Your own source';
-  const value = kernel
-    ? (fetched.find(({ title }) => title === kernel.name)?.name ?? 'own')
-    : (guest ?? 'own');
+  const real = coming ?? kernel?.name;
+  const value = real ? (fetched.find(({ title }) => title === real)?.name ?? 'own') : (guest ?? 'own');
   return (
     <>
       <select

@@ -11,7 +11,16 @@ interface Said {
 }
 
 /** The one sentence that matters most now. */
-export function sentenceOf({ failure, status, session, kernel, isBusy, problems }: PageState): Said {
+export function sentenceOf({
+  failure,
+  fetching,
+  status,
+  session,
+  kernel,
+  isBusy,
+  problems,
+}: PageState): Said {
+  if (fetching !== undefined) return { kind: 'plain', text: `${fetching} is being fetched.` };
   const failed = failure ?? status.error;
   if (failed) return { kind: 'error', text: failed };
   const [wrong] = kernel ? [] : errorsOf(problems);

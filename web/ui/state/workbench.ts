@@ -57,6 +57,8 @@ export interface PageState {
   fs: Fs | undefined;
   status: SessionStatus;
   watch: MachineWatch;
+  /** The guest whose files are on their way, by its title. */
+  fetching: string | undefined;
   /** Something is under way that buttons must wait for. */
   isBusy: boolean;
   /** Source or options were changed after the machine was made. */
@@ -113,6 +115,7 @@ export class Workbench {
       fs: undefined,
       status: STOPPED,
       watch: new MachineWatch(),
+      fetching: undefined,
       isBusy: false,
       isStale: false,
       failure: undefined,
@@ -140,18 +143,37 @@ export class Workbench {
     return this.#openAnew();
   }
 
-  /** Another program: the breakpoints of the one before mean nothing to it. */
-  #openAnew(): Promise<void> {
+  /** As openKernel, with files that come first: until then nothing else is done, and the page says what it waits for. */
+  openFetched(
+    title: string,
+    fetch: () => Promise<{ files: KernelFiles; options: SharedOptions }>,
+  ): Promise<void> {
     return this.#do(async () => {
-      const { session, watch, status } = this.state.get();
-      const memory = watch.memory();
-      const set =
-        memory && !status.error
-          ? vcpuIds(memory).filter((id) => readDebugging(memory, id).points.length > 0)
-          : [];
-      for (const id of set) await session?.debug(id, 'off');
-      await this.#make();
+      this.state.patch({ fetching: title });
+      try {
+        const { files: kernel, options } = await fetch();
+        this.state.patch({ kernel, options, guest: undefined });
+      } finally {
+        this.state.patch({ fetching: undefined });
+      }
+      await this.#makeAnother();
     });
+  }
+
+  #openAnew(): Promise<void> {
+    return this.#do(() => this.#makeAnother());
+  }
+
+  /** Another program: the breakpoints of the one before mean nothing to it. */
+  async #makeAnother(): Promise<void> {
+    const { session, watch, status } = this.state.get();
+    const memory = watch.memory();
+    const set =
+      memory && !status.error
+        ? vcpuIds(memory).filter((id) => readDebugging(memory, id).points.length > 0)
+        : [];
+    for (const id of set) await session?.debug(id, 'off');
+    await this.#make();
   }
 
   edit(source: string): void {

@@ -52,6 +52,8 @@ static void pipes(struct load *load, unsigned at)
 	if (pipe(there) != 0 || pipe(back) != 0)
 		return fail(load->name, "errno of pipe", errno, 0);
 	pid_t child = fork();
+	if (child < 0)
+		return fail(load->name, "errno of fork", errno, 0);
 	if (child == 0) {
 		close(there[1]);
 		close(back[0]);
@@ -123,6 +125,8 @@ static void signals(struct load *load, unsigned at)
 	pid_t parent = getpid();
 	do {
 		pid_t child = fork();
+		if (child < 0)
+			return fail(load->name, "errno of fork", errno, 0);
 		if (child == 0) {
 			for (int i = 0; i < MANY; i++)
 				sigqueue(parent, SIGRTMIN, (union sigval){.sival_int = i});
@@ -135,6 +139,8 @@ static void signals(struct load *load, unsigned at)
 			do
 				got = sigtimedwait(&queued, &info, &limit);
 			while (got < 0 && errno == EINTR);
+			if (got < 0)
+				return fail(load->name, "errno of sigtimedwait", errno, 0);
 			check(load->name, "a signal that came", got, SIGRTMIN);
 			check(load->name, "the value of a signal", info.si_value.sival_int, i);
 		}
