@@ -91,13 +91,18 @@ static uint64_t tick_ns(void)
 }
 
 // The count of ticks is behind while the processor that keeps it has no host to run on, and catches up: of some readings
-// that one counts in which it was the furthest.
-static struct reading read_clocks(void)
+// that one counts in which it was the furthest. The time is that before the count was read, or that after it.
+static struct reading read_clocks(bool after)
 {
 	struct reading best = {0};
 	int64_t furthest = INT64_MIN;
 	for (int i = 0; i < 10; i++) {
-		struct reading now = {.ns = now_ns(), .tsc = read_tsc(), .jiffies = read_jiffies()};
+		struct reading now = {.ns = now_ns(), .tsc = read_tsc()};
+		now.jiffies = read_jiffies();
+		if (after) {
+			now.ns = now_ns();
+			now.tsc = read_tsc();
+		}
 		int64_t ahead = now.jiffies * tick_ns() - now.ns;
 		if (ahead > furthest) {
 			furthest = ahead;
@@ -110,7 +115,7 @@ static struct reading read_clocks(void)
 
 void watch_ticks(void)
 {
-	started = read_clocks();
+	started = read_clocks(true);
 }
 
 void judge_ticks(char *text, unsigned size)
@@ -119,7 +124,7 @@ void judge_ticks(char *text, unsigned size)
 	int64_t seen = 0, expected = 0;
 	uint64_t mhz = 0;
 	for (int i = 0; i < TRIES && (i == 0 || seen < expected - SLACK); i++) {
-		struct reading ended = read_clocks();
+		struct reading ended = read_clocks(false);
 		uint64_t ns = ended.ns - started.ns;
 		mhz = (ended.tsc - started.tsc) * 1000 / (ns ? ns : 1);
 		expected = (ns + tick_ns() / 2) / tick_ns();
@@ -131,7 +136,7 @@ void judge_ticks(char *text, unsigned size)
 	}
 	snprintf(text, size, " ticks %lld of %lld tsc %llu MHz", (long long)seen, (long long)expected,
 		 (unsigned long long)mhz);
-	// More than were due shows that the count was late at the start; less is a loss, once it has had the time to catch up.
+	// More than were due shows that the host took its time for a reading; less is a loss, once the count could catch up.
 	if (seen < expected - SLACK)
 		fail("ticks", "their number", seen, expected);
 }
