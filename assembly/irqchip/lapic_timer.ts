@@ -117,10 +117,11 @@ export function timer_count(v: u32): u32 {
 /** Fires the timer of a vCPU if it is due at `now`. */
 export function timer_poll(v: u32, now: u64): void {
   const word = lapic_page(v) + LAPIC_DEADLINE;
+  // The MSR first: read behind the deadline it could be that of the next one, which the guest is just writing.
+  const msr = atomic.load<u64>(v + V_TSC_DEADLINE);
   const deadline = atomic.load<u64>(word);
   if (deadline == 0 || now < deadline) return;
   const period = load<u64>(lapic_page(v) + LAPIC_PERIOD);
-  const msr = atomic.load<u64>(v + V_TSC_DEADLINE);
   // Periods that passed unseen are one interrupt, as their requests would meet in one IRR bit.
   const next = period == 0 ? 0 : deadline + period * ((now - deadline) / period + 1);
   if (atomic.cmpxchg<u64>(word, deadline, next) != deadline) return;

@@ -99,6 +99,8 @@ export function runVcpuThread(machine: Machine, id: number): void {
   const watch = new DeathWatch(machine);
   const server = new BoardServer(machine, id);
   servePorts(vm.core, server);
+  // vCPU 0 looks at the devices; another does after exits, as long as something that it may have set going is to come.
+  let looks = id === 0;
   while (!own.leaving) {
     const wake = own.wakeups;
     if (own.stands) {
@@ -114,7 +116,9 @@ export function runVcpuThread(machine: Machine, id: number): void {
     while (why === RUN_EXIT && !server.hasFailed && handleExit(machine, vcpu) && --server.left > 0)
       why = vcpu.enter(SLICE, true);
     server.check();
-    const due = id === 0 && board !== undefined ? board.poll() : NEVER;
+    if (server.left < EXITS) looks = true;
+    const due = looks && board !== undefined ? board.poll() : NEVER;
+    if (due === NEVER) looks = id === 0;
     if (why !== RUN_HALTED) continue;
     const dead = watch.look();
     const timer = memory.u64(vcpu.page + V_WAKE_AT);
