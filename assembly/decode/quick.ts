@@ -9,6 +9,7 @@ import {
   R_DELTA,
   R_DISP,
   R_FLAGS,
+  R_IMM,
   R_INDEX,
   R_LEN,
   R_OFF,
@@ -59,11 +60,14 @@ import {
   OP_RET,
   OP_SAR_R64,
   OP_SETCC,
+  OP_SHIFT,
   OP_SHL_R32,
+  OP_SHLD,
   OP_TEST,
 } from '../abi/ops';
 import {
   Q_ADC_32,
+  Q_ADC_32_M,
   Q_ADD_32,
   Q_ADD_32_J,
   Q_ADD_32_M,
@@ -78,7 +82,9 @@ import {
   Q_CALL_32,
   Q_CALL_64,
   Q_CMOV_32,
+  Q_CMOV_32_M,
   Q_CMOV_64,
+  Q_CMOV_64_M,
   Q_CMP_8,
   Q_CMP_8_J,
   Q_CMP_32,
@@ -110,7 +116,7 @@ import {
   Q_JZ,
   Q_LEA_32,
   Q_LEA_64,
-  Q_LOAD_32,
+  Q_LOAD_8,
   Q_LOAD_32_X,
   Q_LOAD_SX_64,
   Q_LOAD_ZX8,
@@ -130,9 +136,13 @@ import {
   Q_PUSH_64,
   Q_RET_32,
   Q_RET_64,
+  Q_SAR_32_C,
   Q_SBB_32,
+  Q_SBB_32_M,
   Q_SETCC,
   Q_SHL_32,
+  Q_SHL_32_C,
+  Q_SHR_32_C,
   Q_STORE_8,
   Q_STORE_8_X,
   Q_SUB_32,
@@ -154,6 +164,7 @@ import {
   Q_TEST_M_32_J,
   Q_XOR_32,
   Q_XOR_32_M,
+  Q_XOR_32_X,
   Q_ZX8,
   Q_ZX16,
 } from '../abi/quick';
@@ -188,16 +199,18 @@ function alu_load_form(operation: u32): u32 {
       return Q_ADD_32_M;
     case ALU_OR:
       return Q_OR_32_M;
+    case ALU_ADC:
+      return Q_ADC_32_M;
+    case ALU_SBB:
+      return Q_SBB_32_M;
     case ALU_AND:
       return Q_AND_32_M;
     case ALU_SUB:
       return Q_SUB_32_M;
     case ALU_XOR:
       return Q_XOR_32_M;
-    case ALU_CMP:
-      return Q_CMP_R_32;
     default:
-      return Q_NONE;
+      return Q_CMP_R_32;
   }
 }
 
@@ -240,6 +253,11 @@ function register_form(r: u32, op: u32): u32 {
   if (op >= OP_INC && op < OP_DEC) return wide(Q_INC_32, (op - OP_INC) >> 1);
   if (op >= OP_DEC && op < OP_JMP) return wide(Q_DEC_32, (op - OP_DEC) >> 1);
   if (op >= OP_SHL_R32 && op <= OP_SAR_R64) return Q_SHL_32 + op - OP_SHL_R32;
+  if (op >= OP_SHIFT + 4 && op < OP_SHLD) {
+    // SHL is there twice.
+    const form = op == OP_SHIFT + 7 ? Q_SAR_32_C : op == OP_SHIFT + 5 ? Q_SHR_32_C : Q_SHL_32_C;
+    return load<u32>(r + R_REG) == r + R_IMM ? Q_NONE : wide(form, load<u16>(r + R_FLAGS) & RF_SIZE);
+  }
   if (op == OP_IMUL_32) return Q_IMUL_32;
   if (op == OP_IMUL_64) return Q_IMUL_64;
   if (op == OP_SETCC) return Q_SETCC;
@@ -260,6 +278,8 @@ function memory_form(r: u32, op: u32): u32 {
     if (op == OP_MOVZX8 + 2 || op == OP_MOVZX8 + 3) return Q_LOAD_ZX8_X;
     if (op == OP_MOVZX16 + 2 || op == OP_MOVZX16 + 3) return Q_LOAD_ZX16_X;
     if (op == OP_ALU_LOAD + 2 || op == OP_ALU_LOAD + 3) return Q_ADD_32_X + op - OP_ALU_LOAD - 2;
+    if (op == OP_ALU_LOAD + ALU_XOR * 4 + 2 || op == OP_ALU_LOAD + ALU_XOR * 4 + 3)
+      return Q_XOR_32_X + (op & 1);
     return op >= OP_MOV_STORE && op < OP_MOV_LOAD ? Q_STORE_8_X + op - OP_MOV_STORE : Q_NONE;
   }
   if (op < OP_ALU_END) {
@@ -271,9 +291,11 @@ function memory_form(r: u32, op: u32): u32 {
   if (op == OP_TEST) return Q_TEST_M_8;
   if (op == OP_TEST + 2) return Q_TEST_M_32;
   if (op >= OP_MOV_STORE && op < OP_MOV_LOAD) return Q_STORE_8 + op - OP_MOV_STORE;
-  if (op == OP_MOV_LOAD + 2 || op == OP_MOV_LOAD + 3) return Q_LOAD_32 + op - OP_MOV_LOAD - 2;
+  if (op >= OP_MOV_LOAD && op < OP_MOVZX8) return Q_LOAD_8 + op - OP_MOV_LOAD;
   if (op == OP_MOVZX8 + 2 || op == OP_MOVZX8 + 3) return Q_LOAD_ZX8;
   if (op == OP_MOVZX16 + 2 || op == OP_MOVZX16 + 3) return Q_LOAD_ZX16;
+  if (op == OP_CMOV + 1) return Q_CMOV_32_M;
+  if (op == OP_CMOV + 2) return Q_CMOV_64_M;
   return op == OP_MOVSXD ? Q_LOAD_SX_64 : Q_NONE;
 }
 

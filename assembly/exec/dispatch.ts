@@ -20,7 +20,9 @@ import {
 import { TLB_ADDEND, TLB_READ, TLB_WRITE } from '../abi/map';
 import {
   Q_ADC_32,
+  Q_ADC_32_M,
   Q_ADC_64,
+  Q_ADC_64_M,
   Q_ADD_32,
   Q_ADD_32_J,
   Q_ADD_32_M,
@@ -42,7 +44,9 @@ import {
   Q_CALL_32,
   Q_CALL_64,
   Q_CMOV_32,
+  Q_CMOV_32_M,
   Q_CMOV_64,
+  Q_CMOV_64_M,
   Q_CMP_8,
   Q_CMP_8_J,
   Q_CMP_32,
@@ -81,6 +85,8 @@ import {
   Q_JZ,
   Q_LEA_32,
   Q_LEA_64,
+  Q_LOAD_8,
+  Q_LOAD_16,
   Q_LOAD_32,
   Q_LOAD_32_X,
   Q_LOAD_64,
@@ -110,19 +116,27 @@ import {
   Q_RET_32,
   Q_RET_64,
   Q_SAR_32,
+  Q_SAR_32_C,
   Q_SAR_32_N,
   Q_SAR_64,
+  Q_SAR_64_C,
   Q_SAR_64_N,
   Q_SBB_32,
+  Q_SBB_32_M,
   Q_SBB_64,
+  Q_SBB_64_M,
   Q_SETCC,
   Q_SHL_32,
+  Q_SHL_32_C,
   Q_SHL_32_N,
   Q_SHL_64,
+  Q_SHL_64_C,
   Q_SHL_64_N,
   Q_SHR_32,
+  Q_SHR_32_C,
   Q_SHR_32_N,
   Q_SHR_64,
+  Q_SHR_64_C,
   Q_SHR_64_N,
   Q_STORE_8,
   Q_STORE_8_X,
@@ -155,14 +169,16 @@ import {
   Q_XOR_32,
   Q_XOR_32_M,
   Q_XOR_32_N,
+  Q_XOR_32_X,
   Q_XOR_64,
   Q_XOR_64_M,
   Q_XOR_64_N,
+  Q_XOR_64_X,
   Q_ZX8,
   Q_ZX16,
 } from '../abi/quick';
 import { V_BUDGET, V_CURRENT_RECORD, V_GPR, V_LF_KIND, V_LF_RES, V_REQUESTS, V_RIP } from '../abi/vcpu_page';
-import { RSP } from '../abi/x86';
+import { RCX, RSP } from '../abi/x86';
 import { condition } from '../cpu/flags';
 import { next_block } from '../decode/block';
 import { canonical } from '../state/vcpu';
@@ -427,6 +443,48 @@ export function exec_block(v: u32, b: u32): u32 {
       case Q_NOP:
         r += RECORD_SIZE;
         continue;
+      case Q_SHL_32_C: {
+        const n: u32 = load<u8>(v + V_GPR + RCX * 8) & 31;
+        if (n == 0) break;
+        Shift.shl32(v, load<u32>(r + R_RM), n);
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SHL_64_C: {
+        const n: u64 = load<u8>(v + V_GPR + RCX * 8) & 63;
+        if (n == 0) break;
+        Shift.shl64(v, load<u32>(r + R_RM), n);
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SHR_32_C: {
+        const n: u32 = load<u8>(v + V_GPR + RCX * 8) & 31;
+        if (n == 0) break;
+        Shift.shr32(v, load<u32>(r + R_RM), n);
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SHR_64_C: {
+        const n: u64 = load<u8>(v + V_GPR + RCX * 8) & 63;
+        if (n == 0) break;
+        Shift.shr64(v, load<u32>(r + R_RM), n);
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SAR_32_C: {
+        const n: u32 = load<u8>(v + V_GPR + RCX * 8) & 31;
+        if (n == 0) break;
+        Shift.sar32(v, load<u32>(r + R_RM), n);
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SAR_64_C: {
+        const n: u64 = load<u8>(v + V_GPR + RCX * 8) & 63;
+        if (n == 0) break;
+        Shift.sar64(v, load<u32>(r + R_RM), n);
+        r += RECORD_SIZE;
+        continue;
+      }
       case Q_IMUL_32: {
         const d = load<u32>(r + R_REG);
         const product = (load<i32>(d) as i64) * (load<i32>(load<u32>(r + R_RM)) as i64);
@@ -1082,6 +1140,22 @@ export function exec_block(v: u32, b: u32): u32 {
         r = first;
         continue;
       }
+      case Q_LOAD_8: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 0)) break;
+        store<u8>(load<u32>(r + R_REG), load<u8>((la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_LOAD_16: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 1)) break;
+        store<u16>(load<u32>(r + R_REG), load<u16>((la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
       case Q_LOAD_32: {
         const la = Quick.address(v, r);
         const e = Quick.entry(v, la);
@@ -1119,6 +1193,25 @@ export function exec_block(v: u32, b: u32): u32 {
         const e = Quick.entry(v, la);
         if (!Quick.allows(e, TLB_READ, la, 3)) break;
         store<i64>(load<u32>(r + R_REG), load<i32>((la as u32) + load<u32>(e + TLB_ADDEND)) as i64);
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_CMOV_32_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        const d = load<u32>(r + R_REG);
+        const from = condition(v, load<u32>(r + R_IMM)) ? (la as u32) + load<u32>(e + TLB_ADDEND) : d;
+        store<u64>(d, load<u32>(from));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_CMOV_64_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        if (condition(v, load<u32>(r + R_IMM)))
+          store<u64>(load<u32>(r + R_REG), load<u64>((la as u32) + load<u32>(e + TLB_ADDEND)));
         r += RECORD_SIZE;
         continue;
       }
@@ -1169,6 +1262,24 @@ export function exec_block(v: u32, b: u32): u32 {
         if (!Quick.allows(e, TLB_READ, la, 7)) break;
         const d = load<u32>(r + R_REG);
         put<i64>(d, Alu.add<i64>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_XOR_32_X: {
+        const la = Quick.indexed(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        const d = load<u32>(r + R_REG);
+        put<i32>(d, Alu.xor<i32>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_XOR_64_X: {
+        const la = Quick.indexed(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.xor<i64>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
         r += RECORD_SIZE;
         continue;
       }
@@ -1269,6 +1380,42 @@ export function exec_block(v: u32, b: u32): u32 {
         if (!Quick.allows(e, TLB_READ, la, 7)) break;
         const d = load<u32>(r + R_REG);
         put<i64>(d, Alu.or<i64>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_ADC_32_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        const d = load<u32>(r + R_REG);
+        put<i32>(d, Alu.adc<i32>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_ADC_64_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.adc<i64>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SBB_32_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 3)) break;
+        const d = load<u32>(r + R_REG);
+        put<i32>(d, Alu.sbb<i32>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_SBB_64_M: {
+        const la = Quick.address(v, r);
+        const e = Quick.entry(v, la);
+        if (!Quick.allows(e, TLB_READ, la, 7)) break;
+        const d = load<u32>(r + R_REG);
+        put<i64>(d, Alu.sbb<i64>(v, d, (la as u32) + load<u32>(e + TLB_ADDEND)));
         r += RECORD_SIZE;
         continue;
       }

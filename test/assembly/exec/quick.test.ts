@@ -49,7 +49,9 @@ class Programs {
       case 3:
         return [...rex, 0x83, 0xc0 | (Number(this.#bits(3)) << 3) | to, byte];
       case 4:
-        return [...rex, 0xc1, this.#pick([0xe0, 0xe8, 0xf8]) | to, byte & 31];
+        return this.#bits(1)
+          ? [...rex, 0xd3, this.#pick([0xe0, 0xe8, 0xf8]) | to]
+          : [...rex, 0xc1, this.#pick([0xe0, 0xe8, 0xf8]) | to, byte & 31];
       case 5:
         return [...rex, 0xff, this.#pick([0xc0, 0xc8]) | to];
       case 6:
@@ -88,6 +90,9 @@ class Programs {
         return this.#pick([
           [...rex, 0x89, 0x44 | (to << 3), 0x3e, byte & 0x78],
           [...rex, 0x03, 0x44 | (to << 3), 0x3e, byte & 0x78],
+          [...rex, 0x33, 0x44 | (to << 3), 0x3e, byte & 0x78],
+          [...rex, 0x0f, 0x40 | cc, memory, byte & 0x78],
+          [0x66, 0x8b, memory, byte & 0x78],
           [0x38, memory, byte & 0x7f],
           [0x80, 0x7e, byte & 0x7f, 0x55],
           [0xf6, 0x46, byte & 0x7f, 0x55],
