@@ -15,6 +15,8 @@ const MAIN = join(HERE, '..', '..', 'build', 'cli', 'main.js');
 const READY = /^Ready: /m;
 /** A boot that takes longer has failed, in seconds. */
 const PATIENCE = 3600;
+/** v86 puts the initial RAM disk at 64 MiB, so a guest has more than that. */
+const LEAST_MEMORY = 2 ** 27;
 /** Ticks of the clock that /proc/PID/stat counts in, a second. */
 const TICKS = 100;
 
@@ -102,7 +104,12 @@ const median = (numbers) => {
 
 /** One guest on every machine that runs it, in turn. */
 async function runGuest(row) {
-  const guest = { ...row, kernel: join(TARGET, row.kernel), initrd: join(TARGET, row.initrd) };
+  const guest = {
+    ...row,
+    kernel: join(TARGET, row.kernel),
+    initrd: join(TARGET, row.initrd),
+    memory: Math.max(row.memory, LEAST_MEMORY),
+  };
   const names = options.machines.split(',').filter((name) => MACHINES[name].long || !isLong(guest.kernel));
   const runs = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 1; round <= Number(options.rounds); round += 1) {
