@@ -51,12 +51,35 @@ browserTest('files in the browser are made, shared, renamed and kept beyond a re
       isSame: true,
     });
     await page.reload();
+    // Its worker begins anew, and is done with the file by then.
+    await page.waitForFunction(() => document.title === 'done');
     const text = await page.evaluate(async () => {
       const top = await navigator.storage.getDirectory();
       const folder = await (await top.getDirectoryHandle('shares')).getDirectoryHandle('test');
       return (await (await folder.getFileHandle('kept')).getFile()).text();
     });
     expect(text).toBe('kept');
+    await site.close();
+    expect(errors).toEqual([]);
+  }),
+);
+
+browserTest("the page's own tree has them in /share/files", () =>
+  withPage(browser, {}, async (page, errors) => {
+    const site = await serveSite();
+    page.setDefaultTimeout(30_000);
+    const shell = page.getByRole('region', { name: 'Shell', exact: true });
+    const type = async (line: string, answer: string) => {
+      await page.goto(site.url);
+      // The page remembers which of the two was shown.
+      await page.getByRole('radio', { name: 'Shell', exact: true }).click();
+      await shell.locator('.xterm-accessibility').getByText('/home $').first().waitFor();
+      await page.getByRole('textbox', { name: /^Shell input/ }).focus();
+      await page.keyboard.type(`${line}\n`);
+      await shell.locator('.xterm-accessibility').getByText(answer).first().waitFor();
+    };
+    await type('echo kept > /share/files/it; stat -c %s-bytes /share/files/it', '5-bytes');
+    await type('sed s/^/still-/ /share/files/it', 'still-kept');
     await site.close();
     expect(errors).toEqual([]);
   }),
