@@ -7,6 +7,7 @@
 //   0x0002_8000  pins              who holds the VM, and what they have attached (pins.ts)
 //   0x0003_0000  devices           sixteen pages, one a device
 //   0x0004_0000  rings             console in and out, exit trace
+//   0x000c_1000  terminal          that of the virtio console: its size and two rings
 //   0x000c_8000  slots of SMM      the slot table of address space 1
 //   0x000d_0000  eventfd values    what ioeventfds were written with
 //   0x000e_0000  PCI functions     sixteen pages, one a device of bus 0
@@ -47,6 +48,9 @@ export const TRACE_RING: u32 = 0x80000;
 export const TRACE_HEADER: u32 = 64;
 export const TRACE_ENTRY_SIZE: u32 = 64;
 export const TRACE_ENTRIES: u32 = 4096;
+
+/** The terminal of a virtio console, see web/virtio/terminal.ts. */
+export const TERMINAL_BASE: u32 = 0xc1000;
 
 export const PAGE_FLAGS: u32 = 0x100000;
 /** The page holds instructions that some vCPU has decoded. */

@@ -11,6 +11,15 @@ import { UsageError } from './usage_error.ts';
 
 /** The options with the words that describe them. */
 export const DEVICE_ARGS = {
+  balloon: {
+    type: 'string',
+    description:
+      'A virtio balloon that asks the guest for this much of its memory, such as 64M; 0 to begin with none',
+  },
+  console: {
+    type: 'string',
+    description: 'hvc0: stdin and stdout are a virtio console, and the serial port prints on stderr',
+  },
   disk: {
     type: 'string',
     multiple: true,
@@ -39,6 +48,8 @@ export const DEVICE_ARGS = {
 
 /** What is said of devices. */
 export interface DeviceValues {
+  readonly balloon?: string;
+  readonly console?: string;
   readonly disk?: readonly string[];
   readonly rng?: boolean;
   readonly net?: string[];
@@ -61,7 +72,9 @@ function transportOf(text: string | undefined): Pick<DeviceOptions, 'transport'>
 export function deviceOptions(values: DeviceValues): DeviceOptions {
   const devices: DeviceRequest[] = [];
   for (const { device } of disksOf(values)) devices.push(device);
+  if (values.console !== undefined) devices.push(consoleOf(values));
   if (values.rng) devices.push(rngOf(values));
+  if (values.balloon !== undefined) devices.push({ kind: 'balloon', target: parseSize(values.balloon) });
   devices.push(...netsOf(values).map(({ device }) => device));
   for (const { name } of folderOptions(values))
     devices.push({ kind: '9p', tag: name, path: `${SHARES}/${name}` });
@@ -150,6 +163,15 @@ export function folderOptions({ share = [] }: DeviceValues): FolderRequest[] {
   if (twice)
     throw new UsageError(`Two shares have the tag ${twice.name}; give one another: --share DIR,TAG.`);
   return folders;
+}
+
+function consoleOf({ console: name, engine }: DeviceValues): DeviceRequest {
+  if (name !== 'hvc0') throw new UsageError(`--console is "${name}"; it is hvc0.`);
+  if (engine === 'deterministic')
+    throw new UsageError(
+      '--console hvc0 is typed at when you like, which no deterministic run is; leave one out.',
+    );
+  return { kind: 'console' };
 }
 
 /** A deterministic machine's entropy is a part of the run. */

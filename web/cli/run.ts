@@ -4,6 +4,7 @@ import { defineCommand } from 'citty';
 import { SessionClient } from '../session/client.ts';
 import type { Ending, MachineOptions, SessionStatus } from '../session/types.ts';
 import { readCore } from './core_file.ts';
+import { GuestTerminal } from './guest_terminal.ts';
 import { RUN_ARGS, type RunRequest, runRequest, STDERR } from './run_options.ts';
 import { RunStatistics, statisticsText } from './statistics.ts';
 import { connectInput, Output, readAhead } from './terminal.ts';
@@ -59,7 +60,7 @@ async function withInput(options: MachineOptions): Promise<MachineOptions> {
 }
 
 /** Runs the machine to its end; the process's exit status. */
-async function runMachine({ machine, given, timeout, stats }: RunRequest): Promise<number> {
+async function runMachine({ machine, isVirtioConsole, given, timeout, stats }: RunRequest): Promise<number> {
   let leave: (status: number) => void = () => {};
   /** Set when the run was left before the guest had ended. */
   let left: number | undefined;
@@ -83,8 +84,10 @@ async function runMachine({ machine, given, timeout, stats }: RunRequest): Promi
   );
   const counting = stats === undefined ? undefined : new RunStatistics(session);
   const output = new Output((busy) => session.holdConsole(busy), interrupt(SIGPIPE_STATUS));
-  session.onConsole((bytes) => output.write(bytes));
-  const restore = connectInput((bytes) => session.input(bytes), interrupt(SIGNALS.SIGINT));
+  const terminal = isVirtioConsole ? new GuestTerminal(session, (bytes) => output.write(bytes)) : undefined;
+  session.onConsole((bytes) => (terminal ? process.stderr.write(bytes) : output.write(bytes)));
+  const type = (bytes: Uint8Array): void => (terminal ? terminal.type(bytes) : session.input(bytes));
+  const restore = connectInput(type, interrupt(SIGNALS.SIGINT));
   session.onStatus((now) => {
     const status = endedWith(now);
     if (status !== undefined) leave(status);
@@ -113,6 +116,7 @@ async function runMachine({ machine, given, timeout, stats }: RunRequest): Promi
       fs.writeFileSync(stats, `${JSON.stringify({ ...counted, ...sha256 }, null, 2)}\n`);
     }
   }
+  terminal?.close();
   await session.close();
   // A reader that is slow gets all of it, unless the user leaves meanwhile.
   const flushed = output.flush();

@@ -57,6 +57,8 @@ type Values = {
 /** All that a run needs to know. */
 export interface RunRequest {
   readonly machine: MachineOptions;
+  /** stdin and stdout are the virtio console. */
+  readonly isVirtioConsole: boolean;
   /** What it may have of the host. */
   readonly given: GivenOptions;
   /** Seconds. */
@@ -189,5 +191,11 @@ export function runRequest(args: string[]): RunRequest {
       throw new UsageError(`The statistics cannot be written to "${stats}" (${code}); name another file.`);
     }
   }
-  return { machine, given: givenOptions(values), timeout, stats };
+  return {
+    machine,
+    isVirtioConsole: values.console !== undefined,
+    given: givenOptions(values),
+    timeout,
+    stats,
+  };
 }

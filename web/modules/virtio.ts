@@ -15,6 +15,7 @@ import {
   pciSignals,
   Registers,
   type ServerParts,
+  Terminal,
 } from '../virtio/index.ts';
 import { type GuestInterface, type Interrupt, KvmError } from '../xinterface/index.ts';
 import type { Module } from './module.ts';
@@ -30,6 +31,8 @@ export interface VirtioOptions {
   readonly number: number;
   /** Over MMIO: the line that it raises. */
   readonly gsi?: number;
+  /** Where in the memory the machine's terminal lies, for a console. */
+  readonly terminal?: number;
   /** The channel of BackendMeans, transferred. */
   readonly port?: BackendMeans['port'];
   /** The disk of BackendMeans. */
@@ -92,7 +95,7 @@ function overPci(guest: GuestInterface, registers: Registers, device: number): R
 export const virtio: Module = {
   kind: 'virtio',
   async run({ guest, options, signal, report }, ready) {
-    const { device, memory, gsi, port, disk } = options as Partial<VirtioOptions>;
+    const { device, memory, gsi, port, disk, terminal } = options as Partial<VirtioOptions>;
     if (device === undefined || !(memory instanceof WebAssembly.Memory))
       throw new KvmError(
         'EINVAL',
@@ -100,7 +103,11 @@ export const virtio: Module = {
       );
     const number = numberOption(options, 'number', 15);
     const registers = new Registers(devicePage(memory.buffer, Number(addressOption(options, 'page'))));
-    const backend = await makeBackend(device, { port, disk });
+    const backend = await makeBackend(device, {
+      port,
+      disk,
+      terminal: terminal === undefined ? undefined : Terminal.at(memory.buffer, terminal),
+    });
     const reach = gsi === undefined ? overPci(guest, registers, number) : overMmio(guest, registers, gsi);
     try {
       const server = new DeviceServer({ guest, backend, registers, report, ...reach });

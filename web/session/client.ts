@@ -7,6 +7,8 @@ import { V_RIP } from '../../assembly/abi/vcpu_page.ts';
 import { Ring } from '../devices/index.ts';
 import { type Fs, FsClient, type Port } from '../fs/index.ts';
 import { isKvmError, MachineMemory, vcpuArea, vcpuPage } from '../kvm/index.ts';
+import type { Terminal } from '../virtio/terminal.ts';
+import { terminalOf } from '../vmm/virtio.ts';
 import { MachineWords } from '../vmm/words.ts';
 import { ACTIONS, type Action, perform, shellText } from './actions.ts';
 import type { GivenOptions } from './given.ts';
@@ -139,6 +141,10 @@ export class SessionClient implements Session {
 
   memory(): ArrayBufferLike {
     return this.#memory?.wasm.buffer ?? this.#copy;
+  }
+
+  terminal(): Terminal | undefined {
+    return this.#memory && terminalOf(this.#memory);
   }
 
   async refresh(ranges: { offset: number; length: number }[] = []): Promise<void> {

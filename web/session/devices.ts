@@ -1,12 +1,14 @@
 // The virtio devices of a session's machine: each in a module of its own, or inline between the turns of the deterministic
 // engine. It makes no machine.
 
+import { TERMINAL_BASE } from '../../assembly/abi/map.ts';
 import type { DiskWords } from '../disk/index.ts';
 import type { Fs } from '../fs/index.ts';
+import { KvmError } from '../kvm/index.ts';
 import type { ModuleHost, ModuleInfo } from '../modules/index.ts';
 import { type Cable, defaultMac } from '../net/index.ts';
 import { type DeviceRequest, DeviceServer, makeBackend } from '../virtio/index.ts';
-import { type Machine, mmioPlace, type VirtioDevice } from '../vmm/index.ts';
+import { type Machine, mmioPlace, terminalOf, type VirtioDevice } from '../vmm/index.ts';
 import { bind, handleOf, type SlotInterface } from '../xinterface/index.ts';
 
 /** The session's tree, for devices that share files. */
@@ -27,6 +29,7 @@ export interface SessionNetworks {
 
 /** The session's disks: what one of this name is. ENOENT. */
 export type SessionDisks = (name: string) => DiskWords;
+const PAGE = 4096;
 
 /** What devices are started with. */
 export interface DeviceMeans {
@@ -106,6 +109,7 @@ export class MachineDevices {
           page,
           number,
           ...(transport === 'mmio' && { gsi: mmioPlace(number).gsi }),
+          ...(device.kind === 'console' && { terminal: machine.vm.memory.base + TERMINAL_BASE }),
           ...(port && { port }),
           ...(disk && { disk }),
         },
@@ -161,6 +165,7 @@ export class MachineDevices {
       disk: this.#disk(request),
       files: files.fs,
       isInOrder: machine.isDeterministic,
+      terminal: request.kind === 'console' ? terminalOf(machine.vm.memory) : undefined,
     });
     const { registers, signals } = this.#device(n);
     const server = new DeviceServer({ guest, backend, registers, signals, onWake });
@@ -178,6 +183,32 @@ export class MachineDevices {
   async #attend(): Promise<void> {
     for (const { server } of this.#inline) await server.attend();
     this.#attending = undefined;
+  }
+
+  /** What the machine's balloon is asked for and holds, in bytes. ENODEV without one. */
+  get balloon(): { readonly target: number; readonly held: number } {
+    const { config } = this.#balloon().registers;
+    const view = new DataView(config.buffer, config.byteOffset, config.length);
+    return { target: view.getUint32(0, true) * PAGE, held: view.getUint32(4, true) * PAGE };
+  }
+
+  /** Asks the guest to have `bytes` in its balloon. ENODEV without one. */
+  async setBalloon(bytes: number): Promise<void> {
+    const { registers, signals } = this.#balloon();
+    const pages = new Uint8Array(4);
+    new DataView(pages.buffer).setUint32(0, Math.floor(bytes / PAGE), true);
+    registers.setConfig(pages);
+    if (registers.isStarted) await signals.config();
+  }
+
+  #balloon(): VirtioDevice {
+    const n = this.#means.requests.findIndex(({ kind }) => kind === 'balloon');
+    if (n < 0)
+      throw new KvmError(
+        'ENODEV',
+        'this machine has no balloon; write devices=balloon to options and reset it',
+      );
+    return this.#device(n);
   }
 
   /** Ends all of them; nothing of them holds the machine then. */

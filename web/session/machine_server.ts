@@ -176,6 +176,19 @@ export class MachineServer implements OwnVm {
     return on ? this.#entry?.runner.pauseAll() : goOnAll(this.#standing);
   }
 
+  get balloon(): number {
+    return this.#deviceSet.balloon.target;
+  }
+
+  setBalloon(bytes: number): Promise<void> {
+    return this.#deviceSet.setBalloon(bytes);
+  }
+
+  get #deviceSet(): MachineDevices {
+    if (this.#devices === undefined) throw new KvmError('ENODEV', 'no machine has been made yet');
+    return this.#devices;
+  }
+
   #input(bytes: Uint8Array): void {
     this.#waiting.push(bytes);
     this.#feed();

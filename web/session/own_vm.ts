@@ -1,6 +1,15 @@
 // The files of a session's own machine that stand in /kvm/vm0 before there is one: what it is made of, what boots, and the
 // switches of the whole machine. All others are those of web/kvmfs. It makes no machine; machine_server.ts does.
-import { boolean, commandFile, type DirNode, directory, memoryTree, one, valueFile } from '../fs/index.ts';
+import {
+  boolean,
+  commandFile,
+  type DirNode,
+  directory,
+  memoryTree,
+  one,
+  size,
+  valueFile,
+} from '../fs/index.ts';
 import { type MachineLine, OPTION_KEYS, withWords, wordsOf } from './options_text.ts';
 
 /** What the files act on. */
@@ -13,6 +22,9 @@ export interface OwnVm {
   setPaused(on: boolean): Promise<void> | void;
   /** Makes the machine anew from `line` and `boot`. */
   reset(): Promise<void>;
+  /** Bytes that the guest's balloon is asked for. ENODEV without one. */
+  readonly balloon: number;
+  setBalloon(bytes: number): Promise<void>;
 }
 
 /** Bytes that /kvm/vm0/boot may hold: a kernel with its initrd. */
@@ -41,6 +53,14 @@ export function ownVmTree(vm: OwnVm): DirNode {
       valueFile({
         ...one,
         set: () => vm.reset(),
+      }),
+    ],
+    [
+      'balloon',
+      valueFile({
+        ...size,
+        get: () => BigInt(vm.balloon),
+        set: (bytes) => vm.setBalloon(Number(bytes)),
       }),
     ],
     ['paused', valueFile({ ...boolean, get: () => vm.paused, set: (on) => vm.setPaused(on) })],

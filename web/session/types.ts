@@ -1,6 +1,6 @@
 // What a session is: one machine as its user sees it, the same in a page and in Node. Types only.
 import type { Fs } from '../fs/index.ts';
-import type { DeviceRequest, TransportName } from '../virtio/index.ts';
+import type { DeviceRequest, Terminal, TransportName } from '../virtio/index.ts';
 import type { GivenOptions } from './given.ts';
 
 /** How a guest's code enters: see web/vmm/loaders. */
@@ -97,6 +97,8 @@ export interface Session {
    * on. Returns the unsubscriber.
    */
   onMade(listener: (again: boolean) => void): () => void;
+  /** The terminal of the machine's virtio console; undefined without one, and where memory is not shared. */
+  terminal(): Terminal | undefined;
   /** Bytes that the guest wrote to its serial console. */
   onConsole(listener: (bytes: Uint8Array) => void): () => void;
   /** The machine's memory: shared and live in the isolated tiers, else the last copy that was asked for. */

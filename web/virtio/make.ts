@@ -6,14 +6,19 @@ import { type Fs, FsClient, type MessagePortLike, messagePort } from '../fs/inde
 import { KvmError } from '../kvm/abi/errno.ts';
 import { macOf, type PortLike, PortLink } from '../net/index.ts';
 import { type Backend, DEVICE_TYPE } from './backend.ts';
+import { balloon } from './balloon.ts';
 import { blk } from './blk.ts';
+import { virtioConsole } from './console.ts';
 import { net } from './net.ts';
 import { p9 } from './p9.ts';
 import type { DeviceKind, DeviceRequest } from './request.ts';
 import { hostEntropy, rng, seededEntropy } from './rng.ts';
+import type { Terminal } from './terminal.ts';
 
 /** What whoever starts a back end gives it beside the request. */
 export interface BackendMeans {
+  /** The machine's terminal, for a console. */
+  readonly terminal?: Terminal | undefined;
   /** A channel to what it needs of another thread: for a share the session's tree, for a network card its cable. */
   readonly port?: MessagePortLike | undefined;
   /** What the disk is that the request names. */
@@ -65,6 +70,18 @@ const MAKERS: { readonly [K in DeviceKind]: Maker<K> } = {
         throw new KvmError('EINVAL', `mtu=${mtu} is no size of a packet; it is 68 to 1500`);
       const link = new PortLink(port as PortLike);
       return net({ link, mac: macOf(mac), mtu, close: () => link.close() });
+    },
+  },
+  balloon: {
+    type: DEVICE_TYPE.balloon,
+    make: ({ target }, { isInOrder }) =>
+      balloon({ ...(target !== undefined && { target }), asks: isInOrder !== true }),
+  },
+  console: {
+    type: DEVICE_TYPE.console,
+    make: (_, { terminal }) => {
+      if (terminal) return virtioConsole(terminal);
+      throw new KvmError('ENODEV', 'there is no terminal here for a console');
     },
   },
   rng: {

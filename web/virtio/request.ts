@@ -38,8 +38,20 @@ export interface NetRequest {
   readonly mtu?: number;
 }
 
+/** A console, hvc0, whose terminal lies in the machine's memory. A machine has one at most. */
+export interface ConsoleRequest {
+  readonly kind: 'console';
+}
+
+/** A balloon. A machine has one at most. */
+export interface BalloonRequest {
+  readonly kind: 'balloon';
+  /** Bytes that the guest is asked to give back, from the start on; none when left out. */
+  readonly target?: number;
+}
+
 /** A device of a machine. */
-export type DeviceRequest = BlkRequest | NetRequest | P9Request | RngRequest;
+export type DeviceRequest = BalloonRequest | ConsoleRequest | BlkRequest | NetRequest | P9Request | RngRequest;
 export type DeviceKind = DeviceRequest['kind'];
 
 /** How a machine's virtio devices are reached. */

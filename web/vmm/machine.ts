@@ -250,6 +250,12 @@ function checkSpec(spec: MachineSpec): void {
   const devices = spec.devices?.length ?? 0;
   if (devices > DEVICES_MOST)
     throw new SpecError(`A machine has at most ${DEVICES_MOST} virtio devices; ${devices} were asked for.`);
+  for (const only of ['console', 'balloon'] as const) {
+    if ((spec.devices ?? []).filter(({ kind }) => kind === only).length > 1)
+      throw new SpecError(`A machine has one ${only} at most; give it once.`);
+  }
+  if (devices > 0 && spec.irqchip === false)
+    throw new SpecError('Virtio devices need interrupt chips; leave irqchip=0 out.');
 }
 
 /** A program and the RAM from address 0 on (in bytes) that it goes into. */

@@ -1,10 +1,12 @@
 // The virtio devices of a board: where each one's page, registers and interrupts are, on either transport. What serves them
 // is chosen by a floor above.
 
-import { PCI_FUNCTIONS_BASE } from '../../assembly/abi/map.ts';
+import { PCI_FUNCTIONS_BASE, TERMINAL_BASE } from '../../assembly/abi/map.ts';
 import { devicePage, type IrqLine, type MmioBus } from '../devices/index.ts';
+import type { MachineMemory } from '../kvm/index.ts';
 import type { PciBus } from '../pci/index.ts';
 import {
+  DEVICE_TYPE,
   DEVICES_MOST,
   MMIO_BYTES,
   MmioTransport,
@@ -13,6 +15,7 @@ import {
   pciSignals,
   Registers,
   type Signals,
+  Terminal,
   TRANSPORT,
   type TransportName,
 } from '../virtio/index.ts';
@@ -66,6 +69,7 @@ const offsetOf = (base: number, number: number): number => base + PCI_FUNCTIONS_
 
 /** Writes which devices there are into the pages of a fresh machine; every thread's board then finds them there. */
 export function planVirtio(buffer: ArrayBufferLike, base: number, { transport, types }: VirtioPlan): void {
+  if (types.includes(DEVICE_TYPE.console)) Terminal.create(buffer, base + TERMINAL_BASE);
   types.forEach((type, n) => {
     const registers = new Registers(devicePage(buffer, offsetOf(base, n + 1)));
     if (transport === 'mmio') {
@@ -77,6 +81,16 @@ export function planVirtio(buffer: ArrayBufferLike, base: number, { transport, t
       registers.type = type;
     }
   });
+}
+
+/** The terminal of a machine's virtio console; undefined where it has none. */
+export function terminalOf(memory: MachineMemory): Terminal | undefined {
+  try {
+    return Terminal.at(memory.wasm.buffer, memory.base + TERMINAL_BASE);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** Connects the devices that the pages tell of. */
