@@ -2,7 +2,7 @@
 // machine's memory, which it is given; the guest it reaches as every module does.
 
 import { devicePage } from '../devices/index.ts';
-import { gsiOf, irqOf, vectorGsiOf } from '../pci/index.ts';
+import { gsiOf, irqOf, type PciFunction, vectorGsiOf } from '../pci/index.ts';
 import {
   type BackendMeans,
   type DeviceRequest,
@@ -52,6 +52,30 @@ function interrupts(guest: GuestInterface): (gsi: number) => Promise<void> {
   };
 }
 
+/** INTA# of a function: a level that stands, by its page, until the guest has read the ISR status. */
+function pinOf(guest: GuestInterface, target: PciFunction, gsi: number): () => Promise<void> {
+  let line: Promise<Interrupt> | undefined;
+  const follow = async (interrupt: Interrupt): Promise<void> => {
+    try {
+      for (;;) {
+        await interrupt.ended?.();
+        if (target.isPinAsserted) await interrupt.raise();
+      }
+    } catch {
+      // The guest was let go.
+    }
+  };
+  return async () => {
+    target.setPin(true);
+    if (!target.isPinAsserted) return;
+    if (line === undefined) {
+      line = Promise.resolve(guest.irqfd(gsi, { level: true }));
+      void line.then(follow);
+    }
+    await (await line).raise();
+  };
+}
+
 type Reach = Pick<ServerParts, 'signals' | 'bellOf'>;
 
 function overMmio(guest: GuestInterface, registers: Registers, gsi: number): Reach {
@@ -86,7 +110,7 @@ function overPci(guest: GuestInterface, registers: Registers, device: number): R
         return target.isMsixEnabled;
       },
       message: (vector) => raise(slot.vectorGsi(vector)),
-      pin: () => raise(slot.gsi),
+      pin: pinOf(guest, target, slot.gsi),
     }),
     bellOf: (queue) => pciBell(registers.bells, queue),
   };

@@ -27,6 +27,7 @@ class Console implements Backend {
   readonly queues = [DESCRIPTORS, DESCRIPTORS];
   readonly #terminal: Terminal;
   #device: Device | undefined;
+  #isSizeTold = false;
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
@@ -38,6 +39,7 @@ class Console implements Backend {
 
   start(device: Device): void {
     this.#device = device;
+    this.#isSizeTold = false;
     void this.#watch(device);
   }
 
@@ -78,6 +80,10 @@ class Console implements Backend {
       await queue.push(chain, 0);
     }
     await queue.interrupt();
+    // A driver looks at the size when it changes, and its console is there once it has printed.
+    if (this.#isSizeTold) return;
+    this.#isSizeTold = true;
+    await this.#device?.setConfig(this.config());
   }
 
   /** What was typed goes into the guest's buffers, as far as it has given some. */

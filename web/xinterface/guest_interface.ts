@@ -74,11 +74,22 @@ export interface Doorbell {
   release(): Maybe<void>;
 }
 
+/** How an interrupt line is driven. */
+export interface InterruptOptions {
+  /** The line is a level that others may share: raised, it stands until the guest has ended the interrupt. */
+  readonly level?: boolean;
+}
+
 /** An interrupt line of the guest. */
 export interface Interrupt {
   readonly gsi: number;
-  /** One edge on the line. */
+  /** One edge on the line; of a level, it rises and stands. */
   raise(): Maybe<void>;
+  /**
+   * Of a level: resolves when the guest has ended an interrupt since the last call, and the line has fallen. Who still has
+   * something to say raises it again. Rejects with EINTR when `signal` is aborted.
+   */
+  ended?(signal?: AbortSignal): Promise<void>;
   release(): Maybe<void>;
 }
 
@@ -108,8 +119,8 @@ export interface GuestInterface {
   sgmap(entries: readonly ScatterEntry[]): Maybe<GuestScatter>;
   /** A doorbell for writes of `length` (1, 2, 4, 8; 0 = any) at `address`. EINVAL; EEXIST when there is one; ENXIO without a VM. */
   ioevent(address: Gpa, length: number, options?: IoeventOptions): Maybe<Doorbell>;
-  /** The interrupt line `gsi`. EINVAL; ENXIO without interrupt chips. */
-  irqfd(gsi: number): Maybe<Interrupt>;
+  /** The interrupt line `gsi`. EINVAL; ENXIO without interrupt chips; EOPNOTSUPP for a level behind a channel. */
+  irqfd(gsi: number, options?: InterruptOptions): Maybe<Interrupt>;
   /** Records of all that is attached. */
   save(): Maybe<AttachmentRecord[]>;
   /** One more reference of this holder. */
@@ -125,7 +136,7 @@ export interface SyncGuestInterface extends GuestInterface {
   copyFrom(gpa: Gpa, bytes: Uint8Array): number;
   vmap(gpa: Gpa, length: number): SyncGuestMap;
   ioevent(address: Gpa, length: number, options?: IoeventOptions): BlockingDoorbell;
-  irqfd(gsi: number): SyncInterrupt;
+  irqfd(gsi: number, options?: InterruptOptions): SyncInterrupt;
   sgmap(entries: readonly ScatterEntry[]): SyncGuestScatter;
   save(): AttachmentRecord[];
   put(): void;

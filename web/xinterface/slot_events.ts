@@ -33,9 +33,9 @@ export function deassignBell(vm: Vm, fd: Eventfd, place: BellPlace): void {
   assign(vm, fd, place, KVM_IOEVENTFD_FLAG.DEASSIGN);
 }
 
-/** Assigns the irqfd of a line. EINVAL, ENFILE. */
-export function assignInterrupt(vm: Vm, fd: Eventfd, gsi: number): void {
-  vm.irqfd({ fd, gsi });
+/** Assigns the irqfd of a line; one whose end is to be heard is a level. EINVAL, ENFILE. */
+export function assignInterrupt(vm: Vm, fd: Eventfd, gsi: number, ended?: Eventfd): void {
+  vm.irqfd(ended ? { fd, gsi, flags: KVM_IRQFD_FLAG.RESAMPLE, resamplefd: ended } : { fd, gsi });
 }
 
 /** Takes the irqfd of a line away. */
@@ -90,14 +90,21 @@ export class SlotDoorbell implements BlockingDoorbell {
 /** An irqfd and its eventfd. */
 export class SlotInterrupt implements SyncInterrupt {
   readonly gsi: number;
+  /** Absent of an edge. */
+  readonly ended?: (signal?: AbortSignal) => Promise<void>;
   readonly #fd: Eventfd;
   readonly #release: () => void;
 
-  /** `release` deassigns it and closes the eventfd. */
-  constructor(fd: Eventfd, gsi: number, release: () => void) {
+  /** `release` deassigns it and closes the eventfds; `ended` is rung by the guest's end of an interrupt. */
+  constructor(fd: Eventfd, gsi: number, release: () => void, ended?: Eventfd) {
     this.gsi = gsi;
     this.#fd = fd;
     this.#release = release;
+    if (ended === undefined) return;
+    this.ended = async (signal) => {
+      await ended.ready(signal);
+      ended.read();
+    };
   }
 
   raise(): void {

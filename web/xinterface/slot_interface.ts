@@ -20,6 +20,7 @@ import {
 import type {
   AttachmentRecord,
   Gpa,
+  InterruptOptions,
   IoeventOptions,
   ScatterEntry,
   SyncGuestInterface,
@@ -196,18 +197,40 @@ export class SlotInterface implements SyncGuestInterface {
     });
   }
 
-  irqfd(gsi: number): SlotInterrupt {
+  irqfd(gsi: number, { level = false }: InterruptOptions = {}): SlotInterrupt {
     const vm = this.#vm;
     if (!vm.hasIrqchip) throw new KvmError('ENXIO', 'this VM has no interrupt chips; call createIrqchip.');
-    return this.#event(
-      'irqfd',
-      { address: BigInt(gsi) },
-      {
-        assign: (fd) => assignInterrupt(vm, fd, gsi),
-        deassign: (fd) => deassignInterrupt(vm, fd, gsi),
-        make: (fd, release) => new SlotInterrupt(fd, gsi, release),
-      },
-    );
+    const address = BigInt(gsi);
+    const ended = level ? this.#endOf(address) : undefined;
+    try {
+      return this.#event(
+        'irqfd',
+        { address },
+        {
+          assign: (fd) => assignInterrupt(vm, fd, gsi, ended?.fd),
+          deassign: (fd) => {
+            deassignInterrupt(vm, fd, gsi);
+            ended?.release();
+          },
+          make: (fd, release) => new SlotInterrupt(fd, gsi, release, ended?.fd),
+        },
+      );
+    } catch (error) {
+      ended?.release();
+      throw error;
+    }
+  }
+
+  /** The eventfd that hears of a level's end, noted as the irqfd's own is: a dead holder's is taken away by the same rule. */
+  #endOf(address: bigint): { readonly fd: Eventfd; release(): void } {
+    const fd = this.#vm.createEventfd();
+    const { at: place, generation } = fd.handle;
+    const index = this.#pin.attach('irqfd', { address, place, generation });
+    const release = (): void => {
+      fd.close();
+      this.#pin.detach(index);
+    };
+    return { fd, release };
   }
 
   /** An eventfd with what it does; noted first, so that it is released should this thread die in between. */

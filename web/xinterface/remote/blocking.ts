@@ -6,6 +6,7 @@ import type {
   AttachmentRecord,
   BlockingDoorbell,
   Gpa,
+  InterruptOptions,
   IoeventOptions,
   ScatterEntry,
   SyncGuestInterface,
@@ -14,7 +15,7 @@ import type {
   SyncInterrupt,
 } from '../guest_interface.ts';
 import { MAIL_MAX, type Mailbox } from './mailbox.ts';
-import type { WindowCall, WindowCalls } from './messages.ts';
+import { levelRefused, type WindowCall, type WindowCalls } from './messages.ts';
 
 type Call = <Name extends WindowCall>(call: Name, argument: WindowCalls[Name][0]) => WindowCalls[Name][1];
 
@@ -166,7 +167,8 @@ export class BlockingWindow implements SyncGuestInterface {
     };
   }
 
-  irqfd(gsi: number): SyncInterrupt {
+  irqfd(gsi: number, { level = false }: InterruptOptions = {}): SyncInterrupt {
+    if (level) throw levelRefused();
     const call = this.#call;
     const id = call('irqfd', { gsi });
     return { gsi, raise: () => call('raise', { id }), release: () => call('release', { id }) };

@@ -1,5 +1,6 @@
-// What a window and the guest behind it say to each other: calls with answers, and rings of doorbells. Data only.
+// What a window and the guest behind it say to each other: calls with answers, and rings of doorbells. Data, and what both ends refuse.
 
+import { KvmError } from '../../kvm/abi/errno.ts';
 import type { AttachmentRecord, IoeventOptions, ScatterEntry } from '../guest_interface.ts';
 
 /** One end of a channel to another tab, process or machine: a MessagePort, a BroadcastChannel, a socket. */
@@ -85,4 +86,9 @@ export function portOf(port: MessagePortLike): WindowPort {
     },
     close: () => port.close(),
   };
+}
+
+/** A level falls when the guest has ended it, which a channel tells too late. */
+export function levelRefused(): KvmError {
+  return new KvmError('EOPNOTSUPP', 'behind a channel interrupts are edges; leave level out.');
 }

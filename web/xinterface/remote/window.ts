@@ -10,6 +10,7 @@ import type {
   GuestMap,
   GuestScatter,
   Interrupt,
+  InterruptOptions,
   IoeventOptions,
   ScatterEntry,
 } from '../guest_interface.ts';
@@ -18,6 +19,7 @@ import {
   CALL_MAX,
   type Caller,
   type EndMessage,
+  levelRefused,
   type RingMessage,
   type WindowPort,
 } from './messages.ts';
@@ -129,7 +131,8 @@ export class RemoteWindow implements GuestInterface {
     return bell;
   }
 
-  async irqfd(gsi: number): Promise<Interrupt> {
+  async irqfd(gsi: number, { level = false }: InterruptOptions = {}): Promise<Interrupt> {
+    if (level) throw levelRefused();
     const id = await this.#call('irqfd', { gsi });
     const call = this.#call;
     return {
