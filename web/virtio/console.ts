@@ -70,7 +70,9 @@ class Console implements Backend {
   async #print(): Promise<void> {
     const queue = this.#device?.queues[TRANSMIT];
     if (queue === undefined) return;
+    let hasPrinted = false;
     for (let chain = await queue.pop(); chain !== undefined; chain = await queue.pop()) {
+      hasPrinted = true;
       const bytes = new Uint8Array(Math.min(chain.readable, this.#terminal.output.capacity));
       for (let at = 0; at < chain.readable; at += bytes.length) {
         const read = await chain.read(at, bytes);
@@ -81,7 +83,7 @@ class Console implements Backend {
     }
     await queue.interrupt();
     // A driver looks at the size when it changes, and its console is there once it has printed.
-    if (this.#isSizeTold) return;
+    if (this.#isSizeTold || !hasPrinted) return;
     this.#isSizeTold = true;
     await this.#device?.setConfig(this.config());
   }
