@@ -51,7 +51,13 @@ export interface BalloonRequest {
 }
 
 /** A device of a machine. */
-export type DeviceRequest = BalloonRequest | ConsoleRequest | BlkRequest | NetRequest | P9Request | RngRequest;
+export type DeviceRequest =
+  | BalloonRequest
+  | ConsoleRequest
+  | BlkRequest
+  | NetRequest
+  | P9Request
+  | RngRequest;
 export type DeviceKind = DeviceRequest['kind'];
 
 /** How a machine's virtio devices are reached. */
