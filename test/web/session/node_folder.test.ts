@@ -17,7 +17,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { LocalFs, MountTable } from '../../../web/fs/index.ts';
+import { FsClient, FsServer, LocalFs, MountTable, messagePort } from '../../../web/fs/index.ts';
 import { P9Server } from '../../../web/p9/index.ts';
 import { type HostFolder, nodeFolder } from '../../../web/session/folders/node_folder.ts';
 import { errno } from '../fs/behaviour.ts';
@@ -124,6 +124,26 @@ describe('a folder of the host', () => {
     expect((await fs.readdir('/')).map(({ name }) => name)).toEqual(['dir']);
     expect(await fs.readdir('/')).toHaveLength(1);
   });
+});
+
+test('links, room and what is safe are asked for from another thread as from this one', async () => {
+  const { port1, port2 } = new MessageChannel();
+  const end = new FsServer(folder.root).accept(messagePort(port1));
+  const client = new FsClient(messagePort(port2));
+  await client.symlink('dir/file', '/link');
+  expect(await client.readlink('/link')).toBe('dir/file');
+  expect(await errno(client.readlink('/dir'))).toBe('EINVAL');
+  expect(await errno(client.readText('/link'))).toBe('ELOOP');
+  await client.link('/dir/file', '/again');
+  const file = await client.open('/again', 'r+');
+  await file.write(new TextEncoder().encode('HELLO'));
+  await file.sync();
+  await file.close();
+  expect(readFileSync(inShare('dir', 'file'), 'utf8')).toBe('HELLO');
+  expect((await client.room('/')).total).toBe((await fs.room('/dir')).total);
+  expect(await errno(client.room('/dir/file'))).toBe('ENOTDIR');
+  client.close();
+  end();
 });
 
 describe('out of a folder', () => {
