@@ -13,6 +13,8 @@ const PATIENCE_MS = 600_000;
 const PAUSE_MS = 400;
 /** Words that were on their way when the last disk went come within so long, in ms. */
 const DRAIN_MS = 1000;
+/** A machine that does not answer for so long stands, in ms. */
+const STANDS_MS = 20_000;
 
 export interface RoundOptions {
   readonly folder: string;
@@ -27,6 +29,8 @@ export interface Round {
   readonly told: number[];
   /** A sentence for each disk that lost something. */
   readonly lost: string[];
+  /** The machine did not outlive the death of a worker: after so many kills nothing of it answered any more. */
+  readonly stoodAfter: number | undefined;
 }
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -34,6 +38,17 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 function shuffled(count: number): number[] {
   const drawn = Array.from({ length: count }, (_, number) => ({ number, place: Math.random() }));
   return drawn.sort((a, b) => a.place - b.place).map(({ number }) => number);
+}
+
+/** Whether a call comes back while one may wait for it. */
+function answers(call: Promise<unknown>): Promise<boolean> {
+  return Promise.race([call.then(() => true), pause(STANDS_MS).then(() => false)]);
+}
+
+async function killDisk(session: SessionClient, disk: number): Promise<void> {
+  // A name that is made in /modules stands for the module that runs under it.
+  await session.fs.mkdir(`/modules/blk${disk}`);
+  await session.fs.writeFile(`/modules/blk${disk}/signal`, 'kill\n');
 }
 
 /** Boots, kills every disk, and judges what is left of them. Rejects when the guest does not get so far. */
@@ -52,6 +67,8 @@ export async function killRound({ folder, disks, kernel, initrd, onWord }: Round
   };
   const port = nodeThreads.spawn('machine');
   const session = await SessionClient.start(port, 'parallel', readCore(), options, undefined, given);
+  let stoodAfter: number | undefined;
+  let kills = 0;
   try {
     const decoder = new TextDecoder('latin1');
     let text = '';
@@ -74,18 +91,23 @@ export async function killRound({ folder, disks, kernel, initrd, onWord }: Round
     }
     for (const disk of shuffled(disks)) {
       await pause(Math.random() * PAUSE_MS);
-      // A name that is made in /modules stands for the module that runs under it.
-      await session.fs.mkdir(`/modules/blk${disk}`);
-      await session.fs.writeFile(`/modules/blk${disk}/signal`, 'kill\n');
+      if (!(await answers(killDisk(session, disk)))) {
+        stoodAfter = kills + 1;
+        break;
+      }
+      kills++;
     }
     await pause(DRAIN_MS);
   } finally {
-    await session.close();
+    // With its worker end those of the disks, wherever they are.
+    await answers(session.close());
+    port.close();
+    await pause(DRAIN_MS);
   }
   const lost: string[] = [];
   for (const [disk, words] of images.entries()) {
     const sentence = await judge(folder, disk, words, told[disk] as number);
     if (sentence !== undefined) lost.push(sentence);
   }
-  return { told, lost };
+  return { told, lost, stoodAfter };
 }

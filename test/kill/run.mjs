@@ -51,11 +51,13 @@ try {
   for (let left = Number(options.kills); left > 0; ) {
     const disks = Math.min(left, Number(options.disks));
     const result = await killRound({ ...round, disks });
-    left -= disks;
+    const killed = result.stoodAfter ?? disks;
+    left -= killed;
     lost += result.lost.length;
+    if (result.stoodAfter !== undefined) console.log(`the machine stands after ${killed} kills`);
     for (const sentence of result.lost) console.log(sentence);
     console.log(
-      `${disks} disks killed, ${result.told.join(' ')} records told, ${result.lost.length} lost; ${left} to go`,
+      `${killed} disks killed, ${result.told.join(' ')} records told, ${result.lost.length} lost; ${left} to go`,
     );
   }
   process.exitCode = lost > 0 ? 1 : 0;
