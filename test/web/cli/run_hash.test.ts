@@ -24,6 +24,11 @@ describe('the deterministic engine', () => {
     expect(statistics(echo, 'abdq').sha256).not.toBe(one);
   });
 
+  test('has its devices as a part of the run', () => {
+    const echo = [...lab('echo'), '--engine', 'deterministic', '--rng'];
+    expect(statistics(echo, 'abcq').sha256).toBe(statistics(echo, 'abcq').sha256);
+  });
+
   test('shows a guest no clock of the host', () => {
     const source = `bits 16
       org 0x7c00

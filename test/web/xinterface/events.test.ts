@@ -59,6 +59,18 @@ test('an interrupt is an edge at the chips', () => {
   expect(vm.getIrqchip(0).chip).toMatchObject({ pic: { irr: 1 << 5 } });
 });
 
+test('a level stands, and its two eventfds go with the last put', async () => {
+  const { vm, guest } = ringer();
+  const line = guest.irqfd(20, { level: true });
+  const isUp = () => (vm.getIrqchip(2).chip.ioapic.irr & (1 << 20)) !== 0;
+  guest.irqfd(21).raise();
+  line.raise();
+  expect(isUp()).toBe(true);
+  expect(guest.irqfd(22).ended).toBeUndefined();
+  guest.put();
+  expect(Array.from({ length: 256 }, () => vm.createEventfd())).toHaveLength(256);
+});
+
 test('a line needs interrupt chips', async () => {
   expect(await errnoOf(() => bound(vmWithRam()).irqfd(5))).toBe('ENXIO');
 });
