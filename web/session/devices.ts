@@ -159,7 +159,6 @@ export class MachineDevices {
     const { machine, onWake, files } = this.#means;
     const request = this.#request(n);
     const port = await this.#plug(request);
-    const guest = bind(handleOf(machine.vm), { name: this.names[n] as string, kind: 'module' });
     const backend = await makeBackend(request, {
       port,
       disk: this.#disk(request),
@@ -167,6 +166,8 @@ export class MachineDevices {
       isInOrder: machine.isDeterministic,
       terminal: request.kind === 'console' ? terminalOf(machine.vm.memory) : undefined,
     });
+    // Behind all that may be refused: nobody would let go of it.
+    const guest = bind(handleOf(machine.vm), { name: this.names[n] as string, kind: 'module' });
     const { registers, signals } = this.#device(n);
     const server = new DeviceServer({ guest, backend, registers, signals, onWake });
     this.#inline.push({ server, guest });
