@@ -2,7 +2,7 @@
 import coreUrl from '../../build/core.wasm?url';
 import { SessionClient } from './client.ts';
 import { workerPort } from './port_browser.ts';
-import type { Command, MachineOptions, Session, Tier } from './types.ts';
+import type { Command, GivenOptions, MachineOptions, Session, Tier } from './types.ts';
 
 export * from './types.ts';
 
@@ -26,12 +26,14 @@ function core(): Promise<WebAssembly.Module> {
 }
 
 /**
- * Makes a machine; it stands until `run`. `onCommand` hears of every action, the making too. Rejects with one sentence
+ * Makes a machine; it stands until `run`. `onCommand` hears of every action, the making too; `given` is what its options may
+ * name. Rejects with one sentence
  * when it cannot be made.
  */
 export async function startSession(
   options: MachineOptions,
   onCommand?: (command: Command) => void,
+  given: GivenOptions = {},
 ): Promise<Session> {
   const tier: Tier = globalThis.crossOriginIsolated ? options.engine : 'messages';
   const module = await core();
@@ -39,5 +41,8 @@ export async function startSession(
     type: 'module',
     name: 'machine',
   });
-  return SessionClient.start(workerPort(worker), tier, module, options, onCommand, { folders: FOLDERS });
+  return SessionClient.start(workerPort(worker), tier, module, options, onCommand, {
+    ...given,
+    folders: FOLDERS,
+  });
 }

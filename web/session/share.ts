@@ -3,7 +3,7 @@
 // `#v1=` + base64url(deflate-raw(JSON)). The fragment never leaves the browser, so a link needs no server. What is
 // read is checked field by field: a link is input from a stranger.
 
-import type { EntryMode, MachineOptions, SlotRequest } from './types.ts';
+import type { DeviceRequest, EntryMode, MachineOptions, SlotRequest } from './types.ts';
 
 /** The options that travel in a link: the machine, and how the assembled image enters it. */
 export type SharedOptions = Omit<MachineOptions, 'program'> & {
@@ -134,8 +134,17 @@ function checkedOptions(from: Fields): SharedOptions | undefined {
   if (typeof from.irqchip === 'boolean') options.irqchip = from.irqchip;
   if (isCount(from.exitPort)) options.exitPort = from.exitPort;
   if (typeof from.reboot === 'boolean') options.reboot = from.reboot;
+  if (Array.isArray(from.devices)) options.devices = from.devices.flatMap(checkedDevice);
   if (Array.isArray(from.slots)) options.slots = from.slots.flatMap(checkedSlot);
   return options;
+}
+
+/** Devices that have nothing of the person who opens the link: disks, networks and shares are chosen by that person. */
+const HARMLESS = ['rng', 'console', 'balloon'] as const;
+
+function checkedDevice(value: unknown): DeviceRequest[] {
+  const kind = isFields(value) ? HARMLESS.find((known) => known === value.kind) : undefined;
+  return kind === undefined ? [] : [{ kind }];
 }
 
 function checkedSlot(value: unknown): SlotRequest[] {

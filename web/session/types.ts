@@ -3,6 +3,9 @@ import type { Fs } from '../fs/index.ts';
 import type { DeviceRequest, Terminal, TransportName } from '../virtio/index.ts';
 import type { GivenOptions } from './given.ts';
 
+export type { DeviceRequest } from '../virtio/index.ts';
+export type { GivenOptions } from './given.ts';
+
 /** How a guest's code enters: see web/vmm/loaders. */
 export type EntryMode = 'real' | 'protected' | 'long';
 

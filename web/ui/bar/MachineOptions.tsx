@@ -1,4 +1,4 @@
-// The machine's options: engine and seed, CPUs, memory, dirty log, and how the image enters. They count from the next start.
+// The machine's options: engine and seed, CPUs, memory, dirty log, how the image enters, and devices. They count from the next start.
 
 import { SlidersHorizontal } from 'lucide-react';
 import { type ChangeEvent, useId, useState } from 'react';
@@ -7,6 +7,7 @@ import type { SharedOptions } from '../../session/share.ts';
 import { useActions, useWorkbench } from '../context.ts';
 import { CommandLine } from '../parts/CommandLine.tsx';
 import { bytes, hex, parseNumber, plural } from '../parts/numbers.ts';
+import { DeviceChoices } from './DeviceChoices.tsx';
 
 const MIB = 1 << 20;
 const MEMORY_SIZES = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512].map((size) => size * MIB);
@@ -149,6 +150,7 @@ function Form({ options }: { options: SharedOptions }) {
         Log dirty pages
         <small>KVM_MEM_LOG_DIRTY_PAGES on the main memory slot.</small>
       </label>
+      <DeviceChoices />
       <CommandLine name="Machine options" text={shellText(optionsAction(options))} />
       <p className="form-note">Changes count from the next Run or Reset.</p>
     </div>

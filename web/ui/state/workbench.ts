@@ -4,7 +4,7 @@ import type { Fs } from '../../fs/index.ts';
 import { ACTIONS, perform, shellText } from '../../session/actions.ts';
 import { startSession } from '../../session/index.ts';
 import type { SharedOptions } from '../../session/share.ts';
-import type { MachineOptions, Program, Session, SessionStatus } from '../../session/types.ts';
+import type { GivenOptions, MachineOptions, Program, Session, SessionStatus } from '../../session/types.ts';
 import {
   type FloatRegisters,
   type Registers,
@@ -97,6 +97,8 @@ export class Workbench {
   #current: Session | undefined;
   /** Resolved when the page has taken up the machine that was made last. */
   #taken: Promise<void> = Promise.resolve();
+  /** What machines of this page may have by name. */
+  #given: GivenOptions = {};
   #goToListeners = new Set<(line: number, column: number) => void>();
 
   constructor(
@@ -187,6 +189,14 @@ export class Workbench {
 
   setOptions(options: Partial<SharedOptions>): void {
     this.state.patch({ options: { ...this.state.get().options, ...options }, isStale: true });
+  }
+
+  /** Gives machines disks and networks, by names that their options may say. */
+  async give({ disks, networks }: Pick<GivenOptions, 'disks' | 'networks'>): Promise<void> {
+    const { disks: ownDisks, networks: ownNetworks } = this.#given;
+    this.#given = { disks: { ...ownDisks, ...disks }, networks: { ...ownNetworks, ...networks } };
+    // A worker that has died is started anew with all of them.
+    await this.#worker?.give({ ...(disks && { disks }), ...(networks && { networks }) }).catch(() => {});
   }
 
   /** Puts the cursor of the editor, where one is shown, to a place of the source; counted from 1. */
@@ -355,7 +365,7 @@ export class Workbench {
     }
     this.#worker = undefined;
     await old?.close();
-    const session = await startSession(options, (command) => this.commands.add(command));
+    const session = await startSession(options, (command) => this.commands.add(command), this.#given);
     this.#worker = session;
     session.onConsole((bytes) => this.#current === session && this.#console.write(bytes));
     session.onStatus((status) => this.#current === session && this.state.patch({ status }));
