@@ -40,6 +40,13 @@ const REFUSED: [what: string, args: string[], sentence: RegExp][] = [
   ['real mode above 64 KiB', [...loop, '--at', '0x10000'], /below 64 KiB/],
   ['an address that is none', [...loop, '--at', 'here'], /whole number/],
   ['an image beyond memory', [...loop, '--mode', 'long', '--at', '0x8000000'], /give it more memory/],
+  ['a network of no kind', [...loop, '--net', 'bridge'], /"user" or "switch=NAME"/],
+  ['a port that forwards nothing', [...loop, '--net', 'user,forward=80'], /"80" forwards nothing/],
+  [
+    'one network in two ways',
+    [...loop, '--net', 'user', '--net', 'user,host-loopback'],
+    /Two cards on the network user must say the same/,
+  ],
   ['a share that is not there', [...loop, '--share', '/nowhere'], /ENOENT/],
   ['a share without a name', [...loop, '--share', '/'], /write DIR, DIR,TAG or DIR,TAG,ro/],
   ['two shares of one tag', [...loop, '--share', '.,a', '--share', '..,a'], /Two shares have the tag a/],
