@@ -2,9 +2,9 @@
 import fs from 'node:fs';
 import { defineCommand } from 'citty';
 import { SessionClient } from '../session/client.ts';
+import { GuestTerminal } from '../session/guest_terminal.ts';
 import type { Ending, MachineOptions, SessionStatus } from '../session/types.ts';
 import { readCore } from './core_file.ts';
-import { GuestTerminal } from './guest_terminal.ts';
 import { RUN_ARGS, type RunRequest, runRequest, STDERR } from './run_options.ts';
 import { RunStatistics, statisticsText } from './statistics.ts';
 import { connectInput, Output, readAhead } from './terminal.ts';
@@ -85,6 +85,12 @@ async function runMachine({ machine, isVirtioConsole, given, timeout, stats }: R
   const counting = stats === undefined ? undefined : new RunStatistics(session);
   const output = new Output((busy) => session.holdConsole(busy), interrupt(SIGPIPE_STATUS));
   const terminal = isVirtioConsole ? new GuestTerminal(session, (bytes) => output.write(bytes)) : undefined;
+  const resize = (): void => {
+    const { columns, rows } = process.stdout;
+    if (process.stdout.isTTY && columns > 0 && rows > 0) terminal?.resize({ columns, rows });
+  };
+  resize();
+  process.stdout.on('resize', resize);
   session.onConsole((bytes) => (terminal ? process.stderr.write(bytes) : output.write(bytes)));
   const type = (bytes: Uint8Array): void => (terminal ? terminal.type(bytes) : session.input(bytes));
   const restore = connectInput(type, interrupt(SIGNALS.SIGINT));
@@ -116,6 +122,7 @@ async function runMachine({ machine, isVirtioConsole, given, timeout, stats }: R
       fs.writeFileSync(stats, `${JSON.stringify({ ...counted, ...sha256 }, null, 2)}\n`);
     }
   }
+  process.stdout.off('resize', resize);
   terminal?.close();
   await session.close();
   // A reader that is slow gets all of it, unless the user leaves meanwhile.

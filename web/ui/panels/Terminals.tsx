@@ -1,8 +1,9 @@
-// The terminals, one at a time: the guest's serial console, and a shell over the machine's files. Both outlive this panel.
+// The terminals, one at a time: the guest's serial console, its virtio console where it has one, and a shell over the
+// machine's files. All outlive this panel.
 
 import { useContext, useEffect, useRef, useState } from 'react';
 import { scripts } from '../../lab/index.ts';
-import { TerminalContext, useActions } from '../context.ts';
+import { TerminalContext, useActions, useWorkbench } from '../context.ts';
 import { Choice } from '../parts/Choice.tsx';
 import { CommandButton } from '../parts/CommandButton.tsx';
 import { Panel } from '../parts/Panel.tsx';
@@ -10,10 +11,12 @@ import type { ShellTerminal } from '../state/shell.ts';
 import { show, shown } from '../state/shown.ts';
 import { useStore } from '../state/store.ts';
 import { theme } from '../state/theme.ts';
+import { VirtioConsole } from '../state/virtio_console.ts';
 import './terminals.css';
 
 const OPTIONS = [
   { id: 'console', label: 'Console' },
+  { id: 'hvc0', label: 'hvc0' },
   { id: 'shell', label: 'Shell' },
 ] as const;
 
@@ -22,8 +25,22 @@ let shell: Promise<ShellTerminal> | undefined;
 
 const TEXTS = {
   console: { name: 'Console', note: 'Serial port COM1 · every key goes to the guest,' },
+  hvc0: { name: 'Console hvc0', note: 'Virtio console · every key goes to the guest,' },
   shell: { name: 'Shell', note: 'Commands on the files of /kvm · Tab completes,' },
 } as const;
+
+/** The page's virtio console, once a machine had one. */
+let virtioConsole: VirtioConsole | undefined;
+
+/** The virtio console, if the machine is to have one and shares its memory with the page. */
+function useVirtioConsole(): VirtioConsole | undefined {
+  const bench = useActions();
+  const isAsked = useWorkbench((state) => state.options.devices?.some(({ kind }) => kind === 'console'));
+  const isShared = useWorkbench((state) => state.session?.tier !== 'messages');
+  if (!isAsked || !isShared) return undefined;
+  virtioConsole ??= new VirtioConsole(bench.state);
+  return virtioConsole;
+}
 
 /** The shell's terminal as soon as it is loaded, or why it is not there; loaded when first wanted. */
 function useShell(isWanted: boolean): { loaded?: ShellTerminal; sentence: string } {
@@ -49,12 +66,14 @@ function useShell(isWanted: boolean): { loaded?: ShellTerminal; sentence: string
 }
 
 export function Terminals() {
-  const chosen = useStore(shown, (choices) => choices.terminal);
+  const wanted = useStore(shown, (choices) => choices.terminal);
+  const hvc = useVirtioConsole();
+  const chosen = wanted === 'hvc0' && !hvc ? 'console' : wanted;
   const shade = useStore(theme);
   const host = useRef<HTMLDivElement>(null);
   const console = useContext(TerminalContext)?.page;
   const { loaded, sentence } = useShell(chosen === 'shell');
-  const terminal = chosen === 'shell' ? loaded?.page : console;
+  const terminal = { shell: loaded?.page, hvc0: hvc?.page, console }[chosen];
 
   useEffect(() => (host.current && terminal ? terminal.attach(host.current) : undefined), [terminal]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: a new theme is painted, though not read by name.
@@ -69,7 +88,12 @@ export function Terminals() {
   const tools = (
     <>
       {chosen === 'shell' && loaded && <Scripts shell={loaded} />}
-      <Choice legend="Terminal" options={OPTIONS} value={chosen} onValue={(terminal) => show({ terminal })} />
+      <Choice
+        legend="Terminal"
+        options={OPTIONS.filter(({ id }) => id !== 'hvc0' || hvc)}
+        value={chosen}
+        onValue={(terminal) => show({ terminal })}
+      />
     </>
   );
   return (

@@ -7,7 +7,7 @@ import { Store } from './store.ts';
 const CHOICES = {
   registers: ['general', 'x87', 'vectors'],
   lanes: LANE_FORMAT_IDS,
-  terminal: ['console', 'shell'],
+  terminal: ['console', 'hvc0', 'shell'],
   lower: ['exits', 'memory', 'devices'],
 } as const;
 

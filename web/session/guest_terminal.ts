@@ -1,7 +1,7 @@
-// The terminal of a machine's virtio console on this process's own: what the guest prints, what is typed, and the size of
-// the window. It starts no machine.
-import type { Session } from '../session/types.ts';
-import type { Terminal } from '../virtio/index.ts';
+// The terminal of a machine's virtio console at a screen of this thread: what the guest prints, what is typed, and the
+// screen's size, over the resets of the machine. It draws nothing and starts no machine.
+import type { Terminal, TerminalSize } from '../virtio/terminal.ts';
+import type { Session } from './types.ts';
 
 /** How often the guest's output is looked for, in ms. */
 const LOOK_MS = 8;
@@ -10,17 +10,16 @@ export class GuestTerminal {
   readonly #session: Session;
   readonly #print: (bytes: Uint8Array) => void;
   readonly #timer: ReturnType<typeof setInterval>;
-  readonly #resized = (): void => this.#resize();
   #typed: Uint8Array[] = [];
   /** A reset of the guest brings another one. */
   #terminal: Terminal | undefined;
   #memory: ArrayBufferLike | undefined;
+  #size: TerminalSize | undefined;
 
   constructor(session: Session, print: (bytes: Uint8Array) => void) {
     this.#session = session;
     this.#print = print;
     this.#timer = setInterval(() => this.look(), LOOK_MS);
-    process.stdout.on('resize', this.#resized);
     this.look();
   }
 
@@ -30,14 +29,15 @@ export class GuestTerminal {
       this.#memory = memory;
       this.#terminal = this.#session.terminal();
       this.#terminal?.output.attach();
-      this.#resize();
+      if (this.#size) this.#terminal?.resize(this.#size);
     }
     return this.#terminal;
   }
 
-  #resize(): void {
-    const { columns, rows } = process.stdout;
-    if (process.stdout.isTTY && columns > 0 && rows > 0) this.#terminal?.resize({ columns, rows });
+  /** The screen has this size, for this machine and those after it. */
+  resize(size: TerminalSize): void {
+    this.#size = size;
+    this.#terminal?.resize(size);
   }
 
   /** Keys for the guest; what has no room yet waits. */
@@ -63,7 +63,6 @@ export class GuestTerminal {
 
   close(): void {
     clearInterval(this.#timer);
-    process.stdout.off('resize', this.#resized);
     this.look();
     this.#terminal?.output.detach();
   }
