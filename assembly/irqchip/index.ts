@@ -3,7 +3,7 @@ export { clock_now, clock_set } from './clock';
 export { irqchip_create, irqchip_loaded, irqchip_reset, pit_create, pit_loaded } from './create';
 export { has_interrupt, take_interrupt } from './interrupts';
 export { ioapic_read, ioapic_write } from './ioapic';
-export { irqfd_assign, irqfd_closed, irqfd_deassign, irqfd_signal, irqfds_poll } from './irqfd';
+export { irqfd_assign, irqfd_closed, irqfd_deassign, irqfd_leave, irqfd_signal, irqfds_poll } from './irqfd';
 export {
   lapic_accept_pic,
   lapic_acknowledge,

@@ -36,6 +36,12 @@ export function irqfd_signal(eventfd: u32): void {
   finish();
 }
 
+/** The same from a thread that may be terminated at any moment: it would die with the lock, so a vCPU injects. */
+export function irqfd_leave(eventfd: u32): void {
+  const irqfd = atomic.load<u32>(eventfd + EVENTFD_IRQFD);
+  if (irqfd != 0) leave_to_vcpus(irqfd);
+}
+
 /** Fires what waits for a thread that may inject. */
 export function irqfds_poll(): void {
   if (atomic.load<u32>(vm_base + VM_PAGE + VM_IRQFD_WAITS) == 0) return;

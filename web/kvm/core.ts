@@ -34,6 +34,8 @@ export interface Core {
   msi_send(address: bigint, data: number): number;
   /** An eventfd with an irqfd was signalled; its record's offset. Never blocks. */
   irqfd_signal(eventfd: number): void;
+  /** The same for a thread that may be terminated at any moment: a vCPU injects. */
+  irqfd_leave(eventfd: number): void;
   /** The last holder of an eventfd closes it: its irqfd goes. */
   irqfd_closed(eventfd: number): void;
   /** 0, 1 when the eventfd drives an irqfd already, 2 when there are too many; offsets of records, 0 = no resamplefd. */

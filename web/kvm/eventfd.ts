@@ -26,7 +26,7 @@ import {
 } from '../../assembly/abi/eventfd.ts';
 import { KvmError } from './abi/index.ts';
 import { type Core, instantiateCore } from './core.ts';
-import type { MachineMemory } from './memory.ts';
+import { LIVING, type MachineMemory } from './memory.ts';
 import { findMachine } from './vm_page.ts';
 
 /** Largest value of the counter that signal reaches; one more is what only KVM's own signals reach. */
@@ -211,7 +211,9 @@ export class Eventfd {
     this.#check();
     this.#changed();
     if (this.#home !== undefined && Atomics.load(this.#words, EVENTFD_IRQFD >>> 2) !== 0) {
-      this.#home.core.irqfd_signal(this.#at);
+      const { core, memory } = this.#home;
+      if (memory.tag === LIVING) core.irqfd_signal(this.#at);
+      else core.irqfd_leave(this.#at);
     }
   }
 

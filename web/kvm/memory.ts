@@ -8,6 +8,9 @@ const PAGES_MAX = 65535;
 /** How often a word is looked at where the host has no Atomics.waitAsync, in ms. */
 const POLL_MS = 1;
 
+/** The tag of a thread that nobody terminates while it holds a lock. */
+export const LIVING = 1;
+
 /**
  * The machine's memory as numbers. Shared memory only grows, and old views stay valid for what they cover; a view is
  * made anew when an access lies beyond it (another worker has grown the memory).
@@ -20,7 +23,7 @@ export class MachineMemory {
   /** Offset of this VM's page: VM_* of the map are relative to it. */
   readonly vm: number;
   /** What this object writes into locks that it holds; one of its own where somebody watches whether its thread lives. */
-  tag = 1;
+  tag = LIVING;
   #view: DataView;
   #bytes: Uint8Array;
   #words: Int32Array;
