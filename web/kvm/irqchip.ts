@@ -150,8 +150,10 @@ export function reinjectControl(memory: MachineMemory, core: Core, on: boolean):
 }
 
 /** KVM_GET_IRQCHIP. ENXIO without an irqchip, EINVAL for another chip_id than 0 to 2. */
-export function getIrqchip(memory: MachineMemory, chipId: number): KvmIrqchip {
+export function getIrqchip(memory: MachineMemory, core: Core, chipId: number): KvmIrqchip {
   needPic(memory, 'ENXIO');
+  // Interrupts that other threads have left to a vCPU are in the state, though none runs.
+  core.irqfds_poll();
   const data = encode(kvm_irqchip, { chip_id: chipId });
   const state = chipState(memory, chipId);
   memory.locked(memory.vm + VM_IRQ_LOCK, () => data.set(state, 8));
@@ -245,6 +247,7 @@ function usesWideIds(memory: MachineMemory): boolean {
  */
 export function getLapic(memory: MachineMemory, core: Core, id: number): KvmLapicState {
   needIrqchip(memory, 'EINVAL');
+  core.irqfds_poll();
   core.lapic_save(vcpuPage(memory, id));
   const page = memory.bytes(vcpuArea(memory, id) + VCPU_LAPIC, kvm_lapic_state.size);
   const state = decode(kvm_lapic_state, page);

@@ -369,7 +369,7 @@ export class Vm extends VmCalls {
 
   /** KVM_GET_IRQCHIP, by KVM_IRQCHIP chip id. */
   getIrqchip(chipId: number): KvmIrqchip {
-    return getIrqchip(this.memory, chipId);
+    return getIrqchip(this.memory, this.core, chipId);
   }
 
   /** KVM_SET_IRQCHIP. */
