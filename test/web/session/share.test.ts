@@ -28,6 +28,18 @@ describe('a share link', () => {
     expect(await decodeLink(link)).toEqual({ kind: 'page', page });
   });
 
+  test('brings no disk, network or share of the person who opens it', async () => {
+    const devices = [
+      { kind: 'blk', disk: 'mine' },
+      { kind: 'net', network: 'lan' },
+      { kind: '9p', tag: 'files', path: '/share/files' },
+      { kind: 'rng', seed: 3 },
+      { kind: 'nothing' },
+    ];
+    const link = await linkOf({ ...page, options: { ...page.options, devices } });
+    expect(await decodeLink(link)).toMatchObject({ page: { options: { devices: [{ kind: 'rng' }] } } });
+  });
+
   test('is short: a source of 2,000 bytes takes less than half of that', async () => {
     const source = 'again:\n  mov dx, 0x3f8\n  out dx, al\n  jmp again\n'.repeat(40);
     expect((await encodeLink({ ...page, source })).length).toBeLessThan(1000);

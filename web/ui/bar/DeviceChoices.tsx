@@ -34,7 +34,8 @@ export function DeviceChoices() {
   const bench = useActions();
   const devices = useWorkbench((state) => state.options.devices) ?? NONE;
   const choose = (kind: DeviceRequest['kind'], request: DeviceRequest | undefined) =>
-    bench.setOptions({ devices: withDevice(devices, kind, request) });
+    // A device interrupts: some of the lab's guests have no chips for that until one is chosen.
+    bench.setOptions({ devices: withDevice(devices, kind, request), ...(request && { irqchip: true }) });
   return (
     <fieldset>
       <legend>Devices, by virtio</legend>
