@@ -82,7 +82,8 @@ describe('two stacks', () => {
           expect([one.size, two.size]).toEqual([0, 0]);
         },
       ),
-      { numRuns: 60 },
+      // In the example the acknowledgments of the last FIN are lost for longer than the peer remembers.
+      { numRuns: 60, examples: [[1378651618, 0.18481325428001585, 48247, 23893]] },
     );
   });
 

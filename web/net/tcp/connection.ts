@@ -221,6 +221,15 @@ export class TcpConnection implements ByteStream {
     this.#sender.start(window);
   }
 
+  /**
+   * What a reset means. Where both ends have said that they are done it is no error (RFC 9293, 3.10.7.4, LAST-ACK): our FIN has
+   * arrived, its acknowledgments were lost, and the peer has forgotten the connection meanwhile.
+   */
+  #resetSentence(): string | undefined {
+    const isOver = this.#hasToldEnd && this.#sender.hasSentEnd;
+    return isOver ? undefined : 'The peer has reset the connection.';
+  }
+
   #receiveOpen(segment: Segment): void {
     const { flags, sequence } = segment;
     const length = segment.data.length + (flags & TCP.FIN ? 1 : 0);
@@ -231,7 +240,7 @@ export class TcpConnection implements ByteStream {
     }
     if (flags & TCP.RST) {
       // Only the very next number ends a connection; a guess of another one is asked for proof (RFC 5961).
-      if (sequence === this.#receiver.next) this.#close('The peer has reset the connection.');
+      if (sequence === this.#receiver.next) this.#close(this.#resetSentence());
       else this.#acknowledge();
       return;
     }

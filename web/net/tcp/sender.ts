@@ -75,6 +75,11 @@ export class Sender {
     return this.#queue.length;
   }
 
+  /** The FIN has been sent, with all before it; whether it has arrived is another thing. */
+  get hasSentEnd(): boolean {
+    return this.#isEnding && distance(this.#top, this.#una) > this.#queue.length;
+  }
+
   write(bytes: Uint8Array): void {
     this.#queue.append(bytes);
     this.pump();
