@@ -41,6 +41,7 @@ import {
   OP_END,
   OP_IMUL_32,
   OP_IMUL_64,
+  OP_IN_I,
   OP_INC,
   OP_JCC,
   OP_JMP,
@@ -110,6 +111,7 @@ import { raise_code } from '../state/fault';
 import { canonical } from '../state/vcpu';
 import { Alu, put } from './alu';
 import { exec_cold, exec_unit } from './cold';
+import { exec_io } from './io';
 import { mul_high_signed, note_product } from './muldiv';
 import { leave, retire } from './retire';
 import { exec_x87, x87_operand_fault } from './x87';
@@ -166,6 +168,12 @@ function operand_fault(v: u32, op: u32): u32 {
   return op >> 8 == OP_X87 >> 8 ? x87_operand_fault(v, op) : FLOW_FAULT;
 }
 
+/** Behind a record of a family that has asked for a look or has ended the run: what its stores still need, then FLOW_*. */
+function left(v: u32, r: u32, first: u32, flow: u32): u32 {
+  if (flow == FLOW_NEXT) flow = finish_store(v);
+  return flow == FLOW_NEXT ? FLOW_NEXT : leave(v, r, first, flow);
+}
+
 /**
  * Executes the record `r` of the block whose records begin at `first`. FLOW_NEXT: the next one follows. FLOW_BRANCH: the
  * block is done, V_RIP and the budget say so. Else the run of blocks ends, with V_RIP and the budget exact.
@@ -173,6 +181,11 @@ function operand_fault(v: u32, op: u32): u32 {
 export function exec_record(v: u32, r: u32, first: u32): u32 {
   let flow: u32 = 0;
   const op: u32 = load<u16>(r + R_OP);
+  // Ports come first: they have no operand, and what an exit costs is counted in nanoseconds.
+  if (op >> 4 == OP_IN_I >> 4) {
+    flow = exec_io(v, r, op, 0);
+    return flow == FLOW_NEXT && load<u32>(v + V_LEAVE) == 0 ? FLOW_NEXT : left(v, r, first, flow);
+  }
   const am: u32 = load<u8>(r + R_AM) & AM_FORM;
   let rm: u32 = 0;
   if (am == AM_NONE) {
@@ -970,12 +983,8 @@ export function exec_record(v: u32, r: u32, first: u32): u32 {
       } else {
         flow = exec_unit(v, r, op, rm);
       }
-      if (flow == FLOW_NEXT) {
-        if (load<u32>(v + V_LEAVE) == 0) break;
-        flow = finish_store(v);
-        if (flow == FLOW_NEXT) break;
-      }
-      return leave(v, r, first, flow);
+      if (flow == FLOW_NEXT && load<u32>(v + V_LEAVE) == 0) break;
+      return left(v, r, first, flow);
   }
   // One look for every store above: code that was written over, MMIO, page crossings, data breakpoints.
   if (am != AM_NONE && load<u32>(v + V_LEAVE)) {
