@@ -124,9 +124,9 @@ export const VCPU_BLOCKS_END: u32 = 0x400000;
 // TLB entry: linear page tags (bit 0 set = empty), and hva - la.
 export const TLB_READ: u32 = 0;
 export const TLB_WRITE: u32 = 8;
-/** A page that may be written but holds decoded code: its stores are looked at one by one. */
+/** A page that may be written but whose stores are looked at one by one: it holds decoded code, or no RAM (TLB_DEVICE). */
 export const TLB_MIXED: u32 = 16;
-/** i32: hva = wrap(la) + addend. */
+/** i32: hva = wrap(la) + addend; with TLB_DEVICE the number of the guest page. */
 export const TLB_ADDEND: u32 = 24;
 export const TLB_FLAGS: u32 = 28;
 export const TLB_GLOBAL: u32 = 1;
@@ -136,6 +136,8 @@ export const TLB_HUGE: u32 = 4;
 /** A user page whose rights PKRU has shaped; its protection key is in bits 8 up. */
 export const TLB_KEYED: u32 = 8;
 export const TLB_KEY_SHIFT: u32 = 8;
+/** No slot holds the page: TLB_MIXED says that stores are allowed, and they go to a device. */
+export const TLB_DEVICE: u32 = 16;
 
 // VM page: offsets from VM_PAGE.
 export const VM_MAGIC_VALUE: u32 = 0x52545556; // "VUTR"

@@ -24,7 +24,7 @@ import {
   RF_RMW,
   RF_SIZE,
 } from '../abi/insn';
-import { DS, FS, MODE_64, MODE_FLAT, SS, V_GPR, V_ZERO } from '../abi/vcpu_page';
+import { CS, DS, FS, MODE_64, MODE_FLAT, SS, V_GPR, V_ZERO } from '../abi/vcpu_page';
 import {
   C_ASIZE,
   C_CODE,
@@ -173,6 +173,26 @@ function address16(c: u32, r: u32, m: u32): void {
   store<u8>(r + R_AM, AM_GENERIC as u8);
 }
 
+/** The form of an address of registers and a displacement in `segment`: AM_*. */
+function address_form(c: u32, segment: u32): u32 {
+  const asize = load<u32>(c + C_ASIZE);
+  if (load<u32>(c + C_CODE) == MODE_64) return asize != 3 ? AM_GENERIC : segment >= FS ? AM_64_SEG : AM_64;
+  const flat = load<u32>(c + C_MODE) & MODE_FLAT && asize == 2 && segment < FS && segment != CS;
+  return flat ? AM_32 : AM_GENERIC;
+}
+
+/** Whether the address `offset` in `segment` is put into the record as a displacement alone, in one of the short forms. */
+export function is_displacement(c: u32, r: u32, offset: u64, segment: u32): bool {
+  const am = address_form(c, segment);
+  if (am != AM_32 && (am != AM_64 || (offset as i32 as i64 as u64) != offset)) return false;
+  store<u16>(r + R_BASE, V_ZERO as u16);
+  store<u16>(r + R_INDEX, V_ZERO as u16);
+  store<u8>(r + R_SCALE, 0);
+  store<i32>(r + R_DISP, offset as i32);
+  store<u8>(r + R_AM, am as u8);
+  return true;
+}
+
 function address(c: u32, r: u32, m: u32): void {
   const mod = m >> 6;
   const rex = load<u32>(c + C_REX);
@@ -213,13 +233,11 @@ function address(c: u32, r: u32, m: u32): void {
   store<u16>(r + R_INDEX, index as u16);
   store<u8>(r + R_SCALE, scale as u8);
   store<i32>(r + R_DISP, disp);
-  let am: u32 = AM_GENERIC;
-  const asize = load<u32>(c + C_ASIZE);
-  if (code == MODE_64) {
-    if (asize == 3) am = rip ? (segment >= FS ? AM_GENERIC : AM_RIP) : segment >= FS ? AM_64_SEG : AM_64;
-  } else if (load<u32>(c + C_MODE) & MODE_FLAT && asize == 2 && segment < FS && segment != 1) {
-    am = AM_32;
-  }
+  const am = rip
+    ? load<u32>(c + C_ASIZE) == 3 && segment < FS
+      ? AM_RIP
+      : AM_GENERIC
+    : address_form(c, segment);
   if (rip && am != AM_RIP) {
     // The handler or the generic path adds RIP: the base is the block's RIP, and the rest is put in when the length is known.
     store<u16>(r + R_BASE, 0xffff);

@@ -63,6 +63,7 @@ import {
 import {
   ADDRESS,
   fetch_modrm,
+  is_displacement,
   MODIFY,
   modrm_is_register,
   modrm_op,
@@ -106,11 +107,15 @@ export function moffs(c: u32, v: u32, r: u32, opcode: u32): void {
   const is_store = (opcode & 2) != 0;
   set_size(r, size);
   store<u16>(r + R_FLAGS, load<u16>(r + R_FLAGS) | (RF_MEMORY as u16));
-  store<u8>(r + R_SEG, (chosen == NO_SEGMENT ? DS : chosen) as u8);
+  const segment = chosen == NO_SEGMENT ? DS : chosen;
+  store<u8>(r + R_SEG, segment as u8);
   const bytes: u32 = 1 << size;
   store<u8>(r + R_SPAN, (bytes - 1) as u8);
-  store<u8>(r + R_AM, (is_store ? AM_MOFFS | AM_STORES : AM_MOFFS) as u8);
-  set_imm(r, offset as i64);
+  if (!is_displacement(c, r, offset, segment)) {
+    store<u8>(r + R_AM, AM_MOFFS as u8);
+    set_imm(r, offset as i64);
+  }
+  if (is_store) store<u8>(r + R_AM, (load<u8>(r + R_AM) | AM_STORES) as u8);
   store<u32>(r + R_REG, v + V_GPR);
   set_op(r, (is_store ? OP_MOV_STORE : OP_MOV_LOAD) + size);
 }
@@ -141,7 +146,8 @@ export function string(c: u32, r: u32, op: u32, opcode: u32): void {
   let size = operand_size(c, opcode);
   if (size == 3 && (op == OP_INS || op == OP_OUTS)) size = 2;
   set_size(r, size);
-  store<u8>(r + R_SEG, (chosen == NO_SEGMENT ? DS : chosen) as u8);
+  const segment = chosen == NO_SEGMENT ? DS : chosen;
+  store<u8>(r + R_SEG, segment as u8);
   store<u16>(r + R_FLAGS, load<u16>(r + R_FLAGS) | (RF_MEMORY as u16));
   set_op(r, op);
 }

@@ -6,6 +6,7 @@ import {
   BLOCK_HEADER,
   FLOW_BRANCH,
   FLOW_NEXT,
+  FLOW_STOP,
   R_DISP,
   R_IMM,
   R_LEN,
@@ -177,16 +178,26 @@ import {
   Q_ZX8,
   Q_ZX16,
 } from '../abi/quick';
-import { V_BUDGET, V_CURRENT_RECORD, V_GPR, V_LF_KIND, V_LF_RES, V_REQUESTS, V_RIP } from '../abi/vcpu_page';
+import {
+  V_BUDGET,
+  V_CURRENT_RECORD,
+  V_GPR,
+  V_LEAVE,
+  V_LF_KIND,
+  V_LF_RES,
+  V_REQUESTS,
+  V_RIP,
+} from '../abi/vcpu_page';
 import { RCX, RSP } from '../abi/x86';
 import { condition } from '../cpu/flags';
 import { next_block } from '../decode/block';
+import { store_rang } from '../memory/mmio';
 import { canonical } from '../state/vcpu';
 import { Alu, put } from './alu';
 import { exec_record, target_of } from './general';
 import { mul_high_signed, note_product } from './muldiv';
 import { Quick } from './quick';
-import { retire } from './retire';
+import { leave, retire } from './retire';
 import { Shift } from './shift_hot';
 
 /** The block at V_RIP when it may run now. The scratch block runs alone: a single step, or what is left of a budget. */
@@ -1294,7 +1305,12 @@ export function exec_block(v: u32, b: u32): u32 {
       case Q_STORE_16: {
         const la = Quick.address(v, r);
         const e = Quick.entry(v, la);
-        if (!Quick.allows(e, TLB_WRITE, la, 1)) break;
+        if (!Quick.allows(e, TLB_WRITE, la, 1)) {
+          if (!store_rang(v, e, la, 1, load<u16>(load<u32>(r + R_REG)))) break;
+          if (load<u32>(v + V_LEAVE)) return leave(v, r, first, FLOW_STOP);
+          r += RECORD_SIZE;
+          continue;
+        }
         store<u16>((la as u32) + load<u32>(e + TLB_ADDEND), load<u16>(load<u32>(r + R_REG)));
         r += RECORD_SIZE;
         continue;
@@ -1302,7 +1318,12 @@ export function exec_block(v: u32, b: u32): u32 {
       case Q_STORE_32: {
         const la = Quick.address(v, r);
         const e = Quick.entry(v, la);
-        if (!Quick.allows(e, TLB_WRITE, la, 3)) break;
+        if (!Quick.allows(e, TLB_WRITE, la, 3)) {
+          if (!store_rang(v, e, la, 3, load<u32>(load<u32>(r + R_REG)))) break;
+          if (load<u32>(v + V_LEAVE)) return leave(v, r, first, FLOW_STOP);
+          r += RECORD_SIZE;
+          continue;
+        }
         store<u32>((la as u32) + load<u32>(e + TLB_ADDEND), load<u32>(load<u32>(r + R_REG)));
         r += RECORD_SIZE;
         continue;
@@ -1326,7 +1347,12 @@ export function exec_block(v: u32, b: u32): u32 {
       case Q_STORE_16_X: {
         const la = Quick.indexed(v, r);
         const e = Quick.entry(v, la);
-        if (!Quick.allows(e, TLB_WRITE, la, 1)) break;
+        if (!Quick.allows(e, TLB_WRITE, la, 1)) {
+          if (!store_rang(v, e, la, 1, load<u16>(load<u32>(r + R_REG)))) break;
+          if (load<u32>(v + V_LEAVE)) return leave(v, r, first, FLOW_STOP);
+          r += RECORD_SIZE;
+          continue;
+        }
         store<u16>((la as u32) + load<u32>(e + TLB_ADDEND), load<u16>(load<u32>(r + R_REG)));
         r += RECORD_SIZE;
         continue;
@@ -1334,7 +1360,12 @@ export function exec_block(v: u32, b: u32): u32 {
       case Q_STORE_32_X: {
         const la = Quick.indexed(v, r);
         const e = Quick.entry(v, la);
-        if (!Quick.allows(e, TLB_WRITE, la, 3)) break;
+        if (!Quick.allows(e, TLB_WRITE, la, 3)) {
+          if (!store_rang(v, e, la, 3, load<u32>(load<u32>(r + R_REG)))) break;
+          if (load<u32>(v + V_LEAVE)) return leave(v, r, first, FLOW_STOP);
+          r += RECORD_SIZE;
+          continue;
+        }
         store<u32>((la as u32) + load<u32>(e + TLB_ADDEND), load<u32>(load<u32>(r + R_REG)));
         r += RECORD_SIZE;
         continue;

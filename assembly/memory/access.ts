@@ -6,8 +6,10 @@ import {
   PAGE_HOLDS_CODE,
   SLOT_FLAGS,
   TLB_ADDEND,
+  TLB_DEVICE,
   TLB_ENTRIES,
   TLB_ENTRY_SIZE,
+  TLB_FLAGS,
   TLB_MIXED,
   TLB_NONE,
   TLB_READ,
@@ -47,7 +49,7 @@ import { canonical, is_64, is_long } from '../state/vcpu';
 import { code_written, hits_code, mark_mixed, page_flags } from './code_marks';
 import { mmio_read, mmio_write } from './mmio';
 import { find_slot, hva_of, mark_dirty, slot_hva, space_of, unalias } from './slots';
-import { fill_data, tlb_array } from './tlb';
+import { device_gpa, fill_data, fill_device, is_device_store, tlb_array } from './tlb';
 import { ACCESS_SYSTEM, ACCESS_USER, ACCESS_WRITE, WALK_TLB_SHIFT, WALK_WRITABLE, walk } from './walk';
 
 /**
@@ -60,7 +62,11 @@ function resolve(v: u32, table: u32, la: u64, bytes: u32, write: bool, access: u
   const space = space_of(v);
   const gpa = unalias(space, load<u64>(v + V_WALK_GPA));
   const s = find_slot(space, gpa);
-  if (s == 0) return 0;
+  if (s == 0) {
+    const rights = load<u32>(v + V_WALK_FLAGS);
+    if (write && rights & WALK_WRITABLE) fill_device(v, table, la, gpa, rights >> WALK_TLB_SHIFT);
+    return 0;
+  }
   const readonly = (load<u32>(s + SLOT_FLAGS) & KVM_MEM_READONLY) != 0;
   if (write && readonly) return 0;
   const hva = slot_hva(s, gpa);
@@ -141,9 +147,19 @@ function write_part(v: u32, hva: u32, gpa: u64, from: u32, bytes: u32): void {
 /** hva of a store to a page that holds code, when its entry allows it and no decoded byte is changed; else 0. */
 export function beside_code(v: u32, table: u32, la: u64, span: u32): u32 {
   const e = table + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
-  if (((la + span) & ~0xfff) != load<u64>(e + TLB_MIXED)) return 0;
+  if (((la + span) & ~0xfff) != load<u64>(e + TLB_MIXED) || load<u32>(e + TLB_FLAGS) & TLB_DEVICE) return 0;
   const hva = (la as u32) + load<u32>(e + TLB_ADDEND);
   return hits_code(v, hva, span + 1) ? 0 : hva;
+}
+
+/** The scratch buffer, for a store of `span + 1` bytes to an address without RAM. */
+function device_store(v: u32, gpa: u64, span: u32): u32 {
+  store<u32>(v + V_COMMIT_HVA1, 0);
+  store<u32>(v + V_COMMIT_LEN1, span + 1);
+  store<u64>(v + V_COMMIT_GPA1, gpa);
+  store<u32>(v + V_COMMIT_LEN2, 0);
+  store<u32>(v + V_LEAVE, load<u32>(v + V_LEAVE) | LEAVE_COMMIT);
+  return v + V_SCRATCH;
 }
 
 /**
@@ -164,6 +180,8 @@ export function access_slow(
   if (write) {
     const hva = beside_code(v, table, la, span);
     if (hva) return hva;
+    const e = table + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+    if (!rmw && is_device_store(e, la, span)) return device_store(v, device_gpa(e, la), span);
   }
   if (is_long(v) && (!canonical(la) || !canonical(la + span))) return raise_non_canonical(v, segment);
   if (table == tlb_array(v, TLB_NONE)) {
@@ -191,14 +209,7 @@ export function access_slow(
     if (!write || rmw) {
       if (!read_part(v, hva_of(v, gpa), gpa, scratch, span + 1)) return 0;
     }
-    if (write) {
-      store<u32>(v + V_COMMIT_HVA1, 0);
-      store<u32>(v + V_COMMIT_LEN1, span + 1);
-      store<u64>(v + V_COMMIT_GPA1, gpa);
-      store<u32>(v + V_COMMIT_LEN2, 0);
-      store<u32>(v + V_LEAVE, load<u32>(v + V_LEAVE) | LEAVE_COMMIT);
-    }
-    return scratch;
+    return write ? device_store(v, gpa, span) : scratch;
   }
   if (faulted(v)) return 0;
   // Two pages: both must be open before anything happens.

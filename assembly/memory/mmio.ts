@@ -34,6 +34,7 @@ import { faulted, raise_exit } from '../state/fault';
 import { has_irqchip, has_pic } from '../state/vcpu';
 import { mmio_rang, mmio_taken } from './bus';
 import { lapic_from_guest } from './lapic_words';
+import { device_gpa, is_device_store } from './tlb';
 
 const IOAPIC_GPA: u64 = 0xfec00000;
 const APIC_ENABLED: u64 = 0x800;
@@ -90,6 +91,19 @@ export function mmio_write(v: u32, gpa: u64, size: u32, value: u64): void {
   store<u64>(q + 16, value);
   store<u32>(v + V_MMIO_COUNT, n + 1);
   store<u32>(v + V_LEAVE, load<u32>(v + V_LEAVE) | LEAVE_MMIO);
+}
+
+/**
+ * A store of `span + 1` bytes at `la`, on whose TLB entry `e` it falls: true when it has rung a doorbell, which may have set
+ * V_LEAVE. For whoever has queued nothing and looks no further into the access.
+ */
+export function store_rang(v: u32, e: u32, la: u64, span: u32, value: u64): bool {
+  if (!is_device_store(e, la, span)) return false;
+  const gpa = device_gpa(e, la);
+  // Chips of the core come before doorbells.
+  const page = gpa & ~0xfff;
+  if (page == (load<u64>(v + V_APIC_BASE) & 0xffffff000) || page == IOAPIC_GPA) return false;
+  return mmio_rang(gpa, span + 1, value);
 }
 
 /** Puts the next queued MMIO write that must leave into the run page; false when none is left. */

@@ -7,6 +7,7 @@ import { V_PKRU } from '../abi/fpu';
 import {
   PAGE_HOLDS_CODE,
   TLB_ADDEND,
+  TLB_DEVICE,
   TLB_ENTRIES,
   TLB_ENTRY_SIZE,
   TLB_EXEC,
@@ -264,6 +265,30 @@ export function fill_data(v: u32, table: u32, la: u64, hva: u32, write: bool, fl
   store<u64>(e + TLB_MIXED, write && code ? page : EMPTY);
   store<u32>(e + TLB_ADDEND, (hva & ~0xfff) - (page as u32));
   store<u32>(e + TLB_FLAGS, flags);
+}
+
+/**
+ * Fills the entry of a page without RAM that may be written. Parts of large pages stay out: an entry without TLB_READ is
+ * not found by what invalidates them.
+ */
+export function fill_device(v: u32, table: u32, la: u64, gpa: u64, flags: u32): void {
+  if (table == tlb_array(v, TLB_NONE) || flags & (TLB_LARGE | TLB_HUGE | TLB_KEYED)) return;
+  const e = table + index_of(la) * TLB_ENTRY_SIZE;
+  store<u64>(e + TLB_READ, EMPTY);
+  store<u64>(e + TLB_WRITE, EMPTY);
+  store<u64>(e + TLB_MIXED, la & ~0xfff);
+  store<u32>(e + TLB_ADDEND, (gpa >> 12) as u32);
+  store<u32>(e + TLB_FLAGS, flags | TLB_DEVICE);
+}
+
+/** Whether the entry `e` is of a page without RAM and allows a store of `span + 1` bytes at `la`. */
+export function is_device_store(e: u32, la: u64, span: u32): bool {
+  return ((la + span) & ~0xfff) == load<u64>(e + TLB_MIXED) && (load<u32>(e + TLB_FLAGS) & TLB_DEVICE) != 0;
+}
+
+/** The guest-physical address of `la`, whose entry has TLB_DEVICE. */
+export function device_gpa(e: u32, la: u64): u64 {
+  return ((load<u32>(e + TLB_ADDEND) as u64) << 12) | (la & 0xfff);
 }
 
 export function fill_exec(v: u32, la: u64, user: u32, hva: u32, flags: u32): void {

@@ -1,9 +1,8 @@
 // What `--stats` tells of a run: instructions, exits by reason and what the core did of itself, in all and by the second.
 // It reads the machine's memory while the machine runs, and stops nobody.
 import { VM_VCPUS } from '../../assembly/abi/map.ts';
-import { exitOf, MachineMemory, vcpuStats } from '../kvm/index.ts';
+import { exitCounts, exitOf, MachineMemory, vcpuStats } from '../kvm/index.ts';
 import type { Session } from '../session/types.ts';
-import { exitCounts } from '../vmm/index.ts';
 
 /** Numbers by name. */
 type Counts = Readonly<Record<string, number>>;

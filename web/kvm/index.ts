@@ -60,7 +60,7 @@ export {
   slotAt,
 } from './slots.ts';
 export { KVM_SREGS2_FLAGS_PDPTRS_VALID } from './sregs2.ts';
-export { KVM_STATS_TYPE, type Stat, vcpuStats } from './stats.ts';
+export { exitCounts, KVM_STATS_TYPE, type Stat, vcpuStats } from './stats.ts';
 export { type Translation, translate } from './translate.ts';
 export { Vcpu } from './vcpu.ts';
 export { KVM_VCPU_TSC_CTRL } from './vcpu_calls.ts';

@@ -48,6 +48,17 @@ export function countSignalExit(memory: MachineMemory, id: number): void {
   memory.setU64(at, memory.u64(at) + 1n);
 }
 
+/** How often vCPU `id` has exited for each reason that occurred. */
+export function exitCounts(memory: MachineMemory, id: number): Map<number, number> {
+  const counts = new Map<number, number>();
+  const first = vcpuArea(memory, id) + VCPU_MSRS + STAT_EXIT_REASONS;
+  for (let reason = 0; reason < STAT_REASONS; reason++) {
+    const count = Number(memory.u64(first + reason * 8));
+    if (count > 0) counts.set(reason, count);
+  }
+  return counts;
+}
+
 /** The counters of a vCPU. */
 export function vcpuStats(memory: MachineMemory, id: number): Stat[] {
   const v = vcpuPage(memory, id);

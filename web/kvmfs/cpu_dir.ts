@@ -23,8 +23,7 @@ import {
   readiness,
   valueFile,
 } from '../fs/index.ts';
-import { exitOf, KvmError, retired, signalMask, type Vcpu, vcpuArea } from '../kvm/index.ts';
-import { exitCounts } from '../vmm/index.ts';
+import { exitCounts, exitOf, KvmError, retired, signalMask, type Vcpu, vcpuArea } from '../kvm/index.ts';
 import { answerExit } from './answer.ts';
 import { debuggerCommand, debuggerText } from './debugger.ts';
 import { lastEvent, lastExit } from './exit_text.ts';

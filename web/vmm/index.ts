@@ -5,7 +5,6 @@ export { bootProgram, fixTime, Machine, type MachineSpec, type Program, SpecErro
 export { type VcpuDone, VcpuPool, type VcpuTask, type VcpuWorker } from './pool.ts';
 export { Runner, type RunnerEvents } from './runner.ts';
 export { serveVcpus } from './serve_vcpus.ts';
-export { exitCounts } from './trace.ts';
 export { type EventCause, VcpuWords } from './vcpu_words.ts';
 export { mmioPlace, terminalOf, type VirtioDevice } from './virtio.ts';
 export { type BoardName, type EndingName, MachineWords, type RunStateName } from './words.ts';

@@ -18,8 +18,7 @@ import {
   TRACE_RING,
   VCPU_PIO,
 } from '../../assembly/abi/map.ts';
-import { type MachineMemory, machineNanoseconds, vcpuArea, vcpuPage } from '../kvm/index.ts';
-import { EXIT_COUNTS, REASONS } from './vcpu_words.ts';
+import { type MachineMemory, machineNanoseconds, vcpuArea } from '../kvm/index.ts';
 
 const UNION_BYTES = 40;
 const UNION_WORDS = UNION_BYTES / 4;
@@ -33,23 +32,6 @@ const REASON = 3;
 const UNION = 4;
 const CLAIMED = 14;
 const REPEATS = 15;
-
-/** How often vCPU `id` has exited for each reason that occurred. */
-export function exitCounts(memory: MachineMemory, id: number): Map<number, number> {
-  const counts = new Map<number, number>();
-  for (let reason = 0; reason < REASONS; reason++) {
-    const count = Number(memory.u64(vcpuPage(memory, id) + EXIT_COUNTS + reason * 8));
-    if (count > 0) counts.set(reason, count);
-  }
-  return counts;
-}
-
-/** Adds 1 to the u64 at a word. */
-function increment(words: Int32Array, at: number): void {
-  const low = ((words[at] as number) + 1) | 0;
-  words[at] = low;
-  if (low === 0) words[at + 1] = ((words[at + 1] as number) + 1) | 0;
-}
 
 /** The word at which entry number `n` stands. */
 function entryAt(memory: MachineMemory, n: number): number {
@@ -76,7 +58,6 @@ function append(
   reason: number,
   claimed: number,
 ): number {
-  if (reason < REASONS) increment(words, (vcpuPage(memory, id) + EXIT_COUNTS + reason * 8) >>> 2);
   const head = memory.load(memory.base + TRACE_RING);
   if (head > 0) {
     const last = entryAt(memory, head - 1);
@@ -119,7 +100,6 @@ export class PortTrace {
   readonly #id: number;
   readonly #words: Int32Array;
   readonly #head: number;
-  readonly #count: number;
   // The last access written, with the head of the ring behind it.
   #seen = 0;
   #access = 0;
@@ -131,7 +111,6 @@ export class PortTrace {
     this.#id = id;
     this.#words = memory.words;
     this.#head = (memory.base + TRACE_RING) >>> 2;
-    this.#count = (vcpuPage(memory, id) + EXIT_COUNTS + KVM_EXIT_IO * 8) >>> 2;
   }
 
   /** One access of `bytes` bytes; `data` is what was written or read. */
@@ -140,7 +119,6 @@ export class PortTrace {
     const access = direction | (bytes << 8) | (port << 16);
     // A plain look at the head: V8 calls a builtin for Atomics.load, which costs more than the rest of this.
     if (access === this.#access && (data | 0) === this.#data && words[this.#head] === this.#seen) {
-      increment(words, this.#count);
       words[this.#entry + REPEATS] = (words[this.#entry + REPEATS] as number) + 1;
       return;
     }

@@ -22,9 +22,6 @@ const HOLD = V_VMM_WORDS + 12;
 const THREAD = V_VMM_WORDS + 16;
 /** EVENT_*: what the last event was. */
 export const V_EVENT_CAUSE = V_VMM_WORDS + 20;
-/** Exits of each reason below REASONS, u64 each; trace.ts counts them. */
-export const EXIT_COUNTS = V_VMM_WORDS + 0x100;
-export const REASONS = 64;
 
 const THREAD_NONE = 0;
 const THREAD_ATTACHED = 1;

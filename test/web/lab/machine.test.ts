@@ -4,9 +4,9 @@ import { CONSOLE_OUT_RING } from '../../../assembly/abi/map.ts';
 import { assemble } from '../../../web/asm/index.ts';
 import { readCore } from '../../../web/cli/core_file.ts';
 import { Ring } from '../../../web/devices/index.ts';
-import { KVM_EXIT } from '../../../web/kvm/index.ts';
+import { exitCounts, KVM_EXIT } from '../../../web/kvm/index.ts';
 import { findGuest } from '../../../web/lab/index.ts';
-import { exitCounts, Machine, runRound } from '../../../web/vmm/index.ts';
+import { Machine, runRound } from '../../../web/vmm/index.ts';
 
 const core = readCore();
 

@@ -5,8 +5,8 @@ import { KVM_GUESTDBG_ENABLE, KVM_GUESTDBG_SINGLESTEP } from '../../../assembly/
 import { TRACE_ENTRY_SIZE, TRACE_HEADER, TRACE_RING } from '../../../assembly/abi/map.ts';
 import { assemble } from '../../../web/asm/index.ts';
 import type { Device } from '../../../web/devices/index.ts';
-import { KVM_EXIT } from '../../../web/kvm/index.ts';
-import { exitCounts, Machine, runVcpuThread } from '../../../web/vmm/index.ts';
+import { exitCounts, KVM_EXIT } from '../../../web/kvm/index.ts';
+import { Machine, runVcpuThread } from '../../../web/vmm/index.ts';
 
 const core = new WebAssembly.Module(readFileSync('build/core.wasm'));
 const CODE = 0x10000;

@@ -1,11 +1,13 @@
 // The exit trace: the last TRACE_ENTRIES exits of all vCPUs, read from the ring in memory. It handles no exit.
 
+import { STAT_EXIT_REASONS, STAT_REASONS } from '../../../assembly/abi/calls.ts';
 import { RUN_EXIT_REASON } from '../../../assembly/abi/kvm_run.ts';
 import {
   TRACE_ENTRIES,
   TRACE_ENTRY_SIZE,
   TRACE_HEADER,
   TRACE_RING,
+  VCPU_MSRS,
   VCPU_RUN,
 } from '../../../assembly/abi/map.ts';
 import {
@@ -19,8 +21,7 @@ import {
   readArm,
   SYSTEM_EVENTS,
 } from '../../kvm/abi/index.ts';
-import { EXIT_COUNTS, REASONS } from '../../vmm/vcpu_words.ts';
-import { type MachineMemory, readCounter, readU32, vcpuArea, vcpuIds, vcpuPage } from './memory.ts';
+import { type MachineMemory, readCounter, readU32, vcpuArea, vcpuIds } from './memory.ts';
 
 // An entry of the ring.
 const AT_TIME = 0;
@@ -85,8 +86,8 @@ export function traceNumbers(memory: MachineMemory, reasons?: ReadonlySet<number
 export function exitTotals(memory: MachineMemory): Map<number, number> {
   const totals = new Map<number, number>();
   for (const id of vcpuIds(memory)) {
-    for (let reason = 0; reason < REASONS; reason++) {
-      const exits = readCounter(memory, vcpuPage(id) + EXIT_COUNTS + reason * 8);
+    for (let reason = 0; reason < STAT_REASONS; reason++) {
+      const exits = readCounter(memory, vcpuArea(id) + VCPU_MSRS + STAT_EXIT_REASONS + reason * 8);
       if (exits > 0) totals.set(reason, (totals.get(reason) ?? 0) + exits);
     }
   }

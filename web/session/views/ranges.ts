@@ -1,5 +1,6 @@
 // Which parts of the memory the views read: what a page without shared memory must copy. It copies nothing.
 
+import { STAT_EXIT_REASONS, STAT_REASONS } from '../../../assembly/abi/calls.ts';
 import { V_FCW, V_FLOAT_RESULT } from '../../../assembly/abi/fpu.ts';
 import {
   PAGE_SIZE,
@@ -7,6 +8,7 @@ import {
   TRACE_ENTRY_SIZE,
   TRACE_HEADER,
   TRACE_RING,
+  VCPU_MSRS,
   VCPU_PIO,
   VCPU_RUN,
   VM_PAGE,
@@ -49,6 +51,7 @@ export function viewRanges(memory: MachineMemory): Range[] {
       { offset: vcpuArea(id) + VCPU_RUN, length: VCPU_PIO - VCPU_RUN + IO_BYTES },
       { offset: vcpuPage(id), length: PAGE_SIZE },
       { offset: vcpuPage(id) + V_FCW, length: FLOAT_BYTES },
+      { offset: vcpuArea(id) + VCPU_MSRS + STAT_EXIT_REASONS, length: STAT_REASONS * 8 },
     ]),
     ...logs.map((slot) => ({ offset: slot.bitmap, length: Math.ceil(pagesOf(slot) / 8) })),
   ];

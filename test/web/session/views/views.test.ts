@@ -1,5 +1,6 @@
 // Registers, vCPUs, slots, dirty log and exits, read from a memory filled by hand.
 import { describe, expect, test } from 'vitest';
+import { STAT_EXIT_REASONS } from '../../../../assembly/abi/calls.ts';
 import { V_FCW, V_FLOAT_RESULT } from '../../../../assembly/abi/fpu.ts';
 import {
   KVM_GUESTDBG_ENABLE,
@@ -9,7 +10,7 @@ import {
   KVM_MEM_READONLY,
   RUN_EXIT_REASON,
 } from '../../../../assembly/abi/kvm_run.ts';
-import { TRACE_RING, VM_ALIVE, VM_PAGE } from '../../../../assembly/abi/map.ts';
+import { TRACE_RING, VCPU_MSRS, VCPU_PAGE, VM_ALIVE, VM_PAGE } from '../../../../assembly/abi/map.ts';
 import { VM_ATTACHMENTS, VM_PINS } from '../../../../assembly/abi/pins.ts';
 import {
   ATTR_CODE,
@@ -72,7 +73,7 @@ import {
   vcpuPage,
   viewRanges,
 } from '../../../../web/session/views/index.ts';
-import { EVENT_CAUSE, EXIT_COUNTS, V_EVENT, V_EVENT_CAUSE } from '../../../../web/vmm/vcpu_words.ts';
+import { EVENT_CAUSE, V_EVENT, V_EVENT_CAUSE } from '../../../../web/vmm/vcpu_words.ts';
 import { addExit, addSlot, machine, setVcpu, u32, u64 } from './machine.ts';
 
 const CS = V_SEGS + SEG_STRIDE;
@@ -344,8 +345,9 @@ describe('exits', () => {
 
   test('are counted by reason over all vCPUs, those that the ring holds no more too', () => {
     const { memory } = machine(2);
-    setVcpu(memory, 0, { [EXIT_COUNTS + 2 * 8]: 5000n });
-    setVcpu(memory, 1, { [EXIT_COUNTS + 2 * 8]: 7n, [EXIT_COUNTS + 6 * 8]: 1n });
+    const counts = VCPU_MSRS - VCPU_PAGE + STAT_EXIT_REASONS;
+    setVcpu(memory, 0, { [counts + 2 * 8]: 5000n });
+    setVcpu(memory, 1, { [counts + 2 * 8]: 7n, [counts + 6 * 8]: 1n });
     expect([...exitTotals(memory)].map(([reason, exits]) => [nameOfExit(reason), exits])).toEqual([
       ['IO', 5007],
       ['MMIO', 1],
