@@ -385,7 +385,12 @@ describe('the ranges that views read', () => {
     const { memory, heap } = machine(2);
     addSlot(memory, 0, { gpa: 0, size: 0x20000, flags: KVM_MEM_LOG_DIRTY_PAGES, bitmap: heap });
     const known = viewRanges(memory).slice(5);
-    const vcpu = (id: number) => [vcpuArea(id), vcpuPage(id), vcpuPage(id) + V_FCW];
+    const vcpu = (id: number) => [
+      vcpuArea(id),
+      vcpuPage(id),
+      vcpuPage(id) + V_FCW,
+      vcpuArea(id) + VCPU_MSRS + STAT_EXIT_REASONS,
+    ];
     expect(offsets(known)).toEqual([...vcpu(0), ...vcpu(1), heap]);
     expect(known.at(-1)).toEqual({ offset: heap, length: 4 });
     expect(known[2]?.length).toBe(V_FLOAT_RESULT - V_FCW);
