@@ -126,3 +126,43 @@ test('two vCPUs in two threads ring one doorbell and nothing is lost', { timeout
   expect(await ended).toEqual([KVM_EXIT.HLT, KVM_EXIT.HLT]);
   expect([rung, fd.read(), fd.takeValues().length]).toEqual([120_000n, undefined, 30]);
 });
+
+test('a doorbell whose page gets RAM rings no more', () => {
+  const { vm, vcpu } = guest(
+    'mov eax, 7\nmov [0x200000], eax\nmov [0x200000], eax\nhlt\nmov [0x200000], eax\nhlt',
+  );
+  const fd = vm.createEventfd();
+  vm.ioeventfd({ fd, addr: 0x200000 });
+  expect([vcpu.run(), fd.read()]).toEqual([KVM_EXIT.HLT, 2n]);
+  const userspace_addr = vm.allocate(0x1000);
+  vm.setUserMemoryRegion({ slot: 1, guest_phys_addr: 0x200000, memory_size: 0x1000, userspace_addr });
+  expect([vcpu.run(), fd.read(), vm.read(0x200000, 1)[0]]).toEqual([KVM_EXIT.HLT, undefined, 7]);
+});
+
+test('a doorbell rings where the page tables map it, as long as they do', () => {
+  // 0x300000 is the doorbell at 0x200000 for two writes, then RAM at 0x5000, then read-only.
+  const { vm, vcpu } = guest(
+    `mov eax, 7
+     mov [0x300000], eax
+     mov [0x300000], eax
+     mov dword [0x11c00], 0x5003
+     invlpg [0x300000]
+     mov [0x300000], eax
+     mov dword [0x11c00], 0x200001
+     invlpg [0x300000]
+     mov ebx, [0x300000]
+     mov [0x300000], eax
+     hlt`,
+  );
+  const fd = vm.createEventfd();
+  vm.ioeventfd({ fd, addr: 0x200000 });
+  const entries = Uint32Array.from({ length: 1024 }, (_, page) => (page << 12) | 3);
+  entries[0x300] = 0x200003;
+  vm.write(0x10000, new Uint8Array(Uint32Array.of(0x11003).buffer));
+  vm.write(0x11000, new Uint8Array(entries.buffer));
+  const { cr0 } = vcpu.getSregs();
+  vcpu.setSregs({ cr3: 0x10000, cr0: cr0 | 0x80010000n });
+  expect([vcpu.run(), fd.read(), vm.read(0x5000, 1)[0]]).toEqual([KVM_EXIT.MMIO, 2n, 7]);
+  // The last write is a page fault, which without an IDT is a triple fault.
+  expect([vcpu.run(), fd.read()]).toEqual([KVM_EXIT.SHUTDOWN, undefined]);
+});
