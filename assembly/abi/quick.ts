@@ -189,6 +189,9 @@ export const Q_CMP_M_64: u32 = 155;
 export const Q_TEST_M_8: u32 = 156;
 export const Q_TEST_M_32: u32 = 157;
 
+/** IN and OUT: their family does the work; this is only the short way to it. */
+export const Q_PORT: u32 = 158;
+
 // What a comparison of a with b comes to: a number of four bits. A set of outcomes has a bit for each such number.
 export const OUTCOME_BELOW: u32 = 1;
 export const OUTCOME_EQUAL: u32 = 2;

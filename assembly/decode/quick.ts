@@ -39,6 +39,8 @@ import {
   OP_DEC,
   OP_IMUL_32,
   OP_IMUL_64,
+  OP_IN_DX,
+  OP_IN_I,
   OP_INC,
   OP_JCC,
   OP_JMP,
@@ -55,6 +57,8 @@ import {
   OP_NEG,
   OP_NOP,
   OP_NOT,
+  OP_OUT_DX,
+  OP_OUT_I,
   OP_POP_R,
   OP_PUSH_R,
   OP_RET,
@@ -132,6 +136,7 @@ import {
   Q_OR_32_M,
   Q_POP_32,
   Q_POP_64,
+  Q_PORT,
   Q_PUSH_32,
   Q_PUSH_64,
   Q_RET_32,
@@ -421,6 +426,11 @@ function form_of(r: u32, hva: u32, mode: u32): u32 {
       return is_wide ? Q_PUSH_64 : Q_PUSH_32;
     case OP_POP_R:
       return is_wide ? Q_POP_64 : Q_POP_32;
+    case OP_IN_I:
+    case OP_IN_DX:
+    case OP_OUT_I:
+    case OP_OUT_DX:
+      return Q_PORT;
     default: {
       const am: u32 = load<u8>(r + R_AM);
       if (am == AM_NONE) return register_form(r, op);

@@ -12,6 +12,7 @@ import {
   R_LEN,
   R_LINK_TAKEN,
   R_OFF,
+  R_OP,
   R_QUICK,
   R_REG,
   R_RM,
@@ -112,6 +113,7 @@ import {
   Q_OR_64_N,
   Q_POP_32,
   Q_POP_64,
+  Q_PORT,
   Q_PUSH_32,
   Q_PUSH_64,
   Q_RET_32,
@@ -194,7 +196,8 @@ import { next_block } from '../decode/block';
 import { store_rang } from '../memory/mmio';
 import { canonical } from '../state/vcpu';
 import { Alu, put } from './alu';
-import { exec_record, target_of } from './general';
+import { exec_record, left, target_of } from './general';
+import { exec_io } from './io';
 import { mul_high_signed, note_product } from './muldiv';
 import { Quick } from './quick';
 import { leave, retire } from './retire';
@@ -1549,6 +1552,13 @@ export function exec_block(v: u32, b: u32): u32 {
         const e = Quick.entry(v, la);
         if (!Quick.allows(e, TLB_READ, la, 0)) break;
         Alu.and<i8>(v, (la as u32) + load<u32>(e + TLB_ADDEND), load<u32>(r + R_REG));
+        r += RECORD_SIZE;
+        continue;
+      }
+      case Q_PORT: {
+        let flow = exec_io(v, r, load<u16>(r + R_OP), 0);
+        if (flow != FLOW_NEXT || load<u32>(v + V_LEAVE)) flow = left(v, r, first, flow);
+        if (flow != FLOW_NEXT) return flow;
         r += RECORD_SIZE;
         continue;
       }

@@ -41,7 +41,6 @@ import {
   OP_END,
   OP_IMUL_32,
   OP_IMUL_64,
-  OP_IN_I,
   OP_INC,
   OP_JCC,
   OP_JMP,
@@ -111,7 +110,6 @@ import { raise_code } from '../state/fault';
 import { canonical } from '../state/vcpu';
 import { Alu, put } from './alu';
 import { exec_cold, exec_unit } from './cold';
-import { exec_io } from './io';
 import { mul_high_signed, note_product } from './muldiv';
 import { leave, retire } from './retire';
 import { exec_x87, x87_operand_fault } from './x87';
@@ -169,7 +167,7 @@ function operand_fault(v: u32, op: u32): u32 {
 }
 
 /** Behind a record of a family that has asked for a look or has ended the run: what its stores still need, then FLOW_*. */
-function left(v: u32, r: u32, first: u32, flow: u32): u32 {
+export function left(v: u32, r: u32, first: u32, flow: u32): u32 {
   if (flow == FLOW_NEXT) flow = finish_store(v);
   return flow == FLOW_NEXT ? FLOW_NEXT : leave(v, r, first, flow);
 }
@@ -181,11 +179,6 @@ function left(v: u32, r: u32, first: u32, flow: u32): u32 {
 export function exec_record(v: u32, r: u32, first: u32): u32 {
   let flow: u32 = 0;
   const op: u32 = load<u16>(r + R_OP);
-  // Ports come first: they have no operand, and what an exit costs is counted in nanoseconds.
-  if (op >> 4 == OP_IN_I >> 4) {
-    flow = exec_io(v, r, op, 0);
-    return flow == FLOW_NEXT && load<u32>(v + V_LEAVE) == 0 ? FLOW_NEXT : left(v, r, first, flow);
-  }
   const am: u32 = load<u8>(r + R_AM) & AM_FORM;
   let rm: u32 = 0;
   if (am == AM_NONE) {

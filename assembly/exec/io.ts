@@ -24,7 +24,7 @@ import {
   V_RFLAGS,
   V_SERVED,
 } from '../abi/vcpu_page';
-import { CR4_DE, FLAG_IOPL, GP, RAX, RDX } from '../abi/x86';
+import { CR4_DE, FLAG_IOPL, FLAG_VM, GP, RAX, RDX } from '../abi/x86';
 import { match_port } from '../cpu/debug';
 import { count_exit, exit_io, pio_page, run_page } from '../cpu/exits';
 import { read_sized, size_of, write_memory, write_register } from '../cpu/operands';
@@ -35,7 +35,7 @@ import { pit_read, pit_write } from '../irqchip/pit';
 import { load_system16 } from '../memory/access';
 import { port_write } from '../memory/bus';
 import { faulted, raise_code } from '../state/fault';
-import { cpl, has_pic, is_real_mode, is_v86, seg } from '../state/vcpu';
+import { cpl, has_pic, seg } from '../state/vcpu';
 
 /** Any write takes FERR#'s interrupt back. */
 const X87_ERROR_PORT: u32 = 0xf0;
@@ -44,8 +44,9 @@ const TSS_IO_BASE: u32 = 0x66;
 
 /** Whether this program may access `bytes` ports from `port` (SDM vol. 1, 19.5.2); else raises #GP(0) or #PF. */
 export function io_allowed(v: u32, port: u32, bytes: u32): bool {
-  if (is_real_mode(v)) return true;
-  if (!is_v86(v) && cpl(v) <= (load<u32>(v + V_RFLAGS) & FLAG_IOPL) >> 12) return true;
+  const flags = load<u32>(v + V_RFLAGS);
+  // Real mode is at CPL 0.
+  if ((flags & FLAG_VM) == 0 && cpl(v) <= (flags & FLAG_IOPL) >> 12) return true;
   const tr = seg(v, TR);
   const base = load<u64>(tr + SEG_BASE);
   const limit = load<u32>(tr + SEG_LIMIT);
