@@ -53,10 +53,10 @@ function endedWith(now: SessionStatus): number | undefined {
   return undefined;
 }
 
-/** Serial input that belongs to a deterministic run: all of stdin, unless somebody types it. */
-async function withInput(options: MachineOptions): Promise<MachineOptions> {
-  if (options.engine !== 'deterministic' || process.stdin.isTTY) return options;
-  return { ...options, input: await readAhead(READ_AHEAD_MS) };
+/** Input that belongs to a deterministic run: all of stdin, unless somebody types it. */
+async function inputAhead({ engine }: MachineOptions): Promise<Uint8Array | undefined> {
+  if (engine !== 'deterministic' || process.stdin.isTTY) return undefined;
+  return readAhead(READ_AHEAD_MS);
 }
 
 /** Runs the machine to its end; the process's exit status. */
@@ -73,7 +73,8 @@ async function runMachine({ machine, isVirtioConsole, given, timeout, stats }: R
   };
   // From the first moment: reading ahead and starting a machine take their time.
   for (const [signal, status] of Object.entries(SIGNALS)) process.on(signal, interrupt(status));
-  const options = await withInput(machine);
+  const input = await inputAhead(machine);
+  const options = input === undefined || isVirtioConsole ? machine : { ...machine, input };
   const session = await SessionClient.start(
     nodeThreads.spawn('machine'),
     options.engine,
@@ -93,6 +94,7 @@ async function runMachine({ machine, isVirtioConsole, given, timeout, stats }: R
   process.stdout.on('resize', resize);
   session.onConsole((bytes) => (terminal ? process.stderr.write(bytes) : output.write(bytes)));
   const type = (bytes: Uint8Array): void => (terminal ? terminal.type(bytes) : session.input(bytes));
+  if (terminal && input) terminal.type(input);
   const restore = connectInput(type, interrupt(SIGNALS.SIGINT));
   session.onStatus((now) => {
     const status = endedWith(now);
@@ -114,6 +116,8 @@ async function runMachine({ machine, isVirtioConsole, given, timeout, stats }: R
   await within(session.pause(), PATIENCE_MS);
   if (stats !== undefined && counting !== undefined) {
     const counted = counting.finish();
+    // What a screen has read of its ring is in the hash too.
+    terminal?.look();
     if (stats === STDERR) {
       console.error(statisticsText(counted));
     } else {

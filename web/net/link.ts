@@ -10,6 +10,11 @@ export interface Link {
   send(frame: Uint8Array): void;
   /** Calls the listener for each frame that arrives; returns the function that takes the listener away. */
   onFrame(listener: FrameListener): () => void;
+  /**
+   * Resolves when all that the network itself answers to the frames sent so far has arrived: addresses, names of its own,
+   * echoes. What it has from a host or from another machine comes when it comes.
+   */
+  settle?(): Promise<void>;
 }
 
 /** A receiver of frames; it must not alter them. */

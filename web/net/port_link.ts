@@ -14,8 +14,14 @@ export interface PortLike {
   close(): void;
 }
 
-/** Frames, or how many bytes of them the other side has taken. */
-type CableMessage = { readonly frames: Uint8Array } | { readonly taken: number };
+/**
+ * Frames, or how many bytes of them the other side has taken; or the question whether it is done with all that came
+ * before, and its answer.
+ */
+type CableMessage =
+  | { readonly frames: Uint8Array }
+  | { readonly taken: number }
+  | { readonly settled: 'ask' | 'yes' };
 
 /** A cable's end. */
 export class PortLink implements Link {
@@ -25,12 +31,16 @@ export class PortLink implements Link {
   readonly #batch: FrameBatch;
   readonly #listeners = new FrameListeners();
   readonly #room: number;
+  readonly #clock: Clock;
+  /** Who waits for an answer, in the order of their questions. */
+  readonly #settling: (() => void)[] = [];
   #underWay = 0;
   #isClosed = false;
   #onClose: () => void = () => {};
 
   constructor(port: PortLike, clock: Clock = hostClock, room = LIMIT) {
     this.#port = port;
+    this.#clock = clock;
     this.#room = room;
     this.#batch = new FrameBatch(clock.soon, (frames) => port.postMessage({ frames }, [frames.buffer]));
     port.addEventListener('message', ({ data }) => this.#receive(data as CableMessage));
@@ -51,6 +61,15 @@ export class PortLink implements Link {
     return this.#listeners.add(listener);
   }
 
+  settle(): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#settling.push(resolve);
+      // Behind the frames of this go.
+      this.#clock.soon(() => this.#tell({ settled: 'ask' }));
+    });
+  }
+
   /** Calls back when either side has closed the cable. */
   onClose(closed: () => void): void {
     this.#onClose = closed;
@@ -62,6 +81,7 @@ export class PortLink implements Link {
     this.#isClosed = true;
     this.#batch.stop();
     this.#port.close();
+    for (const settled of this.#settling.splice(0)) settled();
     this.#onClose();
   }
 
@@ -71,11 +91,21 @@ export class PortLink implements Link {
       this.#underWay -= message.taken;
       return;
     }
+    if ('settled' in message) {
+      // What frames set going here goes on by itself until the present turn of the event loop has ended.
+      if (message.settled === 'ask') this.#clock.after(0, () => this.#tell({ settled: 'yes' }));
+      else this.#settling.shift()?.();
+      return;
+    }
     let taken = 0;
     unpackFrames(message.frames, (frame) => {
       taken += frame.length;
       this.#listeners.emit(frame);
     });
-    if (!this.#isClosed) this.#port.postMessage({ taken }, []);
+    this.#tell({ taken });
+  }
+
+  #tell(message: CableMessage): void {
+    if (!this.#isClosed) this.#port.postMessage(message, []);
   }
 }

@@ -47,18 +47,27 @@ class Console implements Backend {
     this.#device = undefined;
   }
 
-  /** Hears of what is typed and of resizes for as long as the device runs. */
+  /**
+   * Hears of what is typed and of resizes for as long as the device runs. It acts on changes alone, never because time has
+   * passed: what lies there from the start on is then a part of a deterministic run.
+   */
   async #watch(device: Device): Promise<void> {
     const terminal = this.#terminal;
     let size = this.config();
-    for (let seen = terminal.changes; this.#device === device; seen = terminal.changes) {
+    let seen = terminal.changes;
+    while (this.#device === device) {
+      const { changes } = terminal;
+      if (changes === seen) {
+        await terminal.changed(seen);
+        continue;
+      }
+      seen = changes;
       if (terminal.input.length > 0) device.wake(RECEIVE);
       const now = this.config();
       if (now.some((byte, n) => byte !== size[n])) {
         size = now;
         await device.setConfig(now);
       }
-      await terminal.changed(seen);
     }
   }
 

@@ -64,12 +64,12 @@ const MAKERS: { readonly [K in DeviceKind]: Maker<K> } = {
   },
   net: {
     type: DEVICE_TYPE.net,
-    make({ mac = '', mtu }, { port }) {
+    make({ mac = '', mtu }, { port, isInOrder = false }) {
       if (!port) throw new KvmError('ENODEV', 'there is no network here to plug a card into');
       if (mtu !== undefined && (!Number.isInteger(mtu) || mtu < 68 || mtu > 1500))
         throw new KvmError('EINVAL', `mtu=${mtu} is no size of a packet; it is 68 to 1500`);
       const link = new PortLink(port as PortLike);
-      return net({ link, mac: macOf(mac), mtu, close: () => link.close() });
+      return net({ link, mac: macOf(mac), mtu, isInOrder, close: () => link.close() });
     },
   },
   balloon: {

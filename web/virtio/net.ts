@@ -44,6 +44,8 @@ export interface NetOptions {
   readonly mac: number;
   /** Largest payload that the network carries; not told when left out. */
   readonly mtu?: number | undefined;
+  /** Frames that the network answers by itself are answered before the guest goes on: for the deterministic engine. */
+  readonly isInOrder?: boolean;
   /** Called when the card is not used any more. */
   readonly close?: () => void;
 }
@@ -199,8 +201,10 @@ class NetBackend implements Backend {
       chain = await queue.pop();
     }
     // Together, so that a link to another thread makes one message of them.
-    for (const frame of frames) this.#options.link.send(frame);
+    const { link, isInOrder } = this.#options;
+    for (const frame of frames) link.send(frame);
     this.#counts.sent += frames.length;
+    if (isInOrder && frames.length > 0) await link.settle?.();
   }
 
   async #read(chain: Chain): Promise<Uint8Array | undefined> {
