@@ -28,6 +28,8 @@ class Console implements Backend {
   readonly #terminal: Terminal;
   #device: Device | undefined;
   #isSizeTold = false;
+  /** Input that lay there before the driver waits for its first output: Linux throws away what comes before its console is there. */
+  #isHeld = false;
 
   constructor(terminal: Terminal) {
     this.#terminal = terminal;
@@ -40,6 +42,7 @@ class Console implements Backend {
   start(device: Device): void {
     this.#device = device;
     this.#isSizeTold = false;
+    this.#isHeld = this.#terminal.input.length > 0;
     void this.#watch(device);
   }
 
@@ -95,13 +98,16 @@ class Console implements Backend {
     if (this.#isSizeTold || !hasPrinted) return;
     this.#isSizeTold = true;
     await this.#device?.setConfig(this.config());
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    await this.#type();
   }
 
   /** What was typed goes into the guest's buffers, as far as it has given some. */
   async #type(): Promise<void> {
     const queue = this.#device?.queues[RECEIVE];
     const { input } = this.#terminal;
-    if (queue === undefined) return;
+    if (queue === undefined || this.#isHeld) return;
     while (input.length > 0) {
       const chain = await queue.pop();
       if (chain === undefined) break;
