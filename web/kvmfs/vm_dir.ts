@@ -29,6 +29,7 @@ import {
   kvm_dirty_gfn,
   type Stat,
 } from '../kvm/index.ts';
+import { balloonMarks, balloonText } from './balloon_text.ts';
 import { bootDir } from './boot_dir.ts';
 import { consoleFile } from './console_file.ts';
 import { cpuDir } from './cpu_dir.ts';
@@ -94,6 +95,8 @@ interface Lasting {
 
 function rowsOf(entry: VmEntry, { boot, console }: Lasting): Row[] {
   const clock = () => encode(kvm_clock_data, entry.vm.getClock());
+  const balloon = (): Row[] =>
+    balloonMarks(entry) ? [['balloon_pages', valueFile({ get: () => balloonText(entry) })]] : [];
   const irqchip = (): Row[] => (entry.vm.hasIrqchip ? [['irqchip', () => irqchipDir(entry)]] : []);
   const setClock = (bytes: Uint8Array) => entry.vm.setClock({ clock: decode(kvm_clock_data, bytes).clock });
   return [
@@ -177,6 +180,7 @@ function rowsOf(entry: VmEntry, { boot, console }: Lasting): Row[] {
     ['trace', traceFile(entry)],
     ['trace_pipe', tracePipe(entry)],
     ['snapshot', snapshotFile(entry)],
+    ...balloon(),
     ['pins', valueFile({ get: () => entry.vm.pins().map(pinText).join('\n') })],
   ];
 }

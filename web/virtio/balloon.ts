@@ -4,6 +4,7 @@
 // Source: VIRTIO 1.2, 5.5.
 
 import { type Backend, type Chain, DEVICE_TYPE, type Device, type Queue } from './backend.ts';
+import { BalloonMarks } from './balloon_marks.ts';
 
 const VIRTIO_BALLOON_F_STATS_VQ = 1n << 1n;
 const VIRTIO_BALLOON_F_REPORTING = 1n << 5n;
@@ -83,7 +84,7 @@ class Balloon implements Backend {
 
   start(device: Device): void {
     this.#device = device;
-    this.#state.setUint32(BALLOON_HELD, 0, true);
+    this.#forget();
     if (this.#options.asks !== true) return;
     const ask = (): void => {
       this.#isAsking = true;
@@ -95,8 +96,20 @@ class Balloon implements Backend {
 
   stop(): void {
     clearTimeout(this.#timer);
+    this.#forget();
     this.#device = undefined;
     this.#answer = undefined;
+  }
+
+  /** A driver that begins, or has gone, has given nothing: after a reset all pages are the guest's. */
+  #forget(): void {
+    if (this.#device === undefined) return;
+    this.#state.setUint32(BALLOON_HELD, 0, true);
+    this.#marks?.clear();
+  }
+
+  get #marks(): BalloonMarks | undefined {
+    return this.#device && BalloonMarks.of(this.#device.state);
   }
 
   get #state(): DataView {
@@ -124,13 +137,15 @@ class Balloon implements Backend {
   /** Page frame numbers, which go into the balloon or come out of it. */
   async #changePages(queue: Queue, isInflate: boolean): Promise<void> {
     const { guest } = this.#device as Device;
+    const marks = this.#marks;
     for (let chain = await queue.pop(); chain !== undefined; chain = await queue.pop()) {
       const frames = new Uint8Array(Math.min(chain.readable, ZEROES.length));
       const count = Math.floor((await chain.read(0, frames)) / FRAME_BYTES);
       const view = new DataView(frames.buffer);
-      for (let n = 0; isInflate && n < count; n++) {
-        const frame = BigInt(view.getUint32(n * FRAME_BYTES, true));
-        await guest.copyTo(frame * BigInt(PAGE), ZEROES.subarray(0, PAGE));
+      for (let n = 0; n < count; n++) {
+        const frame = view.getUint32(n * FRAME_BYTES, true);
+        if (isInflate) await guest.copyTo(BigInt(frame) * BigInt(PAGE), ZEROES.subarray(0, PAGE));
+        marks?.hold(frame, isInflate);
       }
       const held = this.#state.getUint32(BALLOON_HELD, true) + (isInflate ? count : -count);
       this.#state.setUint32(BALLOON_HELD, Math.max(0, held), true);
@@ -148,9 +163,21 @@ class Balloon implements Backend {
         done += written;
         if (written < zeroes.length) break;
       }
+      this.#markReported(chain, done);
       const before = this.#state.getBigUint64(BALLOON_REPORTED, true);
       this.#state.setBigUint64(BALLOON_REPORTED, before + BigInt(done), true);
       await queue.push(chain, done);
+    }
+  }
+
+  /** Marks the pages of a report that were zeroed: its first `done` bytes. */
+  #markReported({ targets }: Chain, done: number): void {
+    const marks = this.#marks;
+    let left = done;
+    for (const { gpa, length } of targets) {
+      const bytes = Math.min(length, left);
+      marks?.report(gpa, bytes);
+      left -= bytes;
     }
   }
 

@@ -8,6 +8,7 @@ export {
   type BalloonStatistics,
   balloon,
 } from './balloon.ts';
+export { BalloonMarks, isZeroPage, type MarksPlace } from './balloon_marks.ts';
 export * from './blk.ts';
 export { virtioConsole } from './console.ts';
 export { type BackendMeans, DEVICE_KINDS, deviceType, makeBackend } from './make.ts';

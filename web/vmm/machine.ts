@@ -12,7 +12,14 @@ import {
 import type { Host } from '../devices/index.ts';
 import { cpuidOf, Kvm, type Vcpu, Vm, type VmHandle } from '../kvm/index.ts';
 import { MEMORY_WINDOW } from '../pci/index.ts';
-import { DEVICES_MOST, type DeviceRequest, deviceType, type TransportName } from '../virtio/index.ts';
+import {
+  BalloonMarks,
+  DEVICES_MOST,
+  type DeviceRequest,
+  deviceType,
+  type MarksPlace,
+  type TransportName,
+} from '../virtio/index.ts';
 import { Board, type BoardParts } from './board.ts';
 import { type EntryMode, type EntryState, firmwareMtrrs, loadFlat, loadKernel } from './loaders/index.ts';
 import { VcpuWords } from './vcpu_words.ts';
@@ -49,6 +56,7 @@ export type Program =
 
 /** A deterministic machine starts at this wall-clock time: 2026-01-01 00:00 UTC. In ns. */
 const FIXED_TIME = 1_767_225_600_000_000_000n;
+const PAGE = 4096;
 const MIB = 2 ** 20;
 /** What a VM's memory may grow to: all that 32-bit offsets reach. */
 const MEMORY_LIMIT = 2 ** 32;
@@ -116,8 +124,9 @@ export class Machine {
     if (spec.engine === 'deterministic' || spec.seed !== undefined)
       vm.memory.setU64(vm.memory.vm + VM_SEED, BigInt(spec.seed ?? 1) | 1n);
     const ram = spec.memory;
+    const pages = spec.devices?.some(({ kind }) => kind === 'balloon') ? ram / PAGE : 0;
     // Grown once, so that every view of the memory that is made later covers all of it.
-    const base = vm.allocate(ram + extra);
+    const base = vm.allocate(ram + extra + BalloonMarks.bytes(pages));
     let next = base + ram;
     vm.setUserMemoryRegion({
       slot: 0,
@@ -143,7 +152,7 @@ export class Machine {
     const cpuid = kvm.getSupportedCpuid();
     for (let id = 0; id < spec.cpus; id++) vm.createVcpu(id).setCpuid2(cpuidOf(cpuid, id, spec.cpus));
     bootProgram(vm, spec);
-    const virtio = planOf(spec);
+    const virtio = planOf(spec, { offset: base + ram + extra, pages });
     const machine = Machine.withBoard(vm, { ramBytes: ram, ...(virtio && { virtio }) }, spec.exitPort);
     machine.words.reboots = spec.reboot ?? spec.program.kind === 'kernel';
     for (const id of vm.vcpuIds()) machine.vcpu(id).requestPause();
@@ -223,8 +232,8 @@ export function fixTime(vm: Vm): void {
   vm.memory.view().setFloat64(vm.memory.vm + VM_TIME_ORIGIN, Number(FIXED_TIME / 1_000_000n), true);
 }
 
-function planOf({ devices = [], transport = 'pci' }: MachineSpec): VirtioPlan | undefined {
-  return devices.length === 0 ? undefined : { transport, types: devices.map(deviceType) };
+function planOf({ devices = [], transport = 'pci' }: MachineSpec, marks: MarksPlace): VirtioPlan | undefined {
+  return devices.length === 0 ? undefined : { transport, types: devices.map(deviceType), marks };
 }
 
 /** A request that no machine can be made of, in one sentence. */

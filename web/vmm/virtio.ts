@@ -6,8 +6,10 @@ import { devicePage, type IrqLine, type MmioBus } from '../devices/index.ts';
 import type { MachineMemory } from '../kvm/index.ts';
 import type { PciBus } from '../pci/index.ts';
 import {
+  BalloonMarks,
   DEVICE_TYPE,
   DEVICES_MOST,
+  type MarksPlace,
   MMIO_BYTES,
   MmioTransport,
   mmioSignals,
@@ -31,6 +33,8 @@ export interface VirtioPlan {
   readonly transport: TransportName;
   /** DEVICE_TYPE of each, in the order of their numbers from 1. */
   readonly types: readonly number[];
+  /** Where a balloon notes the pages that it has. */
+  readonly marks?: MarksPlace | undefined;
 }
 
 /** Where the MMIO registers of device `number` (from 1) lie, and which line it has. */
@@ -68,10 +72,15 @@ export interface VirtioBuses {
 const offsetOf = (base: number, number: number): number => base + PCI_FUNCTIONS_BASE + number * 0x1000;
 
 /** Writes which devices there are into the pages of a fresh machine; every thread's board then finds them there. */
-export function planVirtio(buffer: ArrayBufferLike, base: number, { transport, types }: VirtioPlan): void {
+export function planVirtio(
+  buffer: ArrayBufferLike,
+  base: number,
+  { transport, types, marks }: VirtioPlan,
+): void {
   if (types.includes(DEVICE_TYPE.console)) Terminal.create(buffer, base + TERMINAL_BASE);
   types.forEach((type, n) => {
     const registers = new Registers(devicePage(buffer, offsetOf(base, n + 1)));
+    if (type === DEVICE_TYPE.balloon && marks) BalloonMarks.place(registers.state, marks);
     if (transport === 'mmio') {
       MmioTransport.create(registers, type);
       registers.bells = BigInt(mmioPlace(n + 1).address);

@@ -22,6 +22,7 @@ import {
   VM_ATTACHMENTS,
   VM_PINS,
 } from '../../../assembly/abi/pins.ts';
+import { balloonRanges } from './balloon.ts';
 import { DEVICE_PAGES } from './devices.ts';
 import { type MachineMemory, type Range, vcpuArea, vcpuIds, vcpuPage } from './memory.ts';
 import { pagesOf, readSlots } from './slots.ts';
@@ -46,6 +47,7 @@ export function viewRanges(memory: MachineMemory): Range[] {
     { offset: VM_PAGE + VM_PINS, length: PINS_MAX * PIN_SIZE },
     { offset: VM_PAGE + VM_ATTACHMENTS, length: ATTACHMENTS_MAX * ATTACHMENT_SIZE },
     DEVICE_PAGES,
+    ...balloonRanges(memory),
     { offset: TRACE_RING, length: TRACE_HEADER + TRACE_ENTRIES * TRACE_ENTRY_SIZE },
     ...vcpuIds(memory).flatMap((id) => [
       { offset: vcpuArea(id) + VCPU_RUN, length: VCPU_PIO - VCPU_RUN + IO_BYTES },
