@@ -188,6 +188,10 @@ export class SessionClient implements Session {
     await this.#perform(ACTIONS.debug(vcpu, words));
   }
 
+  async balloon(mib: number): Promise<void> {
+    await this.#perform(ACTIONS.balloon(mib));
+  }
+
   async poke(slot: number, offset: number, bytes: Uint8Array): Promise<void> {
     await this.#perform(ACTIONS.poke(slot, offset, bytes));
   }

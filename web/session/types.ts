@@ -126,6 +126,8 @@ export interface Session {
   debug(vcpu: number, words: string): Promise<void>;
   /** Puts bytes into a slot's memory, `offset` bytes from its start. */
   poke(slot: number, offset: number, bytes: Uint8Array): Promise<void>;
+  /** Asks the guest to have `mib` MiB in its balloon. ENODEV without one. */
+  balloon(mib: number): Promise<void>;
   /** Guest-virtual to guest-physical, as KVM_TRANSLATE; undefined when not mapped. */
   translate(vcpu: number, gva: bigint): Promise<bigint | undefined>;
   /**

@@ -13,6 +13,8 @@ import { countDirty, isDirty } from './dirty.ts';
 import type { MachineMemory, Range } from './memory.ts';
 import { hvaOf, readSlots, type Slot } from './slots.ts';
 
+/** DeviceView.type of a balloon. */
+export const BALLOON_TYPE = DEVICE_TYPE.balloon;
 /** Pages that are looked at in one go of a sweep: 16 MiB, about a millisecond and a half. */
 const SWEEP_PAGES = 4096;
 
@@ -98,11 +100,13 @@ export class BalloonSweep {
   /** Reported pages that were found in use. */
   #used = new Uint8Array();
   #next = 0;
+  #memory: ArrayBufferLike | undefined;
 
   look(memory: MachineMemory): BalloonMap | undefined {
     const marks = marksOf(memory);
     if (!marks) return undefined;
-    if (this.#used.length !== marks.reported.length) {
+    if (this.#memory !== memory.bytes.buffer) {
+      this.#memory = memory.bytes.buffer;
       this.#used = new Uint8Array(marks.reported.length);
       this.#next = 0;
     }

@@ -3,13 +3,14 @@
 import { ScrollText } from 'lucide-react';
 import { useEffect, useId, useState } from 'react';
 import { ACTIONS, shellText } from '../../session/actions.ts';
-import { setWords } from '../../session/views/index.ts';
+import { readBalloon, setWords } from '../../session/views/index.ts';
 import { useActions, useWorkbench } from '../context.ts';
 import { useDebugging } from '../panels/Breakpoints.tsx';
 import { CommandLine, CopyButton } from '../parts/CommandLine.tsx';
 import { hex } from '../parts/numbers.ts';
 import type { LoggedCommand } from '../state/commands.ts';
 import { useStore } from '../state/store.ts';
+import { useMachine } from '../state/watch.ts';
 import './commands.css';
 
 /** Commands that are listed; older ones are in the copied text only. */
@@ -86,6 +87,7 @@ function Buttons() {
   const state = useWorkbench((all) => all.status.state);
   const isStale = useWorkbench((all) => all.isStale);
   const { points } = useDebugging();
+  const hasBalloon = useMachine(readBalloon) !== undefined;
   const [run, setRun] = useState(shellText(ACTIONS.run()));
   // biome-ignore lint/correctness/useExhaustiveDependencies: what Run does depends on the machine's state.
   useEffect(() => void bench.script('run').then(setRun), [bench, state, isStale]);
@@ -103,6 +105,9 @@ function Buttons() {
       shellText(ACTIONS.debug(vcpu, setWords(point))),
     ]),
     ...[...harvests.keys()].map((slot) => [`Harvest slot ${slot}`, shellText(ACTIONS.harvest(slot))]),
+    ...(hasBalloon
+      ? ([64, 0] as const).map((mib) => [mib ? 'Inflate' : 'Deflate', shellText(ACTIONS.balloon(mib))])
+      : []),
   ] as const;
   return (
     <dl className="command-rows">

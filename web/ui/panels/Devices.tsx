@@ -2,6 +2,7 @@
 
 import type { ReactNode } from 'react';
 import {
+  BALLOON_TYPE,
   DEVICE_STATUS_BITS,
   type DeviceView,
   type QueueView,
@@ -11,6 +12,7 @@ import { Bits } from '../parts/Bits.tsx';
 import { count, plural } from '../parts/numbers.ts';
 import { Panel } from '../parts/Panel.tsx';
 import { useMachine } from '../state/watch.ts';
+import { BalloonControl } from './BalloonControl.tsx';
 import './devices.css';
 
 /** Queues move many thousand times a second: more often than this nobody can read. */
@@ -46,7 +48,7 @@ export function Devices({ choice }: DevicesProps) {
 }
 
 function Device({ device }: { device: DeviceView }) {
-  const { name, place, status, features, isServed, queues } = device;
+  const { name, type, place, status, features, isServed, queues } = device;
   return (
     <li className="device">
       <h3>
@@ -65,6 +67,7 @@ function Device({ device }: { device: DeviceView }) {
           </span>
         )}
       </p>
+      {type === BALLOON_TYPE && <BalloonControl />}
       {queues.length > 0 && <Queues queues={queues} of={`${name} ${place}`} />}
     </li>
   );

@@ -171,18 +171,27 @@ function useDirt({ isDirty, slot }: HexRow): string | undefined {
     : undefined;
 }
 
+/** What the page of a row is to the balloon: in a word, and in a sentence. */
+const BALLOON_WORDS = {
+  held: ['in the balloon', 'The balloon holds this page: the guest has given it back'],
+  free: ['reported free', 'The guest has reported this page free, and it is zero still'],
+} as const;
+
 function Line({ line, cursor, half, cursorId, onByte }: LineProps) {
   const before = useWorkbench((state) => state.beforeBytes);
   const dirt = useDirt(line);
+  const [word, sentence] = line.balloon ? BALLOON_WORDS[line.balloon] : [];
+  const title = [dirt, sentence].filter(Boolean).join('. ') || undefined;
   const digits = line.address > 0xffffffffn ? 16 : 8;
   return (
     <tr className={dirt && 'is-dirty'}>
-      <th scope="row" title={dirt}>
+      <th scope="row" title={title} className={line.balloon && `is-${line.balloon}`}>
         <span className="hex-dirt" aria-hidden="true">
           {dirt && '●'}
         </span>
         {line.address.toString(16).padStart(digits, '0')}
         {dirt && <span className="visually-hidden"> dirty</span>}
+        {word && <span className="visually-hidden"> {word}</span>}
       </th>
       {line.bytes.map((byte, index) => {
         const was = byte && oldByte(before, byte);
@@ -235,9 +244,11 @@ function Foot({ line, at }: { line: HexRow | undefined; at: bigint }) {
   };
   const sizes = [1, 2, 4, 8].map((size) => [size, number(size)] as const);
   const place = line.slot ? `slot ${line.slot.id} + ${hex(line.slot.offset + index)}` : '';
+  const balloon = line.balloon && BALLOON_WORDS[line.balloon][0];
   return (
     <p className="hex-foot">
       <b className="mono">{hex(at)}</b> {place}
+      {balloon && <span>{balloon}</span>}
       {sizes.map(
         ([size, value]) =>
           value !== undefined && (

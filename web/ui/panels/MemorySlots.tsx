@@ -5,6 +5,7 @@ import { addressSpace, readSlots, type Slot, type Stretch } from '../../session/
 import { bytes, hex, plural } from '../parts/numbers.ts';
 import { Panel } from '../parts/Panel.tsx';
 import { useMachine } from '../state/watch.ts';
+import { BalloonPages } from './BalloonPages.tsx';
 import { Pins } from './Pins.tsx';
 import './memory_slots.css';
 
@@ -61,6 +62,7 @@ export function MemorySlots() {
           ))}
         </tbody>
       </table>
+      <BalloonPages />
       <Pins />
     </Panel>
   );

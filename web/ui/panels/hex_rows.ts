@@ -2,6 +2,8 @@
 
 import { useCallback, useEffect, useMemo, useState } from 'react';
 import {
+  type BalloonPage,
+  balloonPages,
   isDirtyNow,
   isPaging,
   type MachineMemory,
@@ -35,6 +37,8 @@ export interface HexRow {
   readonly slot?: { readonly id: number; readonly offset: number };
   /** Its page waits for the next harvest. */
   readonly isDirty: boolean;
+  /** What its page is to the balloon. */
+  readonly balloon: BalloonPage;
   readonly gpa: number | undefined;
 }
 
@@ -109,6 +113,7 @@ function readRows(
   physical: (page: bigint) => number | undefined,
 ): HexRow[] {
   const slots = readSlots(memory);
+  const balloonAt = balloonPages(memory, slots);
   return Array.from({ length: rows }, (_, row): HexRow => {
     const address = top + BigInt(row * width);
     const page = physical(address - (address % PAGE));
@@ -121,7 +126,8 @@ function readRows(
     });
     const place = slot && gpa !== undefined ? { slot: { id: slot.id, offset: gpa - slot.gpa } } : {};
     const isDirty = slot !== undefined && gpa !== undefined && isDirtyNow(memory, slot, gpa);
-    return { address, bytes, isDirty, gpa, ...place };
+    const balloon = gpa === undefined ? undefined : balloonAt(gpa);
+    return { address, bytes, isDirty, balloon, gpa, ...place };
   });
 }
 

@@ -259,6 +259,11 @@ export class Workbench {
     return this.#beside(async ({ session }) => session?.poke(slot, offset, bytes));
   }
 
+  /** Asks the guest to have so many MiB in its balloon. */
+  balloon(mib: number): Promise<void> {
+    return this.#beside(async ({ session }) => session?.balloon(mib));
+  }
+
   /** The lines of a shell that do what Run, Step or Reset would do now, or that make this machine from nothing. */
   async script(action: 'run' | 'step' | 'reset' | 'make'): Promise<string> {
     const { session, isStale, status, vcpu, source, options, kernel } = this.state.get();
