@@ -27,6 +27,7 @@ const BUTTONS: Record<keyof typeof ACTIONS, Action> & Record<string, Action> = {
   step: ACTIONS.step(1),
   reset: ACTIONS.reset(),
   debug: ACTIONS.debug(1, 'watch=0x2000,4,rw'),
+  balloon: ACTIONS.balloon(64),
   poke: ACTIONS.poke(0, 0x123, every),
   harvest: ACTIONS.harvest(0),
   signal: ACTIONS.signal('rng0', 'kill'),
@@ -51,7 +52,7 @@ function machine() {
     ['debugger', value('debugger')],
   ]);
   const vm = directory([
-    ...['options', 'paused', 'reset'].map((name) => [name, value(name)] as const),
+    ...['options', 'paused', 'reset', 'balloon'].map((name) => [name, value(name)] as const),
     ['boot', memoryTree()],
     ['console', raw('console')],
     ['cpu', directory([['1', cpu]])],

@@ -1,7 +1,7 @@
 // A balloon: pages given back, pages reported free, statistics.
 
 import { expect, test } from 'vitest';
-import { balloon } from '../../../web/virtio/index.ts';
+import { BalloonMarks, balloon } from '../../../web/virtio/index.ts';
 import { deviceOf } from './driver.ts';
 
 const FRAMES = 0x80000;
@@ -40,6 +40,57 @@ test('pages that are reported free are zeroed before the guest has its buffer ag
   expect([vm.read(0xa0000, 1)[0], vm.read(0xbefff, 1)[0], vm.read(0xbf000, 1)[0]]).toEqual([0, 0, 7]);
   expect(queues[REPORTING]?.take()).toEqual([{ head: 0, written: 0x1f000 }]);
   expect(heard.reports.at(-1)).toMatchObject({ reported: 0x1f000 });
+});
+
+/** A balloon whose marks lie behind its page; which pages they name. */
+function markedBalloon() {
+  const device = deviceOf(balloon());
+  BalloonMarks.place(device.registers.state, { offset: 0x1000, pages: 256 });
+  const marks = BalloonMarks.of(device.registers.state);
+  const named = (bitmap?: Uint8Array) =>
+    [...(bitmap ?? [])].flatMap((byte, n) =>
+      [0, 1, 2, 3, 4, 5, 6, 7].flatMap((bit) => (byte & (1 << bit) ? [n * 8 + bit] : [])),
+    );
+  return { ...device, held: () => named(marks?.held), reported: () => named(marks?.reported) };
+}
+
+test('pages are marked while the balloon holds them', async () => {
+  const { vm, start, ring, held } = markedBalloon();
+  const queues = await start();
+  queues[INFLATE]?.add([frames(vm, [0x90, 0x93, 0x100, 0xffff_ffff])]);
+  await ring(INFLATE);
+  expect(held()).toEqual([0x90, 0x93]);
+  queues[DEFLATE]?.add([frames(vm, [0x90])]);
+  await ring(DEFLATE);
+  expect(held()).toEqual([0x93]);
+});
+
+test('whole pages of a report are marked until the balloon holds them', async () => {
+  const { vm, start, ring, reported, held } = markedBalloon();
+  const queues = await start();
+  queues[REPORTING]?.add([
+    { gpa: 0xa0800, length: 0x2000, isTarget: true },
+    { gpa: 0xb0000, length: 0x1000, isTarget: true },
+    { gpa: 0xff000, length: 0x9000, isTarget: true },
+  ]);
+  await ring(REPORTING);
+  expect(reported()).toEqual([0xa1, 0xb0, 0xff]);
+  queues[INFLATE]?.add([frames(vm, [0xb0])]);
+  await ring(INFLATE);
+  expect([reported(), held()]).toEqual([[0xa1, 0xff], [0xb0]]);
+});
+
+test('a reset by the driver forgets what it gave and what it reported', async () => {
+  const { vm, start, ring, settle, write, held, reported } = markedBalloon();
+  const queues = await start();
+  queues[INFLATE]?.add([frames(vm, [0x90])]);
+  queues[REPORTING]?.add([{ gpa: 0xb0000, length: 0x1000, isTarget: true }]);
+  await ring(INFLATE);
+  await ring(REPORTING);
+  expect([held(), reported()]).toEqual([[0x90], [0xb0]]);
+  write(0x70, 0);
+  await settle();
+  expect([held(), reported()]).toEqual([[], []]);
 });
 
 test('statistics are read, and their buffer is kept until they are asked for again', async () => {

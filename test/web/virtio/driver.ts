@@ -129,7 +129,8 @@ export class DriverQueue {
 
 /** A device over MMIO with its driver, on one thread: `settle` serves what is due. */
 export function deviceOf(backend: Backend, vm: Vm = vmWithRam(RAM)) {
-  const registers = new Registers(devicePage(new SharedArrayBuffer(0x1000), 0));
+  // Behind the device's page a page of room, for what a back end keeps beside it.
+  const registers = new Registers(devicePage(new SharedArrayBuffer(0x2000), 0));
   const transport = MmioTransport.create(registers, backend.type);
   const heard = { interrupts: 0, reports: [] as unknown[] };
   const signals = mmioSignals(registers, () => {
