@@ -30,7 +30,7 @@ import {
 import { hasPic, KVM_IRQCHIP, machineNanoseconds, type Vm } from '../kvm/index.ts';
 import { CONFIG_PORTS, HOST_BRIDGE, PCI_IRQS, PciBus, PciFunction } from '../pci/index.ts';
 import { PciInterrupts } from './pci_interrupts.ts';
-import { connectVirtio, planVirtio, type VirtioDevice, type VirtioPlan } from './virtio.ts';
+import { connectVirtio, placeMarks, planVirtio, type VirtioDevice, type VirtioPlan } from './virtio.ts';
 
 const RING_BYTES = 0x10000;
 const GSI = { keyboard: 1, serial: 4, rtc: 8, sci: 9 } as const;
@@ -146,6 +146,7 @@ export class Board {
     const board = new Board(vm, host, options);
     for (const device of board.#devices) device.reset();
     board.pci.reset();
+    if (virtio) placeMarks(board.virtio, virtio);
     if (hasPic(vm.memory)) makeLevelTriggered(vm, PCI_IRQS);
     board.#rtc.setMemorySize(ramBytes);
     board.#rtc.setTime(BigInt(Date.now()) * 1_000_000n);

@@ -72,15 +72,10 @@ export interface VirtioBuses {
 const offsetOf = (base: number, number: number): number => base + PCI_FUNCTIONS_BASE + number * 0x1000;
 
 /** Writes which devices there are into the pages of a fresh machine; every thread's board then finds them there. */
-export function planVirtio(
-  buffer: ArrayBufferLike,
-  base: number,
-  { transport, types, marks }: VirtioPlan,
-): void {
+export function planVirtio(buffer: ArrayBufferLike, base: number, { transport, types }: VirtioPlan): void {
   if (types.includes(DEVICE_TYPE.console)) Terminal.create(buffer, base + TERMINAL_BASE);
   types.forEach((type, n) => {
     const registers = new Registers(devicePage(buffer, offsetOf(base, n + 1)));
-    if (type === DEVICE_TYPE.balloon && marks) BalloonMarks.place(registers.state, marks);
     if (transport === 'mmio') {
       MmioTransport.create(registers, type);
       registers.bells = BigInt(mmioPlace(n + 1).address);
@@ -90,6 +85,12 @@ export function planVirtio(
       registers.type = type;
     }
   });
+}
+
+/** Tells the balloon, where there is one, of its marks: once the bus is reset, which clears the pages. */
+export function placeMarks(devices: readonly VirtioDevice[], { marks }: VirtioPlan): void {
+  const balloon = devices.find(({ registers }) => registers.type === DEVICE_TYPE.balloon);
+  if (balloon && marks) BalloonMarks.place(balloon.registers.state, marks);
 }
 
 /** The terminal of a machine's virtio console; undefined where it has none. */

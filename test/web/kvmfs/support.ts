@@ -8,7 +8,8 @@ import { KvmTree } from '../../../web/kvmfs/index.ts';
 import { workerFile } from '../../../web/session/node_files.ts';
 import { VcpuPool, type VcpuWorker } from '../../../web/vmm/index.ts';
 
-export const kvm = Kvm.open({ core: new WebAssembly.Module(readFileSync('build/core.wasm')) });
+export const core = new WebAssembly.Module(readFileSync('build/core.wasm'));
+export const kvm = Kvm.open({ core });
 
 export function spawnVcpu(): VcpuWorker {
   const worker = new Worker(workerFile('vcpu_worker'));

@@ -5,7 +5,7 @@ import { css, mix, type Rgb, tokenColor } from '../parts/colors.ts';
 
 /** Width and height of a square with its gap, and the most rows of them, in CSS pixels. */
 const CELL = 6;
-const MOST_ROWS = 14;
+const MOST_ROWS = 10;
 
 /** How pages are laid out: `columns` squares in a row, each of which stands for `pages` pages. */
 export interface PageGrid {
