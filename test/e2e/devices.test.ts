@@ -92,6 +92,28 @@ describe('devices', () => {
         const panel = page.getByRole('region', { name: 'Devices', exact: true });
         const disk = panel.getByRole('listitem').filter({ hasText: 'disk' });
         await disk.getByText('DRIVER_OK').waitFor();
+        const balloon = panel.getByRole('listitem').filter({ hasText: 'balloon' });
+        await balloon.getByRole('textbox', { name: 'MiB' }).fill('32');
+        await page.keyboard.press('Enter');
+        const pages = page.getByRole('region', { name: 'Balloon' });
+        await pages.getByText('held 32 MiB').waitFor();
+        await expect.poll(() => pages.textContent(), { timeout: 20_000 }).not.toContain('reported free 0 B');
+        await screenshot(page, 'balloon');
+        await page.getByRole('radio', { name: 'Shell' }).click();
+        await page.getByRole('textbox', { name: /^Shell/ }).focus();
+        await page.keyboard.type('cut -d" " -f1 /kvm/vm0/balloon_pages | sort | uniq\n');
+        await screen
+          .getByText(/^free$/)
+          .first()
+          .waitFor();
+        await screen
+          .getByText(/^held$/)
+          .first()
+          .waitFor();
+        await balloon.getByRole('button', { name: 'Deflate' }).click();
+        await pages.getByText('held 0 B').waitFor();
+        await page.getByRole('radio', { name: 'hvc0' }).click();
+        await page.getByRole('textbox', { name: /^Console hvc0 input/ }).focus();
         await page.keyboard.type('poweroff\n');
         expect(errors).toEqual([]);
         await linux.close();

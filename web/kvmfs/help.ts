@@ -54,6 +54,7 @@ VM/clock clock.txt   kvmclock in ns    tsc_khz    enable_cap   cap=NAME args=N,N
 VM/stats stats_fd    counters, as text and as KVM_GET_STATS_FD has them
 VM/trace trace_pipe  the last exits; exits as they come
 VM/snapshot pins     the whole VM as one file; who holds it
+VM/balloon_pages     pages that the balloon holds, and pages reported free
 See also /vas/README and /modules/README.
 `;
 

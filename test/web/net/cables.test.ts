@@ -65,6 +65,21 @@ describe('a cable between threads', () => {
     await expect.poll(() => got).toBe(11);
   });
 
+  test('is settled when what the other side answers at once has arrived', async () => {
+    const [one, two] = cable();
+    two.onFrame((frame) => queueMicrotask(() => two.send(frame)));
+    const got: number[] = [];
+    one.onFrame((frame) => got.push(frame[11] ?? 0));
+    for (const n of [1, 2]) {
+      one.send(frameOf(n));
+      await one.settle();
+      expect(got.length).toBe(n);
+    }
+    const last = one.settle();
+    two.close();
+    await last;
+  });
+
   test('that is pulled out on one side is out on the other', async () => {
     const [one, two] = cable();
     let closed = false;

@@ -36,6 +36,19 @@ test('what was typed waits for a buffer, and goes into as many as there are', as
   expect(new TextDecoder().decode(vm.read(0x20000, 6).slice())).toBe('abcdef');
 });
 
+test('what was typed before there was a driver waits for its first output', async () => {
+  const { terminal, vm, start, ring } = consoleOf();
+  terminal.type(text('ls'));
+  const [receive, transmit] = await start();
+  receive?.add([{ gpa: 0x20000, length: 4, isTarget: true }]);
+  await ring(0);
+  expect(receive?.take()).toEqual([]);
+  vm.write(0x21000, text('$'));
+  transmit?.add([{ gpa: 0x21000, length: 1 }]);
+  await ring(1);
+  expect(receive?.take()).toEqual([{ head: 0, written: 2 }]);
+});
+
 test('a key typed later wakes the device', async () => {
   const { terminal, start, ring, server } = consoleOf();
   const [receive] = await start();

@@ -38,7 +38,6 @@ export function BalloonControl() {
       <p>
         asked for <b>{bytes(balloon.target * PAGE)}</b>, holds <b>{bytes(balloon.held * PAGE)}</b>
       </p>
-      <label htmlFor={id}>MiB</label>
       <input
         id={id}
         className="field mono"
@@ -49,6 +48,7 @@ export function BalloonControl() {
         value={text ?? String(asked)}
         onChange={(event) => setText(event.target.value.trim())}
       />
+      <label htmlFor={id}>MiB</label>
       <CommandButton
         type="submit"
         className="button is-small"
