@@ -15,7 +15,7 @@ import { hvaOf, readSlots, type Slot } from './slots.ts';
 
 /** DeviceView.type of a balloon. */
 export const BALLOON_TYPE = DEVICE_TYPE.balloon;
-/** Pages that are looked at in one go of a sweep: 16 MiB, about a millisecond and a half. */
+/** Pages that are looked at in one go of a sweep: 16 MiB, a few milliseconds. */
 const SWEEP_PAGES = 4096;
 
 /** What a balloon holds, all in pages. */
@@ -71,7 +71,7 @@ export function balloonPageAt(
   const page = Math.floor(gpa / PAGE_SIZE);
   if (!marks) return undefined;
   if (isDirty(marks.held, page)) return 'held';
-  return isDirty(marks.reported, page) && isStillZero(memory, slots, page) ? 'free' : undefined;
+  return isDirty(marks.reported, page) && isStillZero(wordsOf(memory), slots, page) ? 'free' : undefined;
 }
 
 /** `balloonPageAt` for many addresses of one look. */
@@ -80,10 +80,11 @@ export function balloonPages(memory: MachineMemory, slots: readonly Slot[]): (gp
   return (gpa) => marks && balloonPageAt(memory, slots, gpa, marks);
 }
 
-function isStillZero(memory: MachineMemory, slots: readonly Slot[], page: number): boolean {
+const wordsOf = (memory: MachineMemory): Int32Array => new Int32Array(memory.bytes.buffer);
+
+function isStillZero(words: Int32Array, slots: readonly Slot[], page: number): boolean {
   const hva = hvaOf(slots, page * PAGE_SIZE);
-  if (hva === undefined) return false;
-  return isZeroPage(new Int32Array(memory.bytes.buffer, hva, PAGE_SIZE / 4), 0);
+  return hva !== undefined && isZeroPage(words, hva);
 }
 
 /** Both bitmaps as KVM_GET_DIRTY_LOG has them, by guest frame number: pages held, and pages reported that are still zero. */
@@ -118,6 +119,7 @@ export class BalloonSweep {
 
   #sweep(memory: MachineMemory, pages: number, reported: Uint8Array): void {
     const slots = readSlots(memory);
+    const words = wordsOf(memory);
     let left = SWEEP_PAGES;
     for (let n = 0; n < pages && left > 0; n++) {
       const page = this.#next;
@@ -126,7 +128,7 @@ export class BalloonSweep {
       left--;
       const bit = 1 << (page & 7);
       const used = this.#used[page >> 3] as number;
-      this.#used[page >> 3] = isStillZero(memory, slots, page) ? used & ~bit : used | bit;
+      this.#used[page >> 3] = isStillZero(words, slots, page) ? used & ~bit : used | bit;
     }
   }
 }

@@ -87,7 +87,7 @@ function Buttons() {
   const state = useWorkbench((all) => all.status.state);
   const isStale = useWorkbench((all) => all.isStale);
   const { points } = useDebugging();
-  const hasBalloon = useMachine(readBalloon) !== undefined;
+  const hasBalloon = useMachine(readBalloon, 250) !== undefined;
   const [run, setRun] = useState(shellText(ACTIONS.run()));
   // biome-ignore lint/correctness/useExhaustiveDependencies: what Run does depends on the machine's state.
   useEffect(() => void bench.script('run').then(setRun), [bench, state, isStale]);
