@@ -6,6 +6,9 @@ import { type Clock, type FrameListener, FrameListeners, hostClock, type Link } 
 /** Bytes that may be on their way: more than a TCP window, and a hundredth of a second at full speed. */
 const LIMIT = 1 << 20;
 
+/** Another side that has not answered for so long, in ms, never will. */
+const SETTLE_MS = 10_000;
+
 /** What a MessagePort of a page, a worker or Node has, as far as it is needed. */
 export interface PortLike {
   postMessage(message: unknown, transfer: ArrayBuffer[]): void;
@@ -64,7 +67,12 @@ export class PortLink implements Link {
   settle(): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
     return new Promise((resolve) => {
-      this.#settling.push(resolve);
+      // Not every browser says that the other thread is gone.
+      const stop = this.#clock.after(SETTLE_MS, resolve);
+      this.#settling.push(() => {
+        stop();
+        resolve();
+      });
       // Behind the frames of this go.
       this.#clock.soon(() => this.#tell({ settled: 'ask' }));
     });
