@@ -87,7 +87,7 @@ export const ACTIONS = {
   /** Gives the bitmap and clears it, as KVM_GET_DIRTY_LOG. */
   harvest: (slot: number): Action => [{ kind: 'read', path: `${VM}/memory/${slot}/dirty_bitmap` }],
   /** Asks the guest to have so many MiB in its balloon. */
-  balloon: (mib: number) => write(`${VM}/balloon`, `${mib}M`),
+  balloon: (mib: number) => write(`${VM}/balloon`, mib === 0 ? '0' : `${mib}M`),
   /** Lets a module of /modules end, or ends its thread: then it holds nothing any more. */
   signal: (module: string, how: 'stop' | 'kill') => write(`/modules/${module}/signal`, how),
   input: (bytes: Uint8Array): Action => [{ kind: 'bytes', path: `${VM}/console`, bytes }],
