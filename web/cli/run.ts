@@ -96,7 +96,10 @@ async function runMachine({ machine, isVirtioConsole, given, timeout, stats }: R
   const type = (bytes: Uint8Array): void => (terminal ? terminal.type(bytes) : session.input(bytes));
   if (terminal && input) terminal.type(input);
   const restore = connectInput(type, interrupt(SIGNALS.SIGINT));
+  let trouble: string | undefined;
   session.onStatus((now) => {
+    if (now.trouble !== undefined && now.trouble !== trouble) console.error(`vitrine: ${now.trouble}`);
+    trouble = now.trouble;
     const status = endedWith(now);
     if (status !== undefined) leave(status);
   });

@@ -1,6 +1,7 @@
 // A file as stores use it: bytes at positions, now. What a host has for it is in node_file.ts and opfs_file.ts; here are the
 // contract, a file in memory, and a raw image: a store that is such a file and nothing else.
 
+import { isKvmError, KvmError } from '../kvm/abi/errno.ts';
 import { type BlockStore, checkRange, checkWritable } from './block_store.ts';
 
 /**
@@ -18,6 +19,11 @@ export interface BlockFile {
   /** What was written is on the medium when this returns. */
   flush(): void;
   close(): void;
+}
+
+/** What each flush fails with after one that failed with `error`: to try again does not help, even where room was missing. */
+export function brokenBy(error: KvmError): KvmError {
+  return isKvmError(error, 'ENOSPC') ? new KvmError('EIO', error.message) : error;
 }
 
 /** Memory is taken by so many bytes, where something was written. */

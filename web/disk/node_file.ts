@@ -2,7 +2,7 @@
 // uses it.
 
 import { ERRNO, type ErrnoName, KvmError } from '../kvm/abi/errno.ts';
-import type { BlockFile } from './block_file.ts';
+import { type BlockFile, brokenBy } from './block_file.ts';
 import { ioError } from './block_store.ts';
 
 interface Stats {
@@ -147,8 +147,8 @@ class NodeFile implements BlockFile {
     try {
       this.#try('flushing', () => fs().fdatasyncSync(this.#fd));
     } catch (error) {
-      this.#broken = error as KvmError;
-      throw error;
+      this.#broken = brokenBy(error as KvmError);
+      throw this.#broken;
     }
   }
 

@@ -6,6 +6,7 @@ import { openOpfsFile } from './opfs_file.ts';
 import { openOpfsStore } from './opfs_store.ts';
 import type { DiskOptions } from './options.ts';
 
+export * from './kept_disks.ts';
 export { deleteOpfsDisk, listOpfsDisks } from './opfs_file.ts';
 
 /** Opens the disk that `options` describe, in this thread. Errors are those of its kind. */

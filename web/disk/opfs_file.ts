@@ -1,7 +1,7 @@
 // A file in the browser's origin private file system, by a sync access handle. Only in a worker. Node never uses it.
 
-import { KvmError } from '../kvm/abi/errno.ts';
-import type { BlockFile } from './block_file.ts';
+import { isKvmError, KvmError } from '../kvm/abi/errno.ts';
+import { type BlockFile, brokenBy } from './block_file.ts';
 
 interface SyncAccessHandle {
   read(into: Uint8Array, options: { at: number }): number;
@@ -11,8 +11,14 @@ interface SyncAccessHandle {
   close(): void;
 }
 
+interface StoredFile {
+  readonly size: number;
+  readonly lastModified: number;
+  slice(start: number, end: number): object;
+}
+
 interface FileHandle {
-  getFile(): Promise<{ readonly size: number; readonly lastModified: number }>;
+  getFile(): Promise<StoredFile>;
   createSyncAccessHandle?(options?: { mode: 'read-only' | 'readwrite' }): Promise<SyncAccessHandle>;
 }
 
@@ -21,6 +27,10 @@ interface DirectoryHandle {
   getFileHandle(name: string, options: { create: boolean }): Promise<FileHandle>;
   removeEntry(name: string): Promise<void>;
   keys(): AsyncIterableIterator<string>;
+}
+
+declare class FileReaderSync {
+  readAsArrayBuffer(part: object): ArrayBuffer;
 }
 
 declare const navigator: { readonly storage?: { getDirectory?(): Promise<DirectoryHandle> } };
@@ -39,7 +49,7 @@ function storageError(doing: string, error: unknown): KvmError {
   if (nameOf(error) === 'QuotaExceededError')
     return new KvmError(
       'ENOSPC',
-      `${doing} failed, the browser gives this page no more room: delete disks, or free some on the host`,
+      `${doing} failed, the browser gives this page no more room: delete disks or files that it keeps, or free some on the host`,
     );
   return new KvmError('EIO', `${doing} failed: ${error instanceof Error ? error.message : String(error)}`);
 }
@@ -59,7 +69,12 @@ async function diskFolder(): Promise<DirectoryHandle> {
 }
 
 /** Takes the handle, which one thread at a time may have. */
-async function take(file: FileHandle, name: string, readonly: boolean): Promise<SyncAccessHandle> {
+async function take(
+  file: FileHandle,
+  name: string,
+  readonly: boolean,
+  most = TRIES,
+): Promise<SyncAccessHandle> {
   if (!file.createSyncAccessHandle)
     throw new KvmError(
       'EOPNOTSUPP',
@@ -71,7 +86,7 @@ async function take(file: FileHandle, name: string, readonly: boolean): Promise<
     } catch (error) {
       if (!['NoModificationAllowedError', 'InvalidStateError'].includes(nameOf(error)))
         throw storageError(`opening the disk ${name}`, error);
-      if (tries === TRIES)
+      if (tries === most)
         throw new KvmError(
           'EBUSY',
           `the disk ${name} is used by another machine or tab: end that one, or take another name`,
@@ -80,6 +95,8 @@ async function take(file: FileHandle, name: string, readonly: boolean): Promise<
     await new Promise<void>((resolve) => setTimeout(resolve, TRY_MS));
   }
 }
+
+const identityOf = (size: number, lastModified: number) => `opfs ${size} ${lastModified}`;
 
 class OpfsFile implements BlockFile {
   readonly identity: string;
@@ -92,7 +109,7 @@ class OpfsFile implements BlockFile {
     this.#name = name;
     this.#handle = handle;
     this.size = handle.getSize();
-    this.identity = `opfs ${this.size} ${lastModified}`;
+    this.identity = identityOf(this.size, lastModified);
   }
 
   read(position: number, into: Uint8Array): void {
@@ -112,7 +129,8 @@ class OpfsFile implements BlockFile {
     } catch (error) {
       throw storageError(doing, error);
     }
-    if (count < from.length) throw storageError(doing, { name: 'QuotaExceededError' });
+    // Chromium tells of a full quota by a count beyond all that was given (a negative error as an unsigned number).
+    if (count !== from.length) throw storageError(doing, { name: 'QuotaExceededError' });
     this.size = Math.max(this.size, position + from.length);
   }
 
@@ -121,7 +139,7 @@ class OpfsFile implements BlockFile {
     try {
       this.#handle.flush();
     } catch (error) {
-      this.#broken = storageError(`flushing the disk ${this.#name}`, error);
+      this.#broken = brokenBy(storageError(`flushing the disk ${this.#name}`, error));
       throw this.#broken;
     }
   }
@@ -137,15 +155,11 @@ export interface OpfsFileOptions {
   readonly create?: boolean;
 }
 
-/**
- * Opens the disk `name`. ENOENT when there is none, EBUSY while another worker or tab has it, EOPNOTSUPP where the browser
- * has no such files, ENOSPC when it gives no room, EINVAL for a name that is none.
- */
-export async function openOpfsFile(name: string, options: OpfsFileOptions = {}): Promise<BlockFile> {
+/** The handle of `name`. ENOENT, EINVAL, ENOSPC. */
+async function find(name: string, create: boolean): Promise<FileHandle> {
   const folder = await diskFolder();
-  let file: FileHandle;
   try {
-    file = await folder.getFileHandle(name, { create: options.create ?? false });
+    return await folder.getFileHandle(name, { create });
   } catch (error) {
     if (nameOf(error) === 'NotFoundError')
       throw new KvmError('ENOENT', `there is no disk ${name} in this browser: make it first`);
@@ -153,11 +167,72 @@ export async function openOpfsFile(name: string, options: OpfsFileOptions = {}):
       throw new KvmError('EINVAL', `${JSON.stringify(name)} is no name for a disk: take letters and digits`);
     throw storageError(`opening the disk ${name}`, error);
   }
+}
+
+/**
+ * Opens the disk `name`. ENOENT when there is none, EBUSY while another worker or tab has it, EOPNOTSUPP where the browser
+ * has no such files, ENOSPC when it gives no room, EINVAL for a name that is none.
+ */
+export async function openOpfsFile(name: string, options: OpfsFileOptions = {}): Promise<BlockFile> {
+  const file = await find(name, options.create ?? false);
   const handle = await take(file, name, options.readonly ?? false);
   return new OpfsFile(name, handle, (await file.getFile()).lastModified);
 }
 
-/** Names of all disks of this page's origin. */
+/**
+ * The file `name` as it stands, to be read only, though another worker or tab may have it open: what was written there is
+ * seen, flushed or not. Whoever reads it sees to it that nobody writes meanwhile. ENOENT.
+ */
+export async function openOpfsSnapshot(name: string): Promise<BlockFile> {
+  const file = await (await find(name, false)).getFile();
+  const reader = new FileReaderSync();
+  const refuse = (): never => {
+    throw new KvmError('EROFS', `the disk ${name} is only read here`);
+  };
+  return {
+    size: file.size,
+    identity: identityOf(file.size, file.lastModified),
+    read(position, into) {
+      const part = file.slice(position, Math.min(position + into.length, file.size));
+      let bytes: Uint8Array;
+      try {
+        bytes = new Uint8Array(reader.readAsArrayBuffer(part));
+      } catch (error) {
+        throw storageError(`reading the disk ${name}`, error);
+      }
+      into.set(bytes);
+      into.fill(0, bytes.length);
+    },
+    write: refuse,
+    flush() {},
+    close() {},
+  };
+}
+
+/** Whether another worker or tab has `name` open to write it. */
+export async function isOpfsLocked(name: string): Promise<boolean> {
+  try {
+    (await take(await find(name, false), name, false, 0)).close();
+    return false;
+  } catch (error) {
+    if (isKvmError(error, 'ENOENT')) return false;
+    if (isKvmError(error, 'EBUSY')) return true;
+    throw error;
+  }
+}
+
+/** Size and time of the file `name`; undefined when there is none. */
+export async function statOpfsFile(name: string): Promise<{ size: number; mtime: number } | undefined> {
+  try {
+    const { size, lastModified } = await (await find(name, false)).getFile();
+    return { size, mtime: lastModified };
+  } catch (error) {
+    if (isKvmError(error, 'ENOENT')) return undefined;
+    throw error;
+  }
+}
+
+/** Names of all files of disks of this page's origin. */
 export async function listOpfsDisks(): Promise<string[]> {
   const names: string[] = [];
   for await (const name of (await diskFolder()).keys()) names.push(name);

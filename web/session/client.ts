@@ -53,6 +53,7 @@ export class SessionClient implements Session {
   #tier: Tier;
   #status: SessionStatus = { state: 'stopped' };
   #error: string | undefined;
+  #trouble: string | undefined;
   #memory: MachineMemory | undefined;
   #copy: ArrayBuffer = new ArrayBuffer(0);
   #words: MachineWords | undefined;
@@ -268,6 +269,7 @@ export class SessionClient implements Session {
       this.#tier = engine;
     }
     this.#error = undefined;
+    this.#trouble = undefined;
     this.#seen = -1;
     this.#publish({ state: 'stopped' });
     for (const listener of this.#madeListeners) listener(again);
@@ -283,8 +285,15 @@ export class SessionClient implements Session {
     }
     if (message.event === 'made') this.#adopt(message);
     else if (message.event === 'console') this.#print(message.bytes);
+    else if (message.event === 'trouble') this.#troubled(message.sentence);
     else if (message.event === 'dead') this.#died(message.why);
     else this.#tell(message.state as MachineState, message.ending as Ending | undefined, message.exit);
+  }
+
+  #troubled(sentence: string | undefined): void {
+    this.#trouble = sentence;
+    const { trouble: _, ...status } = this.#status;
+    this.#publish(status);
   }
 
   #died(why: string): void {
@@ -352,7 +361,11 @@ export class SessionClient implements Session {
   }
 
   #publish(status: SessionStatus): void {
-    this.#status = this.#error === undefined ? status : { ...status, error: this.#error };
+    this.#status = {
+      ...status,
+      ...(this.#trouble !== undefined && { trouble: this.#trouble }),
+      ...(this.#error !== undefined && { error: this.#error }),
+    };
     for (const listener of this.#statusListeners) listener(this.#status);
   }
 }

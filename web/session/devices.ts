@@ -27,8 +27,8 @@ export interface SessionNetworks {
   readonly seed: number;
 }
 
-/** The session's disks: what one of this name is. ENOENT. */
-export type SessionDisks = (name: string) => DiskWords;
+/** The session's disks: what one of this name is. Rejects with ENOENT. */
+export type SessionDisks = (name: string) => Promise<DiskWords>;
 const PAGE = 4096;
 
 /** What devices are started with. */
@@ -43,6 +43,8 @@ export interface DeviceMeans {
   readonly disks: SessionDisks;
   /** There is something to do though the guest did nothing: `pump` is to be called. */
   readonly onWake: () => void;
+  /** What keeps a device from its work now, in one sentence; undefined when nothing does any more. */
+  readonly onTrouble: (device: string, sentence: string | undefined) => void;
   /** A device has died: one sentence. */
   readonly onDeath: (sentence: string) => void;
 }
@@ -85,6 +87,11 @@ export class MachineDevices {
     return devices;
   }
 
+  /** Names of the disks that they have. */
+  get disks(): string[] {
+    return this.#means.requests.flatMap((request) => (request.kind === 'blk' ? [request.disk] : []));
+  }
+
   #device(n: number): VirtioDevice {
     return this.#means.machine.board?.virtio[n] as VirtioDevice;
   }
@@ -98,7 +105,7 @@ export class MachineDevices {
       const { number, page, transport } = this.#device(n);
       const device = this.#request(n);
       const port = device.kind === '9p' ? this.#connect() : await this.#plug(device);
-      const disk = this.#disk(device);
+      const disk = await this.#disk(device);
       await modules.start({
         kind: 'virtio',
         name: this.names[n] as string,
@@ -125,7 +132,7 @@ export class MachineDevices {
     return request.kind === 'net' ? { mac: defaultMac(networks.seed, n), ...request } : request;
   }
 
-  #disk(request: DeviceRequest): DiskWords | undefined {
+  async #disk(request: DeviceRequest): Promise<DiskWords | undefined> {
     return request.kind === 'blk' ? this.#means.disks(request.disk) : undefined;
   }
 
@@ -144,8 +151,9 @@ export class MachineDevices {
   }
 
   /** The machine outlives its devices: the driver is told, and its resets wait for nobody. */
-  #changed({ name, state, why }: ModuleInfo): void {
+  #changed({ name, state, why, report }: ModuleInfo): void {
     const n = this.names.indexOf(name);
+    if (n >= 0 && this.#unlisten !== undefined) this.#heard(name, report);
     if (n < 0 || state === 'starting' || state === 'running' || this.#unlisten === undefined) return;
     const { registers, signals } = this.#device(n);
     registers.isServed = false;
@@ -155,13 +163,22 @@ export class MachineDevices {
     );
   }
 
+  /** A back end says why it waits or has refused a request. */
+  #heard(name: string, report: unknown): void {
+    const { waiting, error } = (report ?? {}) as { waiting?: string; error?: string };
+    const plain = (sentence: string) => sentence.replace(/^E[A-Z]+: /, '');
+    if (waiting) this.#means.onTrouble(name, `The guest waits for ${name}: ${plain(waiting)}.`);
+    else
+      this.#means.onTrouble(name, error && `${name} has refused the guest's request: ${plain(error)}.`);
+  }
+
   async #startInline(n: number): Promise<void> {
     const { machine, onWake, files } = this.#means;
     const request = this.#request(n);
     const port = await this.#plug(request);
     const backend = await makeBackend(request, {
       port,
-      disk: this.#disk(request),
+      disk: await this.#disk(request),
       files: files.fs,
       isInOrder: machine.isDeterministic,
       terminal: request.kind === 'console' ? terminalOf(machine.vm.memory) : undefined,
@@ -169,7 +186,8 @@ export class MachineDevices {
     // Behind all that may be refused: nobody would let go of it.
     const guest = bind(handleOf(machine.vm), { name: this.names[n] as string, kind: 'module' });
     const { registers, signals } = this.#device(n);
-    const server = new DeviceServer({ guest, backend, registers, signals, onWake });
+    const report = (said: unknown) => this.#heard(this.names[n] as string, said);
+    const server = new DeviceServer({ guest, backend, registers, signals, onWake, report });
     this.#inline.push({ server, guest });
   }
 

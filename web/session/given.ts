@@ -30,6 +30,11 @@ export class Given<T> {
     for (const [name, thing] of Object.entries(things)) this.#things.set(name, thing);
   }
 
+  /** The one of this name, if there is one. */
+  find(name: string): T | undefined {
+    return this.#things.get(name);
+  }
+
   /** The one of this name. ENOENT says which there are. */
   get(name: string): T {
     const thing = this.#things.get(name);

@@ -13,6 +13,7 @@ import { ModuleHost, type ModuleThreads } from '../modules/index.ts';
 import { LoadError, Machine, SpecError, VcpuPool } from '../vmm/index.ts';
 import { BOOT, VM } from './actions.ts';
 import { MachineDevices } from './devices.ts';
+import { DISKS, type DiskUse, type KeptDisks, type OpenDisks } from './folders/disks.ts';
 import { mountFolders, type OpenFolder } from './folders/request.ts';
 import { Given, type GivenOptions } from './given.ts';
 import { memoryHash } from './hash.ts';
@@ -58,6 +59,9 @@ export class MachineServer implements OwnVm {
   readonly #moduleThreads: ModuleThreads;
   readonly #networks: Networks;
   readonly #disks = new Given<DiskWords>('disk');
+  readonly #kept: KeptDisks | undefined;
+  /** What keeps devices from their work, by device. */
+  readonly #troubles = new Map<string, string>();
   #modules: ModuleHost | undefined;
   #core: WebAssembly.Module | undefined;
   #kvm: KvmTree | undefined;
@@ -72,8 +76,15 @@ export class MachineServer implements OwnVm {
   #rebooting: VmEntry | undefined;
   line: MachineLine = DEFAULT_LINE;
 
-  constructor(port: Port, threads: Threads, modules: ModuleThreads, openFolder: OpenFolder) {
+  constructor(
+    port: Port,
+    threads: Threads,
+    modules: ModuleThreads,
+    openFolder: OpenFolder,
+    openDisks?: OpenDisks,
+  ) {
     this.#openFolder = openFolder;
+    this.#kept = openDisks?.((name) => this.#useOf(name));
     this.#port = port;
     this.#moduleThreads = modules;
     this.#networks = new Networks(() => threads.spawn('network'));
@@ -155,6 +166,7 @@ export class MachineServer implements OwnVm {
     });
     mountControl(this.#mounts, { kvm: tree.root, vas: vas.root, modules }, own ? this : undefined);
     if (host !== undefined) await mountHost(this.#mounts, host);
+    if (this.#kept !== undefined) this.#mounts.mount(DISKS, this.#kept.tree);
     return this.#give(given);
   }
 
@@ -166,6 +178,25 @@ export class MachineServer implements OwnVm {
 
   get #made(): Machine {
     return this.#standing.machine;
+  }
+
+  /** A disk by its name: one that the client gave, else one that the host keeps. ENOENT. */
+  async #disk(name: string): Promise<DiskWords> {
+    return this.#disks.find(name) ?? (await this.#kept?.words(name)) ?? this.#disks.get(name);
+  }
+
+  /** How the machine at hand uses the disk of this name. */
+  #useOf(name: string): ReturnType<DiskUse> {
+    if (!this.#devices?.disks.includes(name)) return 'none';
+    return this.paused ? 'standing' : 'running';
+  }
+
+  #trouble(device: string, sentence: string | undefined): void {
+    const before = [...this.#troubles.values()][0];
+    if (sentence === undefined) this.#troubles.delete(device);
+    else this.#troubles.set(device, sentence);
+    const first = [...this.#troubles.values()][0];
+    if (first !== before) this.#send({ event: 'trouble', ...(first !== undefined && { sentence: first }) });
   }
 
   get paused(): boolean {
@@ -282,6 +313,7 @@ export class MachineServer implements OwnVm {
     const devices = this.#devices;
     this.#devices = undefined;
     await devices?.close();
+    this.#troubles.clear();
   }
 
   async #close(): Promise<undefined> {
@@ -316,7 +348,8 @@ export class MachineServer implements OwnVm {
       modules: this.#modules,
       files: { fs: this.#fs, connect: () => this.#connectFiles() },
       networks: this.#networks.for(options),
-      disks: (name) => this.#disks.get(name),
+      disks: (name) => this.#disk(name),
+      onTrouble: (device, sentence) => this.#trouble(device, sentence),
       onWake: () => this.#entry?.runner.nudge(),
       onDeath: dead,
     });

@@ -71,6 +71,8 @@ export type ServerMessage =
       readonly exit?: ParkedExit;
     }
   | MadeMessage
+  /** What keeps a device from its work, in one sentence; without it, nothing does any more. */
+  | { readonly event: 'trouble'; readonly sentence?: string }
   | { readonly event: 'dead'; readonly why: string };
 
 /** The exit on which a vCPU parked, as far as a sentence needs it. */

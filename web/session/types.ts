@@ -66,6 +66,8 @@ export interface SessionStatus {
   ending?: Ending;
   /** A vCPU parked on an exit that nobody claimed. */
   parked?: { vcpu: number; reason: number; sentence: string };
+  /** What keeps a device from its work (a host without room): one sentence. The machine goes on. */
+  trouble?: string;
   /** Error that the user must see (a worker died, memory refused). */
   error?: string;
 }

@@ -2,6 +2,7 @@
 // without a circle, so each worker's entry is named only where it is started.
 import { directory, textFile } from '../fs/index.ts';
 import { browserModuleThreads } from '../modules/threads_browser.ts';
+import { keptDisksTree } from './folders/disk_tree.ts';
 import { opfsFolder } from './folders/opfs_folder.ts';
 import { MachineServer } from './machine_server.ts';
 import { selfPort, workerPort } from './port_browser.ts';
@@ -22,4 +23,5 @@ new MachineServer(
     opfsFolder(name).catch((error: Error) =>
       directory([['README', textFile(`This browser keeps no files here (${error.message}).`)]]),
     ),
+  keptDisksTree,
 );

@@ -4,6 +4,7 @@
 // Source: VIRTIO 1.2, 5.2.
 
 import { type BlockStore, SECTOR } from '../disk/index.ts';
+import { isKvmError } from '../kvm/abi/errno.ts';
 import { type Backend, type Chain, DEVICE_TYPE, type Device, type Queue } from './backend.ts';
 
 /** Feature bits: VIRTIO 1.2, 5.2.3. */
@@ -43,6 +44,9 @@ const DISCARD_SECTORS = 1 << 22;
 const ZERO_SECTORS = 1 << 15;
 /** WRITE_ZEROES: the range may be given back to the store. */
 const UNMAP = 1;
+
+/** A request for which the host has no room is tried again after so long, in ms. */
+const ROOM_MS = 500;
 
 const WRITEBACK_OFFSET = 32;
 const CONFIG_BYTES = 60;
@@ -91,6 +95,8 @@ class Blk implements Backend {
   #run = 0;
   /** Work of the store that is under way. A flush waits for what was begun before it. */
   readonly #busy = new Set<Promise<void>>();
+  /** Requests that wait for room on the host. */
+  #waiting = 0;
   /** Requests that are done, by queue, to be handed back in the next `notify`. */
   readonly #done: { request: Request; status: number }[][];
 
@@ -174,7 +180,7 @@ class Blk implements Backend {
       const bytes = new Uint8Array(chain.readable);
       if ((await chain.read(0, bytes)) < bytes.length)
         throw new Refused(BLK_S.ioErr, 'a request lies where there is no memory');
-      work = this.#carryOut(bytes, request.data) ?? undefined;
+      work = this.#patiently(() => this.#carryOut(bytes, request.data)) ?? undefined;
     } catch (error) {
       await this.#finish(request, this.#statusOf(error));
       return;
@@ -182,6 +188,39 @@ class Blk implements Backend {
     if (work === undefined) await this.#finish(request, BLK_S.ok);
     else if (this.#isInOrder) await this.#finish(request, await this.#ended(work));
     else this.#await(request, work);
+  }
+
+  /** Does `work`, again and again while its host has no room: the guest waits, and loses nothing. */
+  #patiently(work: () => void | Promise<void>): void | Promise<void> {
+    try {
+      const doing = work();
+      return doing instanceof Promise ? doing.catch((error) => this.#untilRoom(error, work)) : doing;
+    } catch (error) {
+      // Where the guest stands until a request is over, nobody could make room.
+      if (this.#isInOrder || !isKvmError(error, 'ENOSPC')) throw error;
+      return this.#untilRoom(error, work);
+    }
+  }
+
+  async #untilRoom(why: unknown, work: () => void | Promise<void>): Promise<void> {
+    if (this.#isInOrder || !isKvmError(why, 'ENOSPC')) throw why;
+    const run = this.#run;
+    this.#waiting++;
+    this.#device?.report({ waiting: why.message });
+    try {
+      for (;;) {
+        await new Promise<void>((resolve) => setTimeout(resolve, ROOM_MS));
+        if (run !== this.#run) throw why;
+        try {
+          return await work();
+        } catch (error) {
+          if (!isKvmError(error, 'ENOSPC')) throw error;
+        }
+      }
+    } finally {
+      this.#waiting--;
+      if (this.#waiting === 0) this.#device?.report({});
+    }
   }
 
   /** Hands a request back once `work` is over. */

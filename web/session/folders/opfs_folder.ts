@@ -59,6 +59,12 @@ function atOnce<T>(call: () => T): T {
   }
 }
 
+const noRoom = () =>
+  new KvmError(
+    'ENOSPC',
+    'the browser gives this page no more room: delete disks or files that it keeps, or free some on the host',
+  );
+
 /** FileSystemSyncAccessHandle, as far as it is used: only workers know it. */
 interface AccessHandle {
   read(into: Uint8Array<ArrayBuffer>, options: { at: number }): number;
@@ -150,13 +156,16 @@ function openHandle(handle: AccessHandle, shared: Shared, appends: boolean, leav
         const own = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice();
         const count = handle.write(own, { at: appends ? handle.getSize() : offset });
         touch();
-        if (count === 0) throw new KvmError('ENOSPC', 'the browser has no room for more');
+        // Chromium tells of a full quota by a count beyond all that was given (a negative error as an unsigned number).
+        if (count === 0 || count > own.length) throw noRoom();
         return count;
       }),
     truncate: (size) =>
       atOnce(() => {
         handle.truncate(size);
         touch();
+        // Without room Chromium leaves the size as it was, and says nothing.
+        if (handle.getSize() !== size) throw noRoom();
       }),
     sync: () => atOnce(() => handle.flush()),
     close: leave,
