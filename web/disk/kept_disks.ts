@@ -36,6 +36,7 @@ const files = (name: string) => ({
   changes: `${name}.changes`,
 });
 const NOTE = /\.json$/;
+const IMAGE = /\.image$/;
 const NAME = /^\w[\w.-]{0,99}$/;
 /** Names that stand for something else where disks are shown as files. */
 const RESERVED = ['ctl'];
@@ -88,9 +89,18 @@ export async function keptDisk(name: string): Promise<KeptDisk | undefined> {
 
 /** All of them, by name. */
 export async function keptDisks(): Promise<KeptDisk[]> {
-  const names = (await listOpfsDisks()).filter((name) => NOTE.test(name));
-  const disks = await Promise.all(names.map((name) => keptDisk(name.replace(NOTE, ''))));
+  const notes = (await listOpfsDisks()).filter((name) => NOTE.test(name));
+  const disks = await Promise.all(notes.map((name) => keptDisk(name.replace(NOTE, ''))));
   return disks.filter((disk) => disk !== undefined);
+}
+
+/** Removes images that never became whole, because their page was closed: nobody would see the room that they take. */
+export async function sweepKept(): Promise<void> {
+  for (const name of await listOpfsDisks()) {
+    if (!IMAGE.test(name) || (await noteOf(name.replace(IMAGE, '')))) continue;
+    // One that is being written cannot be removed.
+    await deleteOpfsDisk(name).catch(() => {});
+  }
 }
 
 /** How a machine opens it. */
@@ -133,7 +143,8 @@ export interface KeptImage {
   readonly size: number;
   /** Bytes of the image, in any order. ENOSPC. */
   write(position: number, from: Uint8Array): void;
-  /** It is whole: from now on it is a disk. */
+  flush(): void;
+  /** It is whole: from now on it is a disk, and is written here no more. */
   end(): void;
   /** It will not be whole: nothing of it is kept. */
   drop(): Promise<void>;
@@ -156,13 +167,11 @@ export async function receiveKept(name: string): Promise<KeptImage> {
       return file.size;
     },
     write: (position, from) => file.write(position, from),
+    flush: () => file.flush(),
     end() {
-      try {
-        file.flush();
-        write({ bytes: file.size, content: { image: true } }, made);
-      } finally {
-        close();
-      }
+      file.flush();
+      write({ bytes: file.size, content: { image: true } }, made);
+      close();
     },
     async drop() {
       close();

@@ -168,8 +168,7 @@ export class MachineDevices {
     const { waiting, error } = (report ?? {}) as { waiting?: string; error?: string };
     const plain = (sentence: string) => sentence.replace(/^E[A-Z]+: /, '');
     if (waiting) this.#means.onTrouble(name, `The guest waits for ${name}: ${plain(waiting)}.`);
-    else
-      this.#means.onTrouble(name, error && `${name} has refused the guest's request: ${plain(error)}.`);
+    else this.#means.onTrouble(name, error && `${name} has refused the guest's request: ${plain(error)}.`);
   }
 
   async #startInline(n: number): Promise<void> {

@@ -1,12 +1,12 @@
-// The whole page: bar, panels, strip, and the drop of a kernel file anywhere. It holds no state of the machine.
+// The whole page: bar, panels, strip, and the drop of files anywhere. It holds no state of the machine.
 
 import { type DragEvent, useEffect, useState } from 'react';
 import { StatusStrip } from './bar/StatusStrip.tsx';
 import { TopBar } from './bar/TopBar.tsx';
 import { TerminalContext, useActions, useWorkbench, WorkbenchContext } from './context.ts';
-import { DEFAULT_APPEND, kernelOptions } from './guests.ts';
 import { listenToKeys } from './keys.ts';
 import { Workbench as Panels } from './layout/Workbench.tsx';
+import { takeFiles } from './state/take.ts';
 import type { ConsoleTerminal } from './state/terminal.ts';
 import { WatchContext } from './state/watch.ts';
 import type { Workbench } from './state/workbench.ts';
@@ -33,15 +33,15 @@ function Page() {
   useEffect(() => listenToKeys(bench), [bench]);
 
   const hasFiles = (event: DragEvent) => event.dataTransfer.types.includes('Files');
-  const onDrop = async (event: DragEvent) => {
+  const onDrop = (event: DragEvent) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
     setDropping(false);
-    const file = event.dataTransfer.files[0];
-    if (!file) return;
-    const kernel = new Uint8Array(await file.arrayBuffer());
-    const options = kernelOptions(bench.state.get().options, kernel.length);
-    await bench.openKernel({ name: file.name, kernel, append: DEFAULT_APPEND }, options);
+    const items = [...event.dataTransfer.items];
+    // A folder is in the list like a file, but has no bytes.
+    const folder = items.map((item) => item.webkitGetAsEntry?.()).find((entry) => entry?.isDirectory);
+    if (folder) bench.fail(`${folder.name} is a folder: drop the files that are in it.`);
+    else void takeFiles(bench, [...event.dataTransfer.files]);
   };
   return (
     <WatchContext value={watch}>
@@ -57,12 +57,16 @@ function Page() {
           setDropping(true);
         }}
         onDragLeave={(event) => event.currentTarget === event.target && setDropping(false)}
-        onDrop={(event) => void onDrop(event)}
+        onDrop={onDrop}
       >
         <TopBar />
         <Panels />
         <StatusStrip />
-        {isDropping && <div className="drop">Drop a kernel: bzImage, ELF or multiboot</div>}
+        {isDropping && (
+          <div className="drop">
+            <p>Drop a kernel to start it, a disk image to attach it, other files to share them with guests</p>
+          </div>
+        )}
       </div>
     </WatchContext>
   );

@@ -51,14 +51,19 @@ export async function fetchedGuests(): Promise<readonly PresentGuest[]> {
   }
 }
 
-/** Fetches a guest's files; the options are its own. Throws one sentence when a file is missing. */
+/**
+ * Fetches a guest's files; the options are its own, but for the devices: those were chosen by the person. Throws one sentence
+ * when a file is missing.
+ */
 export async function loadFetched(
   guest: PresentGuest,
+  { devices }: Pick<SharedOptions, 'devices'>,
 ): Promise<{ files: KernelFiles; options: SharedOptions }> {
   const { title: name, append, initrd, memory, cpus } = guest;
   const kernel = await fetchBytes(guest.kernel, guest.command);
   const files: KernelFiles = { name, kernel, append };
-  const options = { ...kernelOptions(defaultGuest.options, guest.bytes), memory, cpus };
+  const base = kernelOptions(defaultGuest.options, guest.bytes);
+  const options = { ...base, memory, cpus, ...(devices && { devices }) };
   if (initrd === undefined) return { files, options };
   return { files: { ...files, initrd: await fetchBytes(initrd, guest.command) }, options };
 }

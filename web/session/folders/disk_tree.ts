@@ -11,6 +11,7 @@ import {
   makeKept,
   readKept,
   receiveKept,
+  sweepKept,
   wordsOf,
 } from '../../disk/open_browser.ts';
 import {
@@ -87,10 +88,14 @@ function comingFile(name: string): FileNode {
           return bytes.length;
         },
         truncate() {},
+        sync: () => coming.flush(),
         close() {
-          // A browser without room for the note has none for the disk.
-          if (isWhole && coming.size > 0) coming.end();
-          else void coming.drop().catch(() => {});
+          try {
+            if (isWhole && coming.size > 0) return coming.end();
+          } catch {
+            // There was no room for the note that makes it a disk.
+          }
+          void coming.drop().catch(() => {});
         },
       };
     },
@@ -102,6 +107,8 @@ function comingFile(name: string): FileNode {
  * (`name=a bytes=64M`, `name=b url=https://...`). A disk is read while no machine writes it.
  */
 export function keptDisksTree(use: DiskUse): KeptDisks {
+  // Where the browser keeps nothing there is nothing to remove.
+  void sweepKept().catch(() => {});
   const ctl = commandFile({
     keys: { name: text, bytes: size, url: text },
     async set({ name, bytes, url }) {

@@ -1,16 +1,20 @@
 // The virtio devices of the machine: a disk, a network card, the share, entropy, a second console and a balloon. A kernel
 // with virtio drivers finds them; the lab's small guests do not look.
 
-import { type ChangeEvent, useRef, useState } from 'react';
+import { HardDrive } from 'lucide-react';
+import { useRef, useState } from 'react';
 import type { DeviceRequest } from '../../session/types.ts';
 import { useActions, useWorkbench } from '../context.ts';
+import { FileInput } from '../parts/FileInput.tsx';
 import { bytes } from '../parts/numbers.ts';
-import { deviceOf, diskName, isNetworkName, withDevice } from '../state/devices.ts';
+import { deviceOf, diskName, isNetworkName } from '../state/devices.ts';
+import { useStore } from '../state/store.ts';
+import { addDisk, chooseDevice, chooseShare, SHARE, takeDisk } from '../state/take.ts';
+import { StorageDialog } from './StorageDialog.tsx';
 
 const MIB = 1 << 20;
 /** Sizes of an empty disk. It takes room where it is written. */
 const SIZES = [64 * MIB, 512 * MIB, 4096 * MIB];
-const SHARE = { tag: 'files', path: '/share/files' } as const;
 const NETWORK = 'lan';
 const NONE: readonly DeviceRequest[] = [];
 
@@ -33,80 +37,89 @@ const BOXES = [
 export function DeviceChoices() {
   const bench = useActions();
   const devices = useWorkbench((state) => state.options.devices) ?? NONE;
-  const choose = (kind: DeviceRequest['kind'], request: DeviceRequest | undefined) =>
-    // A device interrupts: some of the lab's guests have no chips for that until one is chosen.
-    bench.setOptions({ devices: withDevice(devices, kind, request), ...(request && { irqchip: true }) });
+  const storage = useRef<HTMLDialogElement>(null);
+  const check = (request: DeviceRequest, isChosen: boolean) => {
+    if (request.kind === '9p') void chooseShare(bench, isChosen);
+    else chooseDevice(bench, request.kind, isChosen ? request : undefined);
+  };
+  const open = () => {
+    void bench.storage.refresh();
+    storage.current?.showModal();
+  };
   return (
     <fieldset>
       <legend>Devices, by virtio</legend>
-      <Disk devices={devices} choose={choose} />
-      <Network devices={devices} choose={choose} />
+      <Disk devices={devices} />
+      <Network devices={devices} />
       {BOXES.map(({ request, label, note }) => (
         <label key={request.kind} className="choice">
           <input
             type="checkbox"
             checked={deviceOf(devices, request.kind) !== undefined}
-            onChange={(event) => choose(request.kind, event.target.checked ? request : undefined)}
+            onChange={(event) => check(request, event.target.checked)}
           />
           {label}
           <small>{note}</small>
         </label>
       ))}
+      <button type="button" className="button" onClick={open}>
+        <HardDrive size={14} aria-hidden="true" /> Disks and files…
+      </button>
+      <StorageDialog ref={storage} />
     </fieldset>
   );
 }
 
 interface ChoiceProps {
   devices: readonly DeviceRequest[];
-  choose: (kind: DeviceRequest['kind'], request: DeviceRequest | undefined) => void;
 }
 
-function Disk({ devices, choose }: ChoiceProps) {
+function Disk({ devices }: ChoiceProps) {
   const bench = useActions();
+  const kept = useStore(bench.storage.state, ({ disks }) => disks);
   const file = useRef<HTMLInputElement>(null);
   const [url, setUrl] = useState<string>();
   const disk = deviceOf(devices, 'blk')?.disk;
 
-  const empty = (size: number) => {
-    const name = `empty-${size / MIB}M`;
-    void bench.give({ disks: { [name]: { opfs: name, bytes: size } } });
-    choose('blk', { kind: 'blk', disk: name });
-  };
-  const take = (name: string, words: { blob: File } | { url: string }) => {
-    void bench.give({ disks: { [name]: { ...words, changes: `${name}.changes` } } });
-    choose('blk', { kind: 'blk', disk: name });
-  };
   const select = (value: string) => {
     setUrl(value === 'url' ? '' : undefined);
-    if (value === 'none') choose('blk', undefined);
-    else if (value === 'file') file.current?.click();
-    else if (value !== 'url' && value !== 'own') empty(Number(value));
-  };
-  const onFile = (event: ChangeEvent<HTMLInputElement>) => {
-    const [image] = event.target.files ?? [];
-    if (image) take(diskName(image.name), { blob: image });
-    event.target.value = '';
+    const [how, which = ''] = value.split(':');
+    if (how === 'none') chooseDevice(bench, 'blk');
+    else if (how === 'kept') chooseDevice(bench, 'blk', { kind: 'blk', disk: which });
+    else if (how === 'file') file.current?.click();
+    else if (how === 'new') void addDisk(bench, `disk-${Number(which) / MIB}M`, { bytes: Number(which) });
   };
 
-  const size = SIZES.find((one) => disk === `empty-${one / MIB}M`);
-  const value = url !== undefined ? 'url' : disk === undefined ? 'none' : (size ?? 'own');
+  const isKept = kept.some(({ name }) => name === disk);
+  const value = url !== undefined ? 'url' : disk === undefined ? 'none' : `kept:${disk}`;
   return (
     <>
       <label>
         Disk
         <select className="field" value={value} onChange={(event) => select(event.target.value)}>
           <option value="none">none</option>
-          {value === 'own' && <option value="own">{disk}</option>}
-          {SIZES.map((one) => (
-            <option key={one} value={one}>
-              {bytes(one)}, kept in this browser
-            </option>
-          ))}
-          <option value="file">an image from your disk…</option>
-          <option value="url">an image at a URL…</option>
+          {disk !== undefined && !isKept && <option value={`kept:${disk}`}>{disk}</option>}
+          {kept.length > 0 && (
+            <optgroup label="Kept in this browser">
+              {kept.map(({ name, bytes: size }) => (
+                <option key={name} value={`kept:${name}`}>
+                  {name}, {bytes(size)}
+                </option>
+              ))}
+            </optgroup>
+          )}
+          <optgroup label="New, kept in this browser">
+            {SIZES.map((one) => (
+              <option key={one} value={`new:${one}`}>
+                {bytes(one)}, empty
+              </option>
+            ))}
+            <option value="file">an image from your disk…</option>
+            <option value="url">an image at a URL…</option>
+          </optgroup>
         </select>
       </label>
-      <input ref={file} type="file" hidden aria-label="Disk image" onChange={onFile} />
+      <FileInput ref={file} label="Disk image" onFiles={([image]) => image && void takeDisk(bench, image)} />
       {url !== undefined && (
         <label>
           URL of a raw image, from a server that sends ranges
@@ -118,27 +131,23 @@ function Disk({ devices, choose }: ChoiceProps) {
             onChange={(event) => setUrl(event.target.value)}
             onKeyDown={(event) => {
               if (event.key !== 'Enter' || !URL.canParse(url)) return;
-              take(diskName(url), { url });
-              setUrl(undefined);
+              void addDisk(bench, diskName(url), { url }).then((isMade) => isMade && setUrl(undefined));
             }}
           />
           <small>Enter takes it. What the guest changes is kept in this browser.</small>
         </label>
       )}
-      {value === 'own' && (
-        <small className="form-note">The image is not written to: changes are kept in this browser.</small>
-      )}
     </>
   );
 }
 
-function Network({ devices, choose }: ChoiceProps) {
+function Network({ devices }: ChoiceProps) {
   const bench = useActions();
   const network = deviceOf(devices, 'net')?.network;
   const [draft, setDraft] = useState<string>();
   const join = (name: string) => {
     void bench.give({ networks: { [name]: { name } } });
-    choose('net', { kind: 'net', network: name });
+    chooseDevice(bench, 'net', { kind: 'net', network: name });
   };
   return (
     <>
@@ -146,7 +155,7 @@ function Network({ devices, choose }: ChoiceProps) {
         <input
           type="checkbox"
           checked={network !== undefined}
-          onChange={(event) => (event.target.checked ? join(NETWORK) : choose('net', undefined))}
+          onChange={(event) => (event.target.checked ? join(NETWORK) : chooseDevice(bench, 'net'))}
         />
         Network card
         <small>DHCP and names; HTTP goes out by fetch. Machines of other tabs meet on the same name.</small>

@@ -5,10 +5,13 @@ import { useEffect, useRef, useState } from 'react';
 import { absentGuests, type PresentGuest, type RealGuest } from '../../lab/index.ts';
 import { useActions, useWorkbench } from '../context.ts';
 import { fetchedGuests, labGuests, loadFetched } from '../guests.ts';
+import { FileInput } from '../parts/FileInput.tsx';
+import { takeFiles } from '../state/take.ts';
 import { AbsentDialog } from './AbsentDialog.tsx';
 import { KernelDialog } from './KernelDialog.tsx';
 
 const OPEN = 'open-kernel';
+const FILES = 'open-files';
 
 export function GuestPicker() {
   const bench = useActions();
@@ -20,6 +23,7 @@ export function GuestPicker() {
   const [fetched, setFetched] = useState<readonly PresentGuest[]>([]);
   const [absent, setAbsent] = useState<RealGuest>();
   const dialog = useRef<HTMLDialogElement>(null);
+  const files = useRef<HTMLInputElement>(null);
   const missing = absentGuests(fetched);
 
   useEffect(() => {
@@ -32,11 +36,12 @@ export function GuestPicker() {
 
   const choose = async (value: string) => {
     if (value === OPEN) return dialog.current?.showModal();
+    if (value === FILES) return files.current?.click();
     const lab = labGuests.find(({ id }) => id === value);
     if (lab) return bench.open({ guest: lab.id, source: lab.source, options: lab.options });
     const row = fetched.find(({ name }) => name === value);
     if (!row) return setAbsent(missing.find(({ name }) => name === value));
-    return bench.openFetched(row.title, () => loadFetched(row));
+    return bench.openFetched(row.title, () => loadFetched(row, bench.state.get().options));
   };
 
   const lab = labGuests.find(({ id }) => id === guest);
@@ -81,8 +86,10 @@ export function GuestPicker() {
         )}
         <optgroup label="From your disk">
           <option value={OPEN}>Open kernel…</option>
+          <option value={FILES}>Open files…</option>
         </optgroup>
       </select>
+      <FileInput ref={files} label="Files" multiple onFiles={(given) => void takeFiles(bench, given)} />
       <KernelDialog ref={dialog} />
       {absent && <AbsentDialog guest={absent} onClose={() => setAbsent(undefined)} />}
     </>

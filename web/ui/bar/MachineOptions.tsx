@@ -150,6 +150,16 @@ function Form({ options }: { options: SharedOptions }) {
         Log dirty pages
         <small>KVM_MEM_LOG_DIRTY_PAGES on the main memory slot.</small>
       </label>
+      <label className="choice">
+        <input
+          type="checkbox"
+          checked={kernel === undefined || options.reboot === false}
+          disabled={kernel === undefined}
+          onChange={(event) => bench.setEndsAtReset(event.target.checked)}
+        />
+        End at reset
+        <small>A kernel's reset or triple fault ends the machine instead of starting it anew.</small>
+      </label>
       <DeviceChoices />
       <CommandLine name="Machine options" text={shellText(optionsAction(options))} />
       <p className="form-note">Changes count from the next Run or Reset.</p>

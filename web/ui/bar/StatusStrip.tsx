@@ -13,6 +13,7 @@ interface Said {
 /** The one sentence that matters most now. */
 export function sentenceOf({
   failure,
+  notice,
   fetching,
   status,
   session,
@@ -23,6 +24,7 @@ export function sentenceOf({
   if (fetching !== undefined) return { kind: 'plain', text: `${fetching} is being fetched.` };
   const failed = failure ?? status.error;
   if (failed) return { kind: 'error', text: failed };
+  if (notice !== undefined) return { kind: 'plain', text: notice };
   const [wrong] = kernel ? [] : errorsOf(problems);
   if (wrong) return { kind: 'error', text: problemSentence(problems) };
   if (status.ending) {
@@ -33,6 +35,7 @@ export function sentenceOf({
     return { kind: isGood ? 'end' : 'error', text: status.ending.sentence };
   }
   if (status.parked) return { kind: 'end', text: status.parked.sentence };
+  if (status.trouble) return { kind: 'error', text: status.trouble };
   if (!session) return { kind: 'plain', text: isBusy ? 'The machine is being made.' : '' };
   const what = kernel ? 'The kernel' : 'The guest';
   const words = {

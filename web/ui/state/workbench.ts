@@ -24,6 +24,7 @@ import {
 } from '../editor/toolchain.ts';
 import { CommandLog } from './commands.ts';
 import { HarvestLog } from './harvest.ts';
+import { PageStorage } from './storage.ts';
 import { Store } from './store.ts';
 import { MachineWatch } from './watch.ts';
 
@@ -65,6 +66,8 @@ export interface PageState {
   isStale: boolean;
   /** One sentence about what failed last. */
   failure: string | undefined;
+  /** One sentence about files and disks: what was done with them last, or is being done. */
+  notice: string | undefined;
   /** The vCPU that registers and disassembly show. */
   vcpu: number;
   /** Registers of each vCPU before the last run or step. */
@@ -88,6 +91,8 @@ export class Workbench {
   readonly state: Store<PageState>;
   /** What was done on the machine's files. */
   readonly commands = new CommandLog();
+  /** The disks and files that this browser keeps. */
+  readonly storage = new PageStorage(() => this.state.get().fs);
   readonly #console: ConsoleSink;
   #queue: Promise<void> = Promise.resolve();
   #checking: Promise<void> | undefined;
@@ -121,6 +126,7 @@ export class Workbench {
       isBusy: false,
       isStale: false,
       failure: undefined,
+      notice: undefined,
       vcpu: 0,
       before: new Map(),
       beforeBytes: [],
@@ -191,12 +197,17 @@ export class Workbench {
     this.state.patch({ options: { ...this.state.get().options, ...options }, isStale: true });
   }
 
-  /** Gives machines disks and networks, by names that their options may say. */
-  async give({ disks, networks }: Pick<GivenOptions, 'disks' | 'networks'>): Promise<void> {
-    const { disks: ownDisks, networks: ownNetworks } = this.#given;
-    this.#given = { disks: { ...ownDisks, ...disks }, networks: { ...ownNetworks, ...networks } };
+  /** Whether a guest's reset ends the machine, whatever is loaded; otherwise what is loaded decides. */
+  setEndsAtReset(on: boolean): void {
+    const { reboot: _, ...options } = this.state.get().options;
+    this.state.patch({ options: { ...options, ...(on && { reboot: false }) }, isStale: true });
+  }
+
+  /** Gives machines networks, by names that their options may say. */
+  async give({ networks }: Pick<GivenOptions, 'networks'>): Promise<void> {
+    this.#given = { networks: { ...this.#given.networks, ...networks } };
     // A worker that has died is started anew with all of them.
-    await this.#worker?.give({ ...(disks && { disks }), ...(networks && { networks }) }).catch(() => {});
+    await this.#worker?.give({ ...(networks && { networks }) }).catch(() => {});
   }
 
   /** Puts the cursor of the editor, where one is shown, to a place of the source; counted from 1. */
@@ -307,7 +318,7 @@ export class Workbench {
   /** Actions run one after another; what one throws becomes the sentence of the status strip. */
   #do(action: () => Promise<void>): Promise<void> {
     this.#queue = this.#queue.then(async () => {
-      this.state.patch({ isBusy: true, failure: undefined });
+      this.state.patch({ isBusy: true, failure: undefined, notice: undefined });
       try {
         await action();
       } catch (error) {
@@ -378,6 +389,7 @@ export class Workbench {
       if (this.#current === session) this.#taken = this.#takeUp(session, again);
     });
     this.state.patch({ fs: session.fs });
+    void this.storage.refresh().catch(() => {});
     return session;
   }
 

@@ -1,0 +1,152 @@
+// What becomes of the files and disks that a person gives the page or takes out of it, with the one sentence that says what
+// was done. Dropped files and those of a file dialog come the same way. No React.
+
+import type { DeviceRequest } from '../../session/types.ts';
+import { DEFAULT_APPEND, kernelOptions } from '../guests.ts';
+import { deviceOf, withDevice } from './devices.ts';
+import { sortFiles } from './offered.ts';
+import { type StoredKind, UNPROMISED } from './storage.ts';
+import type { Workbench } from './workbench.ts';
+
+/** The folder that guests and the Shell share, as guests find it. */
+export const SHARE = { tag: 'files', path: '/share/files' } as const;
+
+const sentenceOf = (error: unknown) =>
+  (error instanceof Error ? error.message : String(error)).replace(/^E[A-Z0-9]+: /, '');
+const percent = (done: number, of: number) => `${Math.floor((100 * done) / of)} %`;
+const listed = (names: readonly string[]) =>
+  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+
+/** Replaces the machine's device of this kind; `undefined` takes it away. It counts from the next Run or Reset. */
+export function chooseDevice(bench: Workbench, kind: DeviceRequest['kind'], request?: DeviceRequest): void {
+  const { devices = [] } = bench.state.get().options;
+  // A device interrupts: some of the lab's guests have no chips for that until one is chosen.
+  bench.setOptions({ devices: withDevice(devices, kind, request), ...(request && { irqchip: true }) });
+}
+
+/** Carries `work` out beside what the machine does; says its sentence, or why not. */
+async function say(bench: Workbench, work: () => Promise<string | undefined>): Promise<boolean> {
+  try {
+    const sentence = await work();
+    bench.state.patch({ failure: undefined, notice: sentence });
+    return true;
+  } catch (error) {
+    bench.state.patch({ notice: undefined });
+    bench.fail(sentenceOf(error));
+    return false;
+  }
+}
+
+/** Asks the browser to keep what is there; the sentence of its refusal, the first time. */
+const promised = async (bench: Workbench) => {
+  const refusal = await bench.storage.persist();
+  return refusal === undefined ? '' : ` ${refusal}`;
+};
+
+async function keepDisk(bench: Workbench, image: File): Promise<string> {
+  const { name, isNew } = await bench.storage.keepImage(image, (done) =>
+    bench.state.patch({
+      notice: `${image.name} is being kept in this browser: ${percent(done, image.size)}.`,
+    }),
+  );
+  chooseDevice(bench, 'blk', { kind: 'blk', disk: name });
+  const use = 'the machine has it as its disk from the next Run or Reset.';
+  if (!isNew) return `${name} was kept here already, with what guests changed of it: ${use}`;
+  return `${name} is kept in this browser: ${use}${await promised(bench)}`;
+}
+
+async function shareFiles(bench: Workbench, files: readonly File[]): Promise<string> {
+  const names: string[] = [];
+  for (const file of files) {
+    bench.state.patch({ notice: `${file.name} is being put into ${SHARE.path}.` });
+    names.push(await bench.storage.shareFile(file));
+  }
+  const { devices = [] } = bench.state.get().options;
+  const how = deviceOf(devices, '9p')
+    ? `guests find it by "mount -t 9p ${SHARE.tag} /mnt".`
+    : 'choose "Folder of this browser" in Machine options for guests to find it.';
+  return `${listed(names)} ${names.length === 1 ? 'is' : 'are'} in ${SHARE.path}: ${how}${await promised(bench)}`;
+}
+
+/** Takes files that were dropped or chosen: a disk image for the machine, a kernel to start, others to share. */
+export function takeFiles(bench: Workbench, given: readonly File[]): Promise<boolean> {
+  return say(bench, async () => {
+    const { kernel, initrd, disk, files } = await sortFiles(given);
+    const said: string[] = [];
+    if (disk) said.push(await keepDisk(bench, disk));
+    if (files.length > 0) said.push(await shareFiles(bench, files));
+    if (!kernel) return said.join(' ');
+    const bytes = async (file: File) => new Uint8Array(await file.arrayBuffer());
+    const options = kernelOptions(bench.state.get().options, kernel.size + (initrd?.size ?? 0));
+    await bench.openKernel(
+      {
+        name: kernel.name,
+        kernel: await bytes(kernel),
+        ...(initrd && { initrd: await bytes(initrd) }),
+        append: DEFAULT_APPEND,
+      },
+      options,
+    );
+    const { failure } = bench.state.get();
+    if (failure !== undefined) throw new Error([failure, ...said].join(' '));
+    const with_ = initrd ? ` with ${initrd.name}` : '';
+    return [`${kernel.name}${with_} is loaded: Run starts it.`, ...said].join(' ');
+  });
+}
+
+/** Takes a file as the machine's disk, whatever is in it. */
+export function takeDisk(bench: Workbench, image: File): Promise<boolean> {
+  return say(bench, () => keepDisk(bench, image));
+}
+
+/** Makes a disk and gives it to the machine; false when it was refused. */
+export function addDisk(
+  bench: Workbench,
+  wanted: string,
+  content: { bytes: number } | { url: string },
+): Promise<boolean> {
+  return say(bench, async () => {
+    const name = await bench.storage.makeDisk(wanted, content);
+    chooseDevice(bench, 'blk', { kind: 'blk', disk: name });
+    const what =
+      'url' in content
+        ? `What guests change of ${name} is kept in this browser`
+        : `${name} is kept in this browser`;
+    return `${what}: the machine has it as its disk from the next Run or Reset.${await promised(bench)}`;
+  });
+}
+
+/** Gives the machine the shared folder, or takes it away. */
+export function chooseShare(bench: Workbench, isChosen: boolean): Promise<boolean> {
+  chooseDevice(bench, '9p', isChosen ? { kind: '9p', ...SHARE } : undefined);
+  if (!isChosen) return Promise.resolve(true);
+  return say(bench, async () => {
+    const refusal = await bench.storage.persist();
+    return refusal && `${SHARE.path} is kept in this browser. ${UNPROMISED}`;
+  });
+}
+
+/** Brings a disk or a file out of the browser, as a download. */
+export function download(bench: Workbench, kind: StoredKind, name: string): Promise<boolean> {
+  return say(bench, async () => {
+    const blob = await bench.storage.read(kind, name, (done, of) =>
+      bench.state.patch({ notice: `${name} is being read: ${percent(done, of)}.` }),
+    );
+    const link = document.createElement('a');
+    link.href = URL.createObjectURL(blob);
+    link.download = kind === 'disk' && !/\.(img|raw|iso|dd)$/i.test(name) ? `${name}.img` : name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    return `${link.download} goes to your downloads.`;
+  });
+}
+
+/** Deletes a disk or a file. A disk goes out of the machine's options too. */
+export function remove(bench: Workbench, kind: StoredKind, name: string): Promise<boolean> {
+  return say(bench, async () => {
+    await bench.storage.remove(kind, name);
+    const { devices = [] } = bench.state.get().options;
+    if (kind === 'disk' && deviceOf(devices, 'blk')?.disk === name) chooseDevice(bench, 'blk');
+    return `${name} was deleted.`;
+  });
+}
