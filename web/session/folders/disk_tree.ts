@@ -16,7 +16,6 @@ import {
 } from '../../disk/open_browser.ts';
 import {
   commandFile,
-  type DirNode,
   directory,
   type FileNode,
   O_ACCMODE,
