@@ -33,7 +33,7 @@ const BOXES = ['Network card', 'Folder of this browser', 'Entropy', 'Second cons
 async function chooseAll(page: Page): Promise<void> {
   await page.getByRole('button', { name: /^Machine options/ }).click();
   for (const name of BOXES) await page.getByRole('checkbox', { name: new RegExp(`^${name}`) }).check();
-  await page.getByRole('combobox', { name: 'Disk' }).selectOption({ label: '64 MiB, kept in this browser' });
+  await page.getByRole('combobox', { name: 'Disk' }).selectOption({ label: '64 MiB, empty' });
   await page.keyboard.press('Escape');
   await page.getByRole('button', { name: 'Reset', exact: true }).click();
 }

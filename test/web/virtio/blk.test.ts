@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest';
 import { type BlockStore, MemoryFile, memoryStore, openOverlay, SECTOR } from '../../../web/disk/index.ts';
+import { KvmError } from '../../../web/kvm/abi/errno.ts';
 import { BLK_F, BLK_S, BLK_T, type BlkOptions, blk } from '../../../web/virtio/index.ts';
 import { deviceOf, type Piece, VERSION_1 } from './driver.ts';
 
@@ -131,6 +132,45 @@ describe('a request is refused', () => {
     queue.add([source(16, HEADER)]);
     expect(await ask(BLK_T.in, 0, [target(512)])).toBe(BLK_S.ok);
     expect(queue.take().map(({ written }) => written)).toEqual([0, 513]);
+  });
+
+  test('not while the host has no room for it: the guest waits until there is some, and loses nothing', async () => {
+    const whole = memoryStore(image());
+    let isFull = true;
+    const full: BlockStore = {
+      ...whole,
+      bytes: whole.bytes,
+      read: (offset, into) => whole.read(offset, into),
+      write(offset, from) {
+        if (isFull) throw new KvmError('ENOSPC', 'the host is full');
+        return whole.write(offset, from);
+      },
+      flush() {},
+      close() {},
+    };
+    const { vm, ask, add, ring, heard } = await started(full);
+    vm.write(DATA, new Uint8Array(512).fill(7));
+    const status = add(BLK_T.out, 3, [source(512)]);
+    await ring();
+    expect(status()).toBe(0xee);
+    expect(heard.reports.at(-1)).toEqual({ waiting: 'ENOSPC: the host is full' });
+    isFull = false;
+    const rung = async () => {
+      await ring();
+      return status();
+    };
+    await expect.poll(rung, { timeout: 5000 }).toBe(BLK_S.ok);
+    expect(heard.reports.at(-1)).toEqual({});
+    expect(await ask(BLK_T.in, 3, [target(512, DATA + 512)])).toBe(BLK_S.ok);
+    expect(vm.read(DATA + 512, 1)[0]).toBe(7);
+  });
+
+  test('at once without room in the deterministic engine, where nobody could make some', async () => {
+    const refuse = () => {
+      throw new KvmError('ENOSPC', 'the host is full');
+    };
+    const { ask } = await started({ ...memoryStore(image()), write: refuse }, { isInOrder: true });
+    expect(await ask(BLK_T.out, 0, [source(512)])).toBe(BLK_S.ioErr);
   });
 
   test('when the store fails, with its sentence for whoever looks', async () => {
