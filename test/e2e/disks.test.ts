@@ -8,7 +8,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { chromePath, launchBrowser, type Site, serveSite, withPage } from './support/browser.ts';
+import {
+  chromePath,
+  launchBrowser,
+  limitRoom,
+  type Site,
+  screenshot,
+  serveSite,
+  withPage,
+} from './support/browser.ts';
 
 const MANIFEST = '.guests/manifest.json';
 const { guests }: { guests: { name: string; lacks?: readonly string[] }[] } = existsSync(MANIFEST)
@@ -213,6 +221,34 @@ test.skipIf(!canRun)(
       expect(errors).toEqual([]);
       images.closeAllConnections();
       images.close();
+    }),
+  PATIENCE_MS,
+);
+
+test.skipIf(!canRun)(
+  'a guest for whose disk the browser has no room waits, and goes on with all its bytes when there is some',
+  () =>
+    withPage(browser, { viewport: { width: 1440, height: 900 } }, async (page) => {
+      await opened(page);
+      await page.getByRole('button', { name: /^Machine options/ }).click();
+      await page.getByRole('combobox', { name: 'Disk' }).selectOption({ label: '64 MiB, empty' });
+      await said(page)
+        .getByText(/^disk-64M is kept in this browser/)
+        .waitFor();
+      await page.keyboard.press('Escape');
+      await booted(page);
+      const sum = await typed(page, `dd if=/dev/urandom of=/f bs=64k count=160 2>/dev/null; ${sumOf('/f')}`);
+      await limitRoom(page, 4 << 20);
+      await page.keyboard.type('dd if=/f of=/dev/vda bs=64k conv=fsync &\n');
+      await said(page)
+        .getByText(/^The guest waits for blk0: .* the browser gives this page no more room/)
+        .waitFor({ timeout: BOOT_MS });
+      await screenshot(page, 'disk-without-room');
+      await limitRoom(page);
+      await said(page).getByText('The kernel runs').waitFor({ timeout: BOOT_MS });
+      const cold = 'wait; sync; echo 3 > /proc/sys/vm/drop_caches';
+      const back = 'dd if=/dev/vda bs=64k count=160 2>/dev/null | sha256sum | cut -c 1-64';
+      expect(await typed(page, `${cold}; ${back}`)).toBe(sum);
     }),
   PATIENCE_MS,
 );

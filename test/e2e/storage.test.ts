@@ -10,6 +10,7 @@ import {
   findAxeViolations,
   LOOKS,
   launchBrowser,
+  limitRoom,
   type Site,
   screenshot,
   serveSite,
@@ -76,16 +77,6 @@ async function opened(page: Page): Promise<void> {
   await page.getByRole('status', { name: 'Machine state' }).getByText('Ready').waitFor();
 }
 
-/** Lets the browser give the page so many bytes beyond what it has; without a number as many as before. */
-async function limit(page: Page, more?: number): Promise<void> {
-  const devtools = await page.context().newCDPSession(page);
-  const used = await page.evaluate(async () => (await navigator.storage.estimate()).usage ?? 0);
-  await devtools.send('Storage.overrideQuotaForOrigin', {
-    origin: new URL(site.url).origin,
-    ...(more !== undefined && { quotaSize: used + more }),
-  });
-}
-
 async function openDialog(page: Page) {
   await page.getByRole('button', { name: /^Machine options/ }).click();
   await page.getByRole('button', { name: 'Disks and files…' }).click();
@@ -105,7 +96,7 @@ browserTest(
         .waitFor();
       // Chromium promises nothing to a page that nobody has used yet.
       await said(page)
-        .getByText(/The browser has not promised to keep it/)
+        .getByText(/The browser has not promised to keep disks and files/)
         .waitFor();
       await page.getByRole('button', { name: /^Machine options/ }).click();
       const list = page.getByRole('combobox', { name: 'Disk' });
@@ -163,7 +154,7 @@ browserTest('without room an image is refused in a sentence, and a file is none 
     await said(page)
       .getByText(/^note.txt is in/)
       .waitFor();
-    await limit(page, 4 * MIB);
+    await limitRoom(page, 4 * MIB);
     await drop(page, DISK);
     await said(page)
       .getByText(/my disk.img has 8 MiB and the browser gives this page [34](\.\d+)? MiB more/)
@@ -177,7 +168,7 @@ browserTest('without room an image is refused in a sentence, and a file is none 
     expect(await dialog.getByRole('listitem').allTextContents()).toEqual([
       expect.stringMatching(/^note.txt3 B/),
     ]);
-    await limit(page);
+    await limitRoom(page);
   }),
 );
 

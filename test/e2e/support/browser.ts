@@ -78,6 +78,16 @@ export async function withPage<T>(
   }
 }
 
+/** Lets the page's origin keep so many bytes more than it has; without a number as many as before. */
+export async function limitRoom(page: Page, more?: number): Promise<void> {
+  const devtools = await page.context().newCDPSession(page);
+  const used = await page.evaluate(async () => (await navigator.storage.estimate()).usage ?? 0);
+  await devtools.send('Storage.overrideQuotaForOrigin', {
+    origin: new URL(page.url()).origin,
+    ...(more !== undefined && { quotaSize: used + more }),
+  });
+}
+
 /** Where screenshots go: VITRINE_SHOTS, or a new temporary folder that is named once on stderr. */
 let shotsFolder: string | undefined;
 function shots(): string {

@@ -50,6 +50,9 @@ export function DeviceChoices() {
     <fieldset>
       <legend>Devices, by virtio</legend>
       <Disk devices={devices} />
+      <button type="button" className="button kept-button" onClick={open}>
+        <HardDrive size={14} aria-hidden="true" /> Disks and files…
+      </button>
       <Network devices={devices} />
       {BOXES.map(({ request, label, note }) => (
         <label key={request.kind} className="choice">
@@ -62,9 +65,6 @@ export function DeviceChoices() {
           <small>{note}</small>
         </label>
       ))}
-      <button type="button" className="button" onClick={open}>
-        <HardDrive size={14} aria-hidden="true" /> Disks and files…
-      </button>
       <StorageDialog ref={storage} />
     </fieldset>
   );

@@ -39,7 +39,7 @@ export function StorageDialog({ ref }: StorageDialogProps) {
         <Said />
         <p className="form-note">
           {room && `${bytes(room.used)} of ${bytes(room.total)} that the browser gives this page are used. `}
-          {isPromised === true && 'The browser has promised to keep them until you delete them.'}
+          {isPromised === true && 'The browser has promised to keep disks and files until you delete them.'}
           {isPromised === false && UNPROMISED}
         </p>
         <div className="form-actions">

@@ -33,7 +33,7 @@ export interface StorageState {
 
 /** What the browser's refusal to keep data means. */
 export const UNPROMISED =
-  'The browser has not promised to keep it: it may delete it when the computer runs short of room, so download what you cannot lose.';
+  'The browser has not promised to keep disks and files: it may delete them when the computer runs short of room, so download what you cannot lose.';
 
 const quoted = (name: string) => name.replace(/[^\w.-]+/g, '-').replace(/^-+/, '') || 'file';
 

@@ -14,8 +14,14 @@ export const SHARE = { tag: 'files', path: '/share/files' } as const;
 const sentenceOf = (error: unknown) =>
   (error instanceof Error ? error.message : String(error)).replace(/^E[A-Z0-9]+: /, '');
 const percent = (done: number, of: number) => `${Math.floor((100 * done) / of)} %`;
-const listed = (names: readonly string[]) =>
-  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+const NAMED = 3;
+const LONG = 40;
+/** Names as a sentence has room for them. */
+function listed(names: readonly string[]): string {
+  if (names.length > NAMED) return `${names.length} files`;
+  const short = names.map((name) => (name.length > LONG ? `${name.slice(0, LONG)}…` : name));
+  return short.length < 2 ? short.join('') : `${short.slice(0, -1).join(', ')} and ${short.at(-1)}`;
+}
 
 /** Replaces the machine's device of this kind; `undefined` takes it away. It counts from the next Run or Reset. */
 export function chooseDevice(bench: Workbench, kind: DeviceRequest['kind'], request?: DeviceRequest): void {
