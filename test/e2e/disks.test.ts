@@ -241,7 +241,7 @@ test.skipIf(!canRun)(
       await limitRoom(page, 4 << 20);
       await page.keyboard.type('dd if=/f of=/dev/vda bs=64k conv=fsync &\n');
       await said(page)
-        .getByText(/^The guest waits for blk0: .* the browser gives this page no more room/)
+        .getByText(/The guest waits for blk0: .* the browser gives this page no more room/)
         .waitFor({ timeout: BOOT_MS });
       await screenshot(page, 'disk-without-room');
       await limitRoom(page);

@@ -121,7 +121,17 @@ export function keptDisksTree(use: DiskUse): KeptDisks {
       ['ctl', ctl],
       ...(await keptDisks()).map((disk) => [disk.name, diskFile(disk, use)] as const),
     ],
-    { create: (name) => comingFile(name), unlink: deleteKept },
+    {
+      create: (name) => comingFile(name),
+      async unlink(name) {
+        if (use(name) !== 'none')
+          throw sentence(
+            name,
+            'belongs to the machine at hand: give that another disk, or none, and reset it',
+          );
+        await deleteKept(name);
+      },
+    },
   );
   return {
     tree: {

@@ -57,7 +57,8 @@ async function keepDisk(bench: Workbench, image: File): Promise<string> {
   );
   chooseDevice(bench, 'blk', { kind: 'blk', disk: name });
   const use = 'the machine has it as its disk from the next Run or Reset.';
-  if (!isNew) return `${name} was kept here already, with what guests changed of it: ${use}`;
+  if (!isNew)
+    return `${name} was kept here already, with what guests changed of it: ${use} To take the file anew, delete that one first.`;
   return `${name} is kept in this browser: ${use}${await promised(bench)}`;
 }
 
@@ -65,7 +66,14 @@ async function shareFiles(bench: Workbench, files: readonly File[]): Promise<str
   const names: string[] = [];
   for (const file of files) {
     bench.state.patch({ notice: `${file.name} is being put into ${SHARE.path}.` });
-    names.push(await bench.storage.shareFile(file));
+    try {
+      names.push(await bench.storage.shareFile(file));
+    } catch (error) {
+      const before = names.length > 0 ? `${listed(names)} went there before.` : '';
+      throw new Error(
+        `${file.name} cannot be put into ${SHARE.path}: ${sentenceOf(error)}. ${before}`.trim(),
+      );
+    }
   }
   const { devices = [] } = bench.state.get().options;
   const how = deviceOf(devices, '9p')
