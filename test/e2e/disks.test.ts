@@ -6,11 +6,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   chromePath,
   launchBrowser,
+  launchProfile,
   limitRoom,
   type Site,
   screenshot,
@@ -35,6 +36,8 @@ const folder = mkdtempSync(join(tmpdir(), 'vitrine-disks-'));
 const image = join(folder, 'root.img');
 const IMAGE_BYTES = 48 << 20;
 let browser: Browser;
+/** A browser that keeps what it is given when it ends. */
+let own: BrowserContext | undefined;
 let site: Site;
 
 beforeAll(async () => {
@@ -49,6 +52,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await browser?.close();
+  await own?.close();
   await site?.close();
   rmSync(folder, { recursive: true });
 });
@@ -110,11 +114,24 @@ async function chooseDisk(page: Page, name: RegExp | string): Promise<void> {
   await page.keyboard.press('Escape');
 }
 
+/** The path of a disk that was downloaded. */
+async function brought(page: Page, name: string): Promise<string> {
+  await page.getByRole('button', { name: /^Machine options/ }).click();
+  await page.getByRole('button', { name: 'Disks and files…' }).click();
+  const coming = page.waitForEvent('download');
+  await page.getByRole('button', { name: `Download ${name}` }).click();
+  const download = await coming;
+  const path = join(folder, `${Math.random()}`);
+  await download.saveAs(path);
+  return path;
+}
+
 test.skipIf(!canRun)(
-  'what a guest has synced on an image outlives a reload and a closed tab, and comes out clean',
+  'what a guest has synced on an image outlives a reload, a closed tab and the browser, and comes out clean',
   async () => {
-    const context = await browser.newContext({ acceptDownloads: true });
-    const first = await context.newPage();
+    const profile = join(folder, 'profile');
+    own = await launchProfile(profile);
+    const first = await own.newPage();
     await opened(first);
     await first.getByLabel('Files', { exact: true }).setInputFiles(image);
     await said(first)
@@ -133,7 +150,7 @@ test.skipIf(!canRun)(
     const two = await typed(first, write('two'));
     await first.close();
 
-    const second = await context.newPage();
+    const second = await own.newPage();
     await opened(second);
     await chooseDisk(second, /^root.img/);
     await booted(second);
@@ -143,20 +160,21 @@ test.skipIf(!canRun)(
     await second.keyboard.type('umount /d; poweroff\n');
     await said(second).getByText('The guest powered the machine off.').waitFor({ timeout: BOOT_MS });
 
-    await second.getByRole('button', { name: /^Machine options/ }).click();
-    await second.getByRole('button', { name: 'Disks and files…' }).click();
-    const coming = second.waitForEvent('download');
-    await second.getByRole('button', { name: 'Download root.img' }).click();
-    const out = join(folder, 'out.img');
-    await (await coming).saveAs(out);
-    const checked = spawnSync('e2fsck', ['-f', '-n', out], { encoding: 'utf8' });
-    expect(checked.stdout + checked.status).toMatch(/0$/);
+    const out = await brought(second, 'root.img');
+    await own.close();
+
+    own = await launchProfile(profile);
+    const third = await own.newPage();
+    await opened(third);
+    const again = await brought(third, 'root.img');
+    expect(sha256(readFileSync(again))).toBe(sha256(readFileSync(out)));
+    const { status, stdout } = spawnSync('e2fsck', ['-f', '-n', out], { encoding: 'utf8' });
+    expect(status, stdout).toBe(0);
     const file = join(folder, 'file');
     for (const [name, sum] of Object.entries({ one, two })) {
       spawnSync('debugfs', ['-R', `dump /${name} ${file}`, out]);
       expect(sha256(readFileSync(file))).toBe(sum);
     }
-    await context.close();
   },
   PATIENCE_MS,
 );

@@ -129,7 +129,7 @@ class OpfsFile implements BlockFile {
     } catch (error) {
       throw storageError(doing, error);
     }
-    // Chromium tells of a full quota by a count beyond all that was given (a negative error as an unsigned number).
+    // In a private window Chromium tells of a full quota by a count beyond what was given (a negative error, unsigned).
     if (count !== from.length) throw storageError(doing, { name: 'QuotaExceededError' });
     this.size = Math.max(this.size, position + from.length);
   }

@@ -4,7 +4,13 @@ import { existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import AxeBuilder from '@axe-core/playwright';
-import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core';
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Page,
+} from 'playwright-core';
 import { test } from 'vitest';
 import { serve } from '../../../web/cli/serve.mjs';
 
@@ -31,6 +37,15 @@ export async function launchBrowser(flags: readonly string[] = []): Promise<Brow
   if (!chromePath)
     throw new Error('No Chromium was found: install the package "chromium" or set CHROME_PATH.');
   return chromium.launch({ executablePath: chromePath, headless: true, args: [...FLAGS, ...flags] });
+}
+
+/** Starts one that keeps what its pages keep in `folder`, as a person's own browser does and a private window does not. */
+export async function launchProfile(folder: string): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(folder, {
+    ...(chromePath && { executablePath: chromePath }),
+    headless: true,
+    args: FLAGS,
+  });
 }
 
 export interface Site {

@@ -156,7 +156,7 @@ function openHandle(handle: AccessHandle, shared: Shared, appends: boolean, leav
         const own = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : bytes.slice();
         const count = handle.write(own, { at: appends ? handle.getSize() : offset });
         touch();
-        // Chromium tells of a full quota by a count beyond all that was given (a negative error as an unsigned number).
+        // In a private window Chromium tells of a full quota by a count beyond what was given (a negative error, unsigned).
         if (count === 0 || count > own.length) throw noRoom();
         return count;
       }),
@@ -164,7 +164,7 @@ function openHandle(handle: AccessHandle, shared: Shared, appends: boolean, leav
       atOnce(() => {
         handle.truncate(size);
         touch();
-        // Without room Chromium leaves the size as it was, and says nothing.
+        // There it leaves the size as it was, too, and says nothing.
         if (handle.getSize() !== size) throw noRoom();
       }),
     sync: () => atOnce(() => handle.flush()),
