@@ -31,6 +31,7 @@ async function machineWith(engine: 'parallel' | 'deterministic') {
     modules,
     files: {},
     onWake: () => {},
+    onTrouble: () => {},
     onDeath: (why: string) => deaths.push(why),
   };
   const devices = await MachineDevices.start(means as unknown as DeviceMeans);
