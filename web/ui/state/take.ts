@@ -50,12 +50,15 @@ const promised = async (bench: Workbench) => {
 };
 
 async function keepDisk(bench: Workbench, image: File): Promise<string> {
-  const { name, isNew } = await bench.storage.keepImage(image, (done) =>
+  const progress = (done: number) =>
     bench.state.patch({
       notice: `${image.name} is being kept in this browser: ${percent(done, image.size)}.`,
-    }),
-  );
-  chooseDevice(bench, 'blk', { kind: 'blk', disk: name });
+    });
+  const { name, isNew } = await bench.inTurn(async () => {
+    const kept = await bench.storage.keepImage(image, progress);
+    chooseDevice(bench, 'blk', { kind: 'blk', disk: kept.name });
+    return kept;
+  });
   const use = 'the machine has it as its disk from the next Run or Reset.';
   if (!isNew)
     return `${name} was kept here already, with what guests changed of it: ${use} To take the file anew, delete that one first.`;
@@ -120,8 +123,11 @@ export function addDisk(
   content: { bytes: number } | { url: string },
 ): Promise<boolean> {
   return say(bench, async () => {
-    const name = await bench.storage.makeDisk(wanted, content);
-    chooseDevice(bench, 'blk', { kind: 'blk', disk: name });
+    const name = await bench.inTurn(async () => {
+      const made = await bench.storage.makeDisk(wanted, content);
+      chooseDevice(bench, 'blk', { kind: 'blk', disk: made });
+      return made;
+    });
     const what =
       'url' in content
         ? `What guests change of ${name} is kept in this browser`

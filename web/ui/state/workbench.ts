@@ -305,6 +305,19 @@ export class Workbench {
     this.state.patch({ failure: sentence });
   }
 
+  /** Work that Run and Reset wait for, because it changes what they make. What it throws is its caller's. */
+  async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    let done: Promise<T> | undefined;
+    await this.#do(() => {
+      done = work();
+      return done.then(
+        () => {},
+        () => {},
+      );
+    });
+    return done as Promise<T>;
+  }
+
   /** A change that needs no turn of its own and can be made while the machine runs. */
   async #beside(change: (state: PageState) => Promise<void>): Promise<void> {
     try {
