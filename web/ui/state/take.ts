@@ -13,6 +13,7 @@ export const SHARE = { tag: 'files', path: '/share/files' } as const;
 
 const sentenceOf = (error: unknown) =>
   (error instanceof Error ? error.message : String(error)).replace(/^E[A-Z0-9]+: /, '');
+const bytesOf = async (file: File) => new Uint8Array(await file.arrayBuffer());
 const percent = (done: number, of: number) => `${Math.floor((100 * done) / of)} %`;
 const NAMED = 3;
 const LONG = 40;
@@ -88,27 +89,28 @@ async function shareFiles(bench: Workbench, files: readonly File[]): Promise<str
 /** Takes files that were dropped or chosen: a disk image for the machine, a kernel to start, others to share. */
 export function takeFiles(bench: Workbench, given: readonly File[]): Promise<boolean> {
   return say(bench, async () => {
-    const { kernel, initrd, disk, files } = await sortFiles(given);
+    const offered = await sortFiles(given);
     const said: string[] = [];
-    if (disk) said.push(await keepDisk(bench, disk));
-    if (files.length > 0) said.push(await shareFiles(bench, files));
-    if (!kernel) return said.join(' ');
-    const bytes = async (file: File) => new Uint8Array(await file.arrayBuffer());
-    const options = kernelOptions(bench.state.get().options, kernel.size + (initrd?.size ?? 0));
-    await bench.openKernel(
-      {
-        name: kernel.name,
-        kernel: await bytes(kernel),
-        ...(initrd && { initrd: await bytes(initrd) }),
-        append: DEFAULT_APPEND,
-      },
-      options,
-    );
-    const { failure } = bench.state.get();
-    if (failure !== undefined) throw new Error([failure, ...said].join(' '));
-    const with_ = initrd ? ` with ${initrd.name}` : '';
-    return [`${kernel.name}${with_} is loaded: Run starts it.`, ...said].join(' ');
+    try {
+      if (offered.disk) said.push(await keepDisk(bench, offered.disk));
+      if (offered.files.length > 0) said.push(await shareFiles(bench, offered.files));
+      if (offered.kernel) said.unshift(await openKernel(bench, offered.kernel, offered.initrd));
+    } catch (error) {
+      // What was done before is said, too.
+      throw new Error([sentenceOf(error), ...said].join(' '));
+    }
+    return said.join(' ');
   });
+}
+
+async function openKernel(bench: Workbench, file: File, initrd: File | undefined): Promise<string> {
+  const kernel = await bytesOf(file);
+  const options = kernelOptions(bench.state.get().options, kernel.length + (initrd?.size ?? 0));
+  const more = initrd && { initrd: await bytesOf(initrd) };
+  await bench.openKernel({ name: file.name, kernel, ...more, append: DEFAULT_APPEND }, options);
+  const { failure } = bench.state.get();
+  if (failure !== undefined) throw new Error(failure);
+  return `${file.name}${initrd ? ` with ${initrd.name}` : ''} is loaded: Run starts it.`;
 }
 
 /** Takes a file as the machine's disk, whatever is in it. */
