@@ -1,7 +1,9 @@
 // Files and disk images that a person gives the page: what becomes of each, what the page says of it, and what a browser
 // without room loses (nothing).
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { assemble } from '../../web/asm/index.ts';
@@ -11,6 +13,7 @@ import {
   findAxeViolations,
   LOOKS,
   launchBrowser,
+  launchProfile,
   limitRoom,
   type Site,
   screenshot,
@@ -135,6 +138,29 @@ browserTest(
       expect(errors).toEqual([]);
     }),
 );
+
+browserTest('a browser that promises to keep data is believed, and the dialog says so', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vitrine-profile-'));
+  const own = await launchProfile(folder);
+  try {
+    const page = await own.newPage();
+    const devtools = await own.newCDPSession(page);
+    const { origin } = new URL(site.url);
+    await devtools.send('Browser.grantPermissions', { origin, permissions: ['durableStorage'] });
+    await opened(page);
+    await drop(page, { name: 'note.txt', head: 'one' });
+    await said(page)
+      .getByText(/for guests to find it\.$/)
+      .waitFor();
+    const dialog = await openDialog(page);
+    await dialog
+      .getByText('The browser has promised to keep disks and files until you delete them.')
+      .waitFor();
+  } finally {
+    await own.close();
+    rmSync(folder, { recursive: true });
+  }
+});
 
 browserTest('what is not clear is refused in a sentence, with nothing done', () =>
   withPage(browser, {}, async (page) => {
