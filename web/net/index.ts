@@ -27,6 +27,7 @@ export {
 } from './options.ts';
 export { pageHost } from './page_host.ts';
 export { type PortLike, PortLink } from './port_link.ts';
+export type { NetworkReport, PortReport, StationReport } from './report.ts';
 export type { ByteStream, StreamEvents } from './stream.ts';
 export { type PortCounters, Switch, type SwitchPort } from './switch.ts';
 export type { Endpoint } from './tcp/stack.ts';

@@ -1,12 +1,15 @@
 // A network from its options: a switch, its gateway, and the uplink to others of its name. It knows no thread and no host:
 // both are given.
 import { KvmError } from '../kvm/abi/errno.ts';
+import { AddressBook } from './address_book.ts';
 import type { Uplink } from './broadcast_uplink.ts';
 import { Gateway } from './gateway/gateway.ts';
 import type { HostNetwork } from './gateway/host.ts';
+import { PLAN } from './gateway/plan.ts';
 import { Station } from './gateway/station.ts';
 import { type Clock, hostClock, joinLinks } from './link.ts';
 import type { NetworkOptions } from './options.ts';
+import { type NetworkReport, reportOf } from './report.ts';
 import { Switch, type SwitchPort } from './switch.ts';
 
 /** How long the other networks of a name are asked whether an address is taken, in ms. */
@@ -32,22 +35,30 @@ export class Network {
   readonly options: NetworkOptions;
   readonly switch: Switch;
   readonly gateway: Gateway | undefined;
+  readonly #clock: Clock;
+  readonly #book = new AddressBook();
   readonly #ends: (() => void)[] = [];
+  #envoy: SwitchPort | undefined;
 
   /** Without an uplink: `open` makes one with it. */
   constructor(options: NetworkOptions, place: NetworkPlace, uplink?: Uplink) {
     const { clock = hostClock, host, random = hostRandom } = place;
     this.options = options;
-    this.switch = new Switch({ clock });
+    this.#clock = clock;
+    this.switch = new Switch({ clock, watch: (frame) => this.#book.watch(frame, clock.now()) });
     if (uplink) this.#ends.push(joinLinks(uplink, this.switch.attach('uplink')), () => uplink.close());
     if (options.gateway === false) return;
-    const envoy = uplink && this.#envoy(clock, random);
+    const envoy = uplink && this.#sendEnvoy(random);
     this.gateway = new Gateway(this.switch.attach('local'), {
       clock,
       host,
       random,
       hostLoopback: options.hostLoopback,
-      ...(envoy ? { probe: (ip, told) => envoy.probe(ip, PROBE_MS, told) } : {}),
+      page: options.page,
+      ...(envoy && {
+        probe: (ip, told) => envoy.probe(ip, PROBE_MS, told),
+        leased: ({ ip, mac }) => envoy.announce(ip, mac),
+      }),
     });
     this.#ends.push(() => this.gateway?.close());
   }
@@ -72,16 +83,40 @@ export class Network {
     return this.switch.attach();
   }
 
+  /** The network as it stands. */
+  report(): NetworkReport {
+    return reportOf({
+      hub: this.switch,
+      gateway: this.gateway,
+      book: this.#book,
+      envoy: this.#envoy,
+      now: this.#clock.now(),
+    });
+  }
+
   /** Ends all that the network has of its host; its ports stay silent. */
   close(): void {
     for (const end of this.#ends) end();
     for (const port of this.switch.ports) port.close();
   }
 
-  /** The gateway's voice to the machines of other tabs, where gateways never meet: a station without an address. */
-  #envoy(clock: Clock, random: () => number): Station {
-    const mac = 0x525500000000 + random();
-    const station = new Station(this.attach(), { clock, mac, addresses: [], received: () => {} });
+  /**
+   * The gateway's voice to the machines of other tabs, where gateways never meet: a station without an address. When
+   * another one looks for an address, it tells whom its gateway has given which, for machines may be asleep.
+   */
+  #sendEnvoy(random: () => number): Station {
+    const mac = PLAN.ENVOYS + random();
+    const probed = () => {
+      for (const { ip, mac: of } of this.gateway?.machines ?? []) station.announce(ip, of);
+    };
+    this.#envoy = this.attach();
+    const station = new Station(this.#envoy, {
+      clock: this.#clock,
+      mac,
+      addresses: [],
+      received: () => {},
+      probed,
+    });
     this.#ends.push(() => station.close());
     return station;
   }

@@ -2,8 +2,9 @@
 import type { ErrnoName } from '../kvm/abi/errno.ts';
 import type { NetworkOptions } from './options.ts';
 import type { PortLike } from './port_link.ts';
+import type { NetworkReport } from './report.ts';
 
-/** To the networks: a machine's cable is plugged in, or pulled out. */
+/** To the networks: a machine's cable is plugged in, or pulled out; or how do they stand? */
 export type NetworkRequest =
   | {
       readonly call: 'plug';
@@ -13,11 +14,13 @@ export type NetworkRequest =
       readonly options: NetworkOptions;
       readonly port: PortLike;
     }
-  | { readonly call: 'pull'; readonly id: number };
+  | { readonly call: 'pull'; readonly id: number }
+  | { readonly call: 'report'; readonly id: number };
 
-/** From them: the cable is in, or why not. */
+/** From them: the cable is in, or why not; or the networks by key, as they stand. */
 export interface NetworkReply {
   readonly id: number;
+  readonly reports?: ReadonlyMap<string, NetworkReport>;
   readonly refused?: { readonly code: ErrnoName; readonly sentence: string };
 }
 

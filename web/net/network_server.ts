@@ -4,11 +4,13 @@ import { joinLinks } from './link.ts';
 import { Network, type NetworkPlace } from './network.ts';
 import type { NetworkChannel, NetworkReply, NetworkRequest } from './network_messages.ts';
 import { PortLink } from './port_link.ts';
+import type { NetworkReport } from './report.ts';
 
 /** A network that is being made or runs, and the cables in it. */
 interface Entry {
   readonly key: string;
   readonly network: Promise<Network>;
+  made?: Network;
   cables: number;
 }
 
@@ -23,6 +25,8 @@ export class NetworkServer {
     channel.listen((message) => {
       const request = message as NetworkRequest;
       if (request.call === 'pull') this.#cables.get(request.id)?.close();
+      else if (request.call === 'report')
+        channel.post({ id: request.id, reports: this.#reports() } satisfies NetworkReply);
       else
         this.#plug(request).then(
           () => channel.post({ id: request.id } satisfies NetworkReply),
@@ -37,7 +41,8 @@ export class NetworkServer {
     this.#networks.set(key, entry);
     entry.cables += 1;
     try {
-      const place = (await entry.network).attach();
+      entry.made = await entry.network;
+      const place = entry.made.attach();
       joinLinks(link, place);
       this.#cables.set(id, link);
       link.onClose(() => {
@@ -50,6 +55,10 @@ export class NetworkServer {
       this.#leave(entry);
       throw error;
     }
+  }
+
+  #reports(): Map<string, NetworkReport> {
+    return new Map([...this.#networks].flatMap(([key, { made }]) => (made ? [[key, made.report()]] : [])));
   }
 
   #leave(entry: Entry): void {

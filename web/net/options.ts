@@ -24,6 +24,11 @@ export interface NetworkOptions {
   readonly forward?: readonly PortForward[];
   /** Machines reach the host's own 127.0.0.1 as 10.0.2.2; false when left out. In Node only. */
   readonly hostLoopback?: boolean;
+  /**
+   * URL of a folder, with a slash at its end, that machines read as `http://page/`: the page's own, whatever its server
+   * is. None when left out. In a page only.
+   */
+  readonly page?: string;
 }
 
 /** A machine's end of a network. */

@@ -38,7 +38,7 @@ async function fetchForMachine(request: WebRequest, isSecure: boolean): Promise<
     });
   } catch (error) {
     throw new Error(
-      `This page's browser did not give it ${url} (${(error as Error).message}). Most likely the server does not ` +
+      `The browser did not give it to the page: ${url} (${(error as Error).message}). Most likely the server does not ` +
         'allow pages of other sites to read it: a page may fetch only what the server marks with ' +
         'Access-Control-Allow-Origin (CORS). The server may also be away. The command line has no such limit.',
     );

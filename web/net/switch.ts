@@ -9,17 +9,34 @@ import { ETHERNET_HEADER, readMac } from './wire/ethernet.ts';
  */
 export type PortKind = 'station' | 'uplink' | 'local';
 
-/** What a port has seen. `dropped` are frames for which its queue had no room, `refused` those that were no frames. */
+/**
+ * What a port has seen: `received` came from its station, `sent` went to it. `dropped` are frames for which its queue had
+ * no room, `refused` those that were no frames.
+ */
 export interface PortCounters {
   received: number;
+  receivedBytes: number;
   sent: number;
+  sentBytes: number;
   dropped: number;
   refused: number;
+}
+
+/** Whom a switch has heard: an Ethernet address, where, and what it has sent since it was first heard. */
+export interface Heard {
+  readonly mac: number;
+  readonly port: SwitchPort;
+  /** When it has sent its last frame, by the switch's clock. */
+  readonly seen: number;
+  readonly frames: number;
+  readonly bytes: number;
 }
 
 /** The size of a switch and its time. */
 export interface SwitchOptions {
   clock?: Clock;
+  /** Sees each frame that comes into the switch. It must not alter it, nor send. */
+  watch?: FrameListener;
   /** Frames that may wait at one port (256 by default). */
   queue?: number;
   /** Addresses that are remembered (4096 by default): the oldest goes first. */
@@ -42,12 +59,13 @@ function mayPass(from: PortKind, to: PortKind): boolean {
 /** A learning switch. Frames are delivered after the sender's call has returned, in the order in which they came. */
 export class Switch {
   readonly #clock: Clock;
+  readonly #watch: FrameListener | undefined;
   readonly #queue: number;
   readonly #addresses: number;
   readonly #age: number;
   readonly #ports = new Set<SwitchPort>();
-  /** Source address to the port where it was last seen; the order is that of the last sight. */
-  readonly #known = new Map<number, { port: SwitchPort; seen: number }>();
+  /** By source address; the order is that of the last sight. */
+  readonly #known = new Map<number, { -readonly [K in keyof Heard]: Heard[K] }>();
   readonly #waiting: SwitchPort[] = [];
   /** `#run` is on, or will be soon. */
   #isRunning = false;
@@ -58,6 +76,7 @@ export class Switch {
 
   constructor(options: SwitchOptions = {}) {
     this.#clock = options.clock ?? hostClock;
+    this.#watch = options.watch;
     this.#queue = options.queue ?? 256;
     this.#addresses = options.addresses ?? 4096;
     this.#age = options.age ?? 300_000;
@@ -81,13 +100,20 @@ export class Switch {
     return [...this.#ports];
   }
 
+  /** Whom it has heard of late and knows the port of. */
+  get heard(): readonly Heard[] {
+    const oldest = this.#clock.now() - this.#age;
+    return [...this.#known.values()].filter(({ seen }) => seen >= oldest);
+  }
+
   #detach(gone: SwitchPort): void {
     this.#ports.delete(gone);
     for (const [mac, { port }] of this.#known) if (port === gone) this.#known.delete(mac);
   }
 
   #forward(from: SwitchPort, frame: Uint8Array): void {
-    this.#learn(readMac(frame, 6), from);
+    this.#watch?.(frame);
+    this.#learn(readMac(frame, 6), from, frame.length);
     const known = isGroup(frame) ? undefined : this.#known.get(readMac(frame, 0));
     if (known && this.#clock.now() - known.seen <= this.#age) {
       if (known.port !== from && mayPass(from.kind, known.port.kind)) known.port.deliver(frame);
@@ -96,10 +122,15 @@ export class Switch {
     for (const port of this.#ports) if (port !== from && mayPass(from.kind, port.kind)) port.deliver(frame);
   }
 
-  #learn(mac: number, port: SwitchPort): void {
+  #learn(mac: number, port: SwitchPort, bytes: number): void {
     if (Math.floor(mac / 2 ** 40) & 1) return;
+    const heard = this.#known.get(mac) ?? { mac, port, seen: 0, frames: 0, bytes: 0 };
+    heard.port = port;
+    heard.seen = this.#clock.now();
+    heard.frames += 1;
+    heard.bytes += bytes;
     this.#known.delete(mac);
-    this.#known.set(mac, { port, seen: this.#clock.now() });
+    this.#known.set(mac, heard);
     if (this.#known.size <= this.#addresses) return;
     for (const oldest of this.#known.keys()) {
       this.#known.delete(oldest);
@@ -153,7 +184,14 @@ interface PortOwner {
 /** One port of a switch, as the station on it sees it: `send` goes into the switch, `onFrame` comes out of it. */
 export class SwitchPort implements Link {
   readonly kind: PortKind;
-  readonly counters: PortCounters = { received: 0, sent: 0, dropped: 0, refused: 0 };
+  readonly counters: PortCounters = {
+    received: 0,
+    receivedBytes: 0,
+    sent: 0,
+    sentBytes: 0,
+    dropped: 0,
+    refused: 0,
+  };
   readonly #room: number;
   readonly #owner: PortOwner;
   readonly #listeners = new FrameListeners();
@@ -174,6 +212,7 @@ export class SwitchPort implements Link {
       return;
     }
     this.counters.received += 1;
+    this.counters.receivedBytes += frame.length;
     this.#owner.forward(this, frame);
   }
 
@@ -204,6 +243,7 @@ export class SwitchPort implements Link {
     const frame = this.#queue.shift();
     if (!frame) return;
     this.counters.sent += 1;
+    this.counters.sentBytes += frame.length;
     this.#listeners.emit(frame);
   }
 }

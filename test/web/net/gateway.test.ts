@@ -225,8 +225,8 @@ describe('DHCP', () => {
 });
 
 describe('names', () => {
-  const asking = (host: HostNetwork = {}) => {
-    const net = network(host);
+  const asking = (host: HostNetwork = {}, options: Partial<GatewayOptions> = {}) => {
+    const net = network(host, options);
     const one = net.machine();
     return async (name: string, type: number = DNS_TYPE.A) => {
       one.udp('10.0.2.3', 53, dnsQuery(5, name, type));
@@ -262,6 +262,14 @@ describe('names', () => {
     expect(await ask('example.org')).toEqual({ code: RCODE.OK, addresses: ['0.0.0.1', '0.0.0.2'] });
     expect(await ask('nothing.org')).toEqual({ code: RCODE.NO_NAME, addresses: [] });
     expect(await ask('broken.org')).toEqual({ code: RCODE.SERVER_FAILURE, addresses: [] });
+  });
+
+  test("lead to the page's own files where a page was given", async () => {
+    const fetch = () => Promise.reject(new Error('no'));
+    const own = { page: 'http://localhost/' };
+    expect(await asking({ fetch }, own)('page')).toEqual({ code: RCODE.OK, addresses: ['10.0.2.4'] });
+    expect(await asking({ fetch })('page')).toEqual({ code: RCODE.NO_NAME, addresses: [] });
+    expect(await asking({}, own)('page')).toEqual({ code: RCODE.NO_NAME, addresses: [] });
   });
 
   test('in a page lead to the gateway that fetches, if they have a dot', async () => {
@@ -386,8 +394,8 @@ describe('UDP to the outer world', () => {
 });
 
 describe('HTTP in a page', () => {
-  const browse = (fetch: HostNetwork['fetch']) => {
-    const { clock, machine } = network(fetch ? { fetch } : {});
+  const browse = (fetch: HostNetwork['fetch'], options: Partial<GatewayOptions> = {}) => {
+    const { clock, machine } = network(fetch ? { fetch } : {}, options);
     return async (request: string, address = '10.0.2.4') => {
       const { stream, log } = machine().connect(address, 80);
       stream.write(text(request));
@@ -398,7 +406,7 @@ describe('HTTP in a page', () => {
       return log.join('');
     };
   };
-  const page = (pieces: string[]) => {
+  const page = (pieces: string[], options: Partial<GatewayOptions> = {}) => {
     const seen: WebRequest[] = [];
     const fetch = async (request: WebRequest) => {
       seen.push(request);
@@ -411,7 +419,7 @@ describe('HTTP in a page', () => {
         cancel: () => {},
       };
     };
-    return { seen, ask: browse(fetch) };
+    return { seen, ask: browse(fetch, options) };
   };
 
   test('is fetched by the name that the machine says', async () => {
@@ -460,6 +468,45 @@ describe('HTTP in a page', () => {
     const { seen, ask } = page([]);
     expect(await ask(`GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`)).toMatch(/^HTTP\/1.1 403 /);
     expect(seen).toEqual([]);
+  });
+
+  describe("for the page's own files", () => {
+    const own = () => page(['x'], { page: 'http://localhost:8080/course/' });
+    const asked = async (target: string) => {
+      const { seen, ask } = own();
+      await ask(`GET ${target} HTTP/1.1\r\nHost: page\r\n\r\n`);
+      return seen.map(({ url }) => url);
+    };
+
+    test('is answered from its folder, wherever that is', async () => {
+      expect(await asked('/')).toEqual(['http://localhost:8080/course/']);
+      expect(await asked('/guests/a.bin?x')).toEqual(['http://localhost:8080/course/guests/a.bin?x']);
+      expect(await asked('http://page.vitrine/b')).toEqual(['http://localhost:8080/course/b']);
+    });
+
+    test.each(['/../../secret', '/%2e%2e/%2E./secret', '/\\..\\secret', '/./../secret'])(
+      'never leaves that folder (%s)',
+      async (target) => {
+        expect(await asked(target)).toEqual(['http://localhost:8080/course/secret']);
+      },
+    );
+
+    test('goes to no other server', async () => {
+      for (const url of await asked('//example.org/x'))
+        expect(url).toMatch(/^http:\/\/localhost:8080\/course\//);
+    });
+
+    test('writes nothing', async () => {
+      const { seen, ask } = own();
+      expect(await ask('DELETE /a HTTP/1.1\r\nHost: page\r\n\r\n')).toMatch(/^HTTP\/1.1 405 /);
+      expect(seen).toEqual([]);
+    });
+
+    test('is refused where no page was given', async () => {
+      const { seen, ask } = page([]);
+      expect(await ask('GET / HTTP/1.1\r\nHost: page\r\n\r\n')).toMatch(/^HTTP\/1.1 403 page is a name/);
+      expect(seen).toEqual([]);
+    });
   });
 
   test('that is none is told so', async () => {

@@ -6,7 +6,7 @@ import { PLAN } from './plan.ts';
 /** How long an address may be used without asking again, in seconds: a day. */
 const LEASE_SECONDS = 86_400;
 /** Names that are the gateway's own. */
-const RESERVED = new Set(['gateway', 'host', 'dns', 'web', 'localhost']);
+const RESERVED = new Set<string>(['gateway', 'host', 'dns', 'web', 'localhost', PLAN.PAGE_NAME]);
 
 /** A machine that has an address. */
 export interface Lease {
@@ -23,6 +23,8 @@ export interface DhcpServerOptions {
    * by Ethernet address, so that the servers of other tabs seldom choose the same.
    */
   probe?: (ip: number, told: (isTaken: boolean) => void) => void;
+  /** An address was given, or given again. */
+  leased?: (lease: Readonly<Lease>) => void;
 }
 
 /** The server. */
@@ -57,11 +59,9 @@ export class DhcpServer {
       case DHCP.DISCOVER:
         this.#choose(message, (ip) => reply(this.#message(message, DHCP.OFFER, ip)));
         return;
-      case DHCP.REQUEST: {
-        const answer = this.#request(message);
-        if (answer) reply(answer);
+      case DHCP.REQUEST:
+        this.#request(message, reply);
         return;
-      }
       case DHCP.DECLINE:
         this.#decline(message);
         return;
@@ -71,15 +71,21 @@ export class DhcpServer {
     }
   }
 
-  #request(message: DhcpMessage): DhcpMessage | undefined {
+  #request(message: DhcpMessage, reply: (answer: DhcpMessage) => void): void {
     const server = numberOption(message, DHCP_OPTION.SERVER);
     if (server !== undefined && server !== PLAN.GATEWAY) return;
     const wanted = numberOption(message, DHCP_OPTION.REQUESTED) ?? message.client;
     // A client that has an address from before this server was started keeps it, if nobody else has it.
-    const ip = this.#leases.get(message.mac)?.ip ?? (this.#isFree(wanted) ? wanted : undefined);
-    if (ip === undefined || ip !== wanted) return this.#message(message, DHCP.NAK, 0);
-    this.#lease(message, ip);
-    return this.#message(message, DHCP.ACK, ip);
+    const known = this.#leases.get(message.mac)?.ip;
+    const refuse = () => reply(this.#message(message, DHCP.NAK, 0));
+    const give = () => {
+      const lease = this.#lease(message, wanted);
+      this.#options.leased?.(lease);
+      reply(this.#message(message, DHCP.ACK, wanted));
+    };
+    if (known !== undefined ? known !== wanted : !this.#isFree(wanted)) refuse();
+    else if (known !== undefined || !this.#options.probe) give();
+    else this.#options.probe(wanted, (isTaken) => (isTaken ? refuse() : give()));
   }
 
   #decline(message: DhcpMessage): void {
@@ -130,13 +136,14 @@ export class DhcpServer {
     return oldest?.ip;
   }
 
-  #lease(message: DhcpMessage, ip: number): void {
+  #lease(message: DhcpMessage, ip: number): Lease {
     const { mac } = message;
     const lease: Lease = this.#leases.get(mac) ?? { mac, ip };
     this.#leases.set(mac, lease);
     const name = new TextDecoder().decode(message.options.get(DHCP_OPTION.HOST_NAME)).toLowerCase();
-    if (!/^[a-z\d]([a-z\d-]{0,61}[a-z\d])?$/.test(name) || RESERVED.has(name)) return;
-    if (this.leases.every((other) => other.mac === mac || other.name !== name)) lease.name = name;
+    const isName = /^[a-z\d]([a-z\d-]{0,61}[a-z\d])?$/.test(name) && !RESERVED.has(name);
+    if (isName && this.leases.every((other) => other.mac === mac || other.name !== name)) lease.name = name;
+    return lease;
   }
 
   #message(request: DhcpMessage, type: number, ip: number): DhcpMessage {

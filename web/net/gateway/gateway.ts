@@ -7,7 +7,7 @@ import type { TcpConnection } from '../tcp/connection.ts';
 import { type Endpoint, TcpStack } from '../tcp/stack.ts';
 import { DHCP_PORT, dhcpMessage, parseDhcp } from '../wire/dhcp.ts';
 import { echoMessage, ICMP, parseEcho, UNREACHABLE, unreachableMessage } from '../wire/icmp.ts';
-import { IP_BROADCAST, type Ipv4Packet, PROTOCOL, parseIp } from '../wire/ipv4.ts';
+import { formatIp, IP_BROADCAST, type Ipv4Packet, PROTOCOL, parseIp } from '../wire/ipv4.ts';
 import { type Datagram, MAX_DATAGRAM, parseUdp, udpPayload } from '../wire/udp.ts';
 import { DhcpServer, type DhcpServerOptions } from './dhcp_server.ts';
 import type { HostNetwork } from './host.ts';
@@ -20,6 +20,7 @@ import { serveWeb } from './web_gateway.ts';
 const LOOPBACK = 0x7f000001;
 const DNS_PORT = 53;
 const HTTP_PORT = 80;
+const HTTPS_PORT = 443;
 /** Ports from which the gateway opens connections to machines (IANA's dynamic ports). */
 const FIRST_PORT = 49_152;
 
@@ -33,6 +34,16 @@ export interface GatewayOptions {
   readonly hostLoopback?: boolean | undefined;
   /** Whether an address is taken by a machine that has it from another gateway. */
   readonly probe?: DhcpServerOptions['probe'];
+  /** A machine has got its address from here. */
+  readonly leased?: DhcpServerOptions['leased'];
+  /** The folder that is `http://page/`, as in NetworkOptions. */
+  readonly page?: string | undefined;
+}
+
+/** A sentence about what was refused, and when, by the gateway's clock. */
+export interface Refusal {
+  readonly sentence: string;
+  readonly at: number;
 }
 
 /** A gateway on a link. */
@@ -44,11 +55,12 @@ export class Gateway {
   readonly #dhcp: DhcpServer;
   readonly #listeners: (() => void)[] = [];
   #port = FIRST_PORT;
+  #refusal: Refusal | undefined;
 
   constructor(link: Link, options: GatewayOptions) {
-    const { clock, host, random, probe } = options;
+    const { clock, host, random, probe, leased } = options;
     this.#options = options;
-    this.#dhcp = new DhcpServer(probe ? { probe } : {});
+    this.#dhcp = new DhcpServer({ ...(probe && { probe }), ...(leased && { leased }) });
     this.#station = new Station(link, {
       clock,
       mac: PLAN.MAC,
@@ -75,7 +87,12 @@ export class Gateway {
 
   /** TCP connections at the moment. */
   get connections(): number {
-    return this.#tcp.size;
+    return this.#tcp.live;
+  }
+
+  /** What it could not do for a machine, the last time. */
+  get refusal(): Refusal | undefined {
+    return this.#refusal;
   }
 
   /** Passes connections of a host's port on to a machine. Rejects as `HostNetwork.listen` does. */
@@ -147,7 +164,7 @@ export class Gateway {
   #receiveName(datagram: Datagram, source: number, destination: number): void {
     const { host } = this.#options;
     const sources = {
-      machine: (name: string) => this.#dhcp.find(name),
+      machine: (name: string) => (this.#isPage(name) ? PLAN.WEB : this.#dhcp.find(name)),
       resolve: host.resolve?.bind(host) ?? (host.fetch ? resolveToWeb : undefined),
     };
     answerName(datagram.data, sources, (answer) => {
@@ -165,9 +182,38 @@ export class Gateway {
       joinStreams(connection, stream, () => {});
       stream.onOpen(() => connection.accept());
     } else if (host.fetch && local.port === HTTP_PORT && (local.ip === PLAN.WEB || !this.#isOwn(local.ip))) {
-      serveWeb(connection, local.ip, host.fetch.bind(host));
+      serveWeb(connection, local.ip, {
+        fetch: host.fetch.bind(host),
+        page: this.#options.page,
+        refused: (sentence) => this.#refused(sentence),
+      });
       connection.accept();
-    } else connection.reset();
+    } else {
+      this.#refused(`No connection to ${formatIp(local.ip)}, port ${local.port}: ${this.#whyNot(local)}.`);
+      connection.reset();
+    }
+  }
+
+  #refused(sentence: string): void {
+    this.#refusal = { sentence, at: this.#options.clock.now() };
+  }
+
+  /** Why a connection is refused before the host was asked. */
+  #whyNot({ ip, port }: Endpoint): string {
+    const { connect, fetch } = this.#options.host;
+    if (this.#isOwn(ip)) return 'the gateway has no such service';
+    const why = whyForbidden(ip);
+    if (why !== undefined && connect) return why;
+    if (!fetch) return 'the gateway has no way out';
+    return port === HTTPS_PORT
+      ? 'a page has no HTTPS for machines'
+      : 'from a page only HTTP on port 80 goes out';
+  }
+
+  #isPage(name: string): boolean {
+    return (
+      name === PLAN.PAGE_NAME && this.#options.page !== undefined && this.#options.host.fetch !== undefined
+    );
   }
 
   /** The host's word for an address that a machine says; undefined for what it must not reach. */

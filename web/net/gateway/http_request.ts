@@ -18,13 +18,16 @@ export interface HttpRequest {
   readonly body?: Uint8Array | undefined;
 }
 
-/** What was wrong with a request: the status to answer with, and a sentence. */
+/** What was wrong with a request: the status to answer with, a sentence, and the reason for the status line. */
 export class BadRequest extends Error {
   readonly status: number;
+  readonly reason: string;
 
-  constructor(status: number, message: string) {
+  /** The reason is the sentence's first part when left out. */
+  constructor(status: number, message: string, reason = /^[^.(:]*/.exec(message)?.[0] ?? '') {
     super(message);
     this.status = status;
+    this.reason = reason.trim();
   }
 }
 

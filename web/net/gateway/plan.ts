@@ -18,6 +18,10 @@ export const PLAN = {
   LAST_SHARED: 0x0a00fffe,
   /** The gateway's Ethernet address. It is the same in every tab: gateways never meet. */
   MAC: 0x52550a000202,
+  /** First Ethernet address of gateways' envoys beyond an uplink; there are 2^32, by chance. */
+  ENVOYS: 0x525500000000,
+  /** What the web gateway is called where it has the page's own files. */
+  PAGE_NAME: 'page',
   /** Names of machines end in it, where they are said in full. */
   DOMAIN: 'vitrine',
   MTU: 1500,

@@ -21,6 +21,8 @@ export interface StationOptions {
   readonly addresses: readonly number[];
   /** A packet for this Ethernet address or for all; `from` is the sender's. */
   received(packet: Ipv4Packet, from: number): void;
+  /** Somebody else asks whether an address is taken. */
+  probed?(address: number, mac: number): void;
 }
 
 /** A station on a link. */
@@ -62,6 +64,15 @@ export class Station {
     };
     this.#probes.set(address, () => end(true));
     this.#ask(0, address);
+  }
+
+  /** Says for another station that an address is its (RFC 5227, 2.3): it may be asleep. */
+  announce(address: number, mac: number): void {
+    const packet = { operation: ARP.REQUEST, senderMac: mac, sender: address, targetMac: 0, target: address };
+    const frame = arpFrame(packet);
+    // Whoever learns by source addresses must not look for it here.
+    writeMac(frame, 6, this.#options.mac);
+    this.#link.send(frame);
   }
 
   /** Leaves the link. */
@@ -128,6 +139,11 @@ export class Station {
     const packet = parseArp(frame);
     if (!packet || packet.senderMac === this.#options.mac) return;
     this.#probes.get(packet.sender)?.();
+    if (packet.sender === 0 && packet.operation === ARP.REQUEST) {
+      // Two ask for one address at once: it is for the lower Ethernet address.
+      if (packet.senderMac < this.#options.mac) this.#probes.get(packet.target)?.();
+      this.#options.probed?.(packet.target, packet.senderMac);
+    }
     this.#learn(packet.sender, packet.senderMac);
     if (packet.operation !== ARP.REQUEST || !this.#options.addresses.includes(packet.target)) return;
     this.#link.send(

@@ -4,16 +4,25 @@ import type { ByteStream } from '../stream.ts';
 import { formatIp, parseIp } from '../wire/ipv4.ts';
 import type { HostNetwork, WebAnswer } from './host.ts';
 import { BadRequest, type HttpRequest, headerOf, RequestReader } from './http_request.ts';
-import { whyForbidden } from './plan.ts';
+import { PLAN, whyForbidden } from './plan.ts';
 
 declare class URL {
   constructor(url: string, base: string);
   readonly protocol: string;
   readonly hostname: string;
+  readonly pathname: string;
+  readonly search: string;
   readonly href: string;
 }
 
-type Fetch = NonNullable<HostNetwork['fetch']>;
+/** What the gateway answers from. */
+export interface WebSource {
+  readonly fetch: NonNullable<HostNetwork['fetch']>;
+  /** The folder of the page's own files: `http://page/`. */
+  readonly page: string | undefined;
+  /** Hears each sentence with which a request was refused. */
+  refused(sentence: string): void;
+}
 
 /** Headers that a request may bring without the browser asking the server's leave first, and `authorization`. */
 const SENT = new Set(['accept', 'accept-language', 'authorization', 'content-type', 'range']);
@@ -33,6 +42,9 @@ const PRIVATE: readonly [number, number][] = [
   [0xc0a80000, 16],
 ];
 
+/** What the host of the page's own files is called. */
+const PAGE_HOSTS: readonly string[] = [PLAN.PAGE_NAME, `${PLAN.PAGE_NAME}.${PLAN.DOMAIN}`];
+
 const encoder = new TextEncoder();
 
 /** Why a page does not fetch from a host for its machines, or undefined. */
@@ -51,8 +63,8 @@ export function whyNotFetched(hostname: string): string | undefined {
 }
 
 /** Answers the HTTP request that comes on a stream to `address`. */
-export function serveWeb(stream: ByteStream, address: number, fetch: Fetch): void {
-  const answer = new AnswerWriter(stream);
+export function serveWeb(stream: ByteStream, address: number, source: WebSource): void {
+  const answer = new AnswerWriter(stream, source.refused);
   const reader = new RequestReader(() => stream.write(encoder.encode('HTTP/1.1 100 Continue\r\n\r\n')));
   let isRead = false;
   stream.listen({
@@ -62,10 +74,10 @@ export function serveWeb(stream: ByteStream, address: number, fetch: Fetch): voi
         const request = reader.push(bytes);
         if (!request) return;
         isRead = true;
-        void relay(request, address, fetch, answer);
+        void relay(request, address, source, answer);
       } catch (error) {
         isRead = true;
-        answer.refuse(error instanceof BadRequest ? error.status : 500, (error as Error).message);
+        answer.refuse(error instanceof BadRequest ? error : new BadRequest(500, (error as Error).message));
       }
     },
     end() {
@@ -76,25 +88,43 @@ export function serveWeb(stream: ByteStream, address: number, fetch: Fetch): voi
   });
 }
 
-async function relay(request: HttpRequest, address: number, fetch: Fetch, answer: AnswerWriter) {
+async function relay(request: HttpRequest, address: number, source: WebSource, answer: AnswerWriter) {
   answer.isOld = request.isOld;
   answer.isHead = request.method === 'HEAD';
   let found: WebAnswer;
   try {
-    const url = new URL(request.target, `http://${headerOf(request, 'host') ?? formatIp(address)}`);
-    const why =
-      url.protocol === 'http:' ? whyNotFetched(url.hostname) : `${url.protocol} has no gateway here`;
-    if (why) return answer.refuse(403, `Vitrine's gateway does not fetch ${url.href}: ${why}.`);
-    found = await fetch({
+    found = await source.fetch({
       method: request.method,
-      url: url.href,
+      url: urlOf(request, address, source.page),
       headers: request.headers.filter(([name]) => SENT.has(name)),
       body: request.body,
     });
   } catch (error) {
-    return answer.refuse(502, error instanceof Error ? error.message : String(error));
+    if (error instanceof BadRequest) return answer.refuse(error);
+    return answer.refuse(new BadRequest(502, error instanceof Error ? error.message : String(error)));
   }
   await answer.pass(found);
+}
+
+/** The URL that a request asks for. BadRequest when it is fetched for no machine. */
+function urlOf(request: HttpRequest, address: number, page: string | undefined): string {
+  const { target } = request;
+  const host = `http://${headerOf(request, 'host') ?? formatIp(address)}`;
+  // A path may begin with two slashes: it is no other host.
+  const url = new URL(target.startsWith('/') ? `${host}${target}` : target, host);
+  if (page !== undefined && PAGE_HOSTS.includes(url.hostname)) return pageUrlOf(request, url, page);
+  const why = url.protocol === 'http:' ? whyNotFetched(url.hostname) : `${url.protocol} has no gateway here`;
+  if (why) throw new BadRequest(403, `Vitrine's gateway does not fetch ${url.href}: ${why}.`, why);
+  return url.href;
+}
+
+/** A file of the page's own folder, whose server may be the user's own: nothing beside the folder, and nothing is written. */
+function pageUrlOf({ method }: HttpRequest, { pathname, search }: URL, page: string): string {
+  if (method !== 'GET' && method !== 'HEAD')
+    throw new BadRequest(405, "The page's own files are only read: GET and HEAD.");
+  const { href } = new URL(`.${pathname}${search}`, page);
+  if (href.startsWith(page)) return href;
+  throw new BadRequest(403, `Vitrine's gateway does not fetch ${href}: it is no file of the page.`);
 }
 
 /** Writes one answer to a machine. */
@@ -102,17 +132,20 @@ class AnswerWriter {
   isOld = true;
   isHead = false;
   readonly #stream: ByteStream;
+  readonly #refused: (sentence: string) => void;
   #isClosed = false;
   #drained: () => void = () => {};
 
-  constructor(stream: ByteStream) {
+  constructor(stream: ByteStream, refused: (sentence: string) => void) {
     this.#stream = stream;
+    this.#refused = refused;
   }
 
-  /** An answer of the gateway's own, in plain text. */
-  refuse(status: number, sentence: string): void {
-    const body = encoder.encode(`${sentence}\n`);
-    this.#head(status, status === 502 ? 'Bad Gateway' : 'Refused by the gateway', [
+  /** An answer of the gateway's own, in plain text; the status line says why too, for it is all that some programs show. */
+  refuse({ status, message, reason }: BadRequest): void {
+    const body = encoder.encode(`${message}\n`);
+    this.#refused(message);
+    this.#head(status, reason.replace(/[^ -~]+/g, ' '), [
       ['Content-Type', 'text/plain; charset=utf-8'],
       ['Content-Length', String(body.length)],
     ]);

@@ -72,6 +72,11 @@ export class TcpConnection implements ByteStream {
     if (!syn) this.#sendSyn();
   }
 
+  /** Both sides have said all, or one has broken off. */
+  get isOver(): boolean {
+    return this.#state === 'time-wait' || this.#state === 'closed';
+  }
+
   listen(events: StreamEvents): void {
     this.#events = events;
   }

@@ -43,9 +43,14 @@ export class TcpStack {
     this.#limit = options.limit ?? 1024;
   }
 
-  /** Connections that are not over. */
+  /** Connections that it remembers. */
   get size(): number {
     return this.#connections.size;
+  }
+
+  /** Those of them that are not over: in TIME-WAIT a connection only waits for stray segments. */
+  get live(): number {
+    return [...this.#connections.values()].filter(({ connection }) => !connection.isOver).length;
   }
 
   /** Takes the payload of an IPv4 packet. */
