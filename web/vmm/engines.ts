@@ -183,10 +183,11 @@ function takeTurn(machine: Machine, vcpu: Vcpu, quantum: number): bigint {
 
 /**
  * One round of the deterministic engine: every vCPU that may run once, for a number of instructions that the seed
- * decides. Virtual time moves by what was executed, or to the next deadline when nobody could run. False when nothing
- * will happen until somebody does something from outside.
+ * decides. Virtual time moves by what was executed, or to the next deadline when nobody could run: `pass` says how much of
+ * that many nanoseconds passes now. False when nothing will happen until more has passed, or until somebody does something
+ * from outside.
  */
-export function runRound(machine: Machine): boolean {
+export function runRound(machine: Machine, pass: (ns: bigint) => bigint = (ns) => ns): boolean {
   const { vm, words, board } = machine;
   const memory = vm.memory;
   const ids = vm.vcpuIds();
@@ -207,12 +208,12 @@ export function runRound(machine: Machine): boolean {
     machine.end('halted', 0);
     return false;
   }
-  if (due === NEVER) {
-    // How often an idle machine is looked at is the host's affair: the schedule does not move by it.
-    memory.setU64(memory.vm + VM_SEED, seed);
-    return false;
-  }
   const now = machineNanoseconds(memory);
-  if (due > now) memory.setU64(memory.vm + VM_VIRTUAL_NS, due);
-  return true;
+  const left = due > now ? due - now : 0n;
+  const passed = due === NEVER ? 0n : pass(left);
+  if (passed > 0n) memory.setU64(memory.vm + VM_VIRTUAL_NS, now + passed);
+  if (passed === left) return true;
+  // How often an idle machine is looked at is the host's affair: the schedule does not move by it.
+  memory.setU64(memory.vm + VM_SEED, seed);
+  return false;
 }

@@ -3,6 +3,7 @@
 import { KvmError } from '../kvm/index.ts';
 import { runRound, stepVcpu } from './engines.ts';
 import type { Machine } from './machine.ts';
+import { Pace } from './pace.ts';
 import type { VcpuPool } from './pool.ts';
 import type { VcpuWords } from './vcpu_words.ts';
 
@@ -11,8 +12,13 @@ const TURN_MS = 8;
 /** How long one wait for a word lasts before it is looked at again, in ms. */
 const LOOK_MS = 100;
 
-/** What the owner of a runner is told. */
+/** What the owner of a runner is told, and what the machine is to others. */
 export interface RunnerEvents {
+  /**
+   * In the deterministic engine idle time takes no time, so a timeout of the guest is over before anybody could answer. For
+   * a machine that talks to others through a network it lasts as long as it says.
+   */
+  readonly isPaced?: boolean;
   /**
    * Before each round of the deterministic engine: input that shall be seen by it goes in now. The round waits for the
    * promise that it may return, and this is called again then.
@@ -28,6 +34,7 @@ export class Runner {
   readonly machine: Machine;
   readonly #pool: VcpuPool;
   readonly #events: RunnerEvents;
+  readonly #pace: Pace | undefined;
   /** The threads of vCPUs by id; resolved when they have returned. */
   readonly #threads = new Map<number, Promise<void>>();
   #turning = false;
@@ -40,6 +47,7 @@ export class Runner {
     this.machine = machine;
     this.#pool = pool;
     this.#events = events;
+    this.#pace = events.isPaced ? new Pace() : undefined;
   }
 
   #mayRun(): void {
@@ -189,7 +197,7 @@ export class Runner {
         while (goOn() && performance.now() < end) {
           waits = this.#events.beforeRound?.();
           if (waits !== undefined || !alive) break;
-          alive = runRound(machine);
+          alive = this.#round();
         }
       } catch (error) {
         this.#stopped(error);
@@ -209,6 +217,13 @@ export class Runner {
     channel.port1.onmessage = go;
     channel.port2.onmessage = go;
     port.postMessage(0);
+  }
+
+  #round(): boolean {
+    const pace = this.#pace;
+    const alive = runRound(this.machine, pace && ((ns) => pace.pass(ns)));
+    if (alive) pace?.ran();
+    return alive;
   }
 
   #stopped(error: unknown): void {

@@ -55,3 +55,69 @@ test('rounds of an idle machine leave its memory as it is', () => {
   for (let n = 0; n < 5; n++) expect(runRound(idle)).toBe(false);
   expect(Buffer.from(new Uint8Array(idle.vm.memory.wasm.buffer)).equals(before)).toBe(true);
 });
+
+test('idle time passes as fast as it is let, up to the next deadline', () => {
+  const idle = machine(
+    'lidt [0]\nmov al, 0x30\nout 0x43, al\nmov al, 0xff\nout 0x40, al\nout 0x40, al\nsti\nagain: hlt\njmp again',
+  );
+  idle.run();
+  const asked: bigint[] = [];
+  const let1us = (ns: bigint) => {
+    asked.push(ns);
+    return 1000n;
+  };
+  while (asked.length < 3) runRound(idle, let1us);
+  const [first = 0n, second = 0n, third = 0n] = asked;
+  expect([first - second, second - third]).toEqual([1000n, 1000n]);
+  expect(runRound(idle)).toBe(true);
+});
+
+/** Sleeps through five ticks of the 8254, a millisecond each, and ends. */
+const TICKS = `bits 16
+ org 0x1000
+ mov word [0x20], tick
+ mov al, 0x11
+ out 0x20, al
+ mov al, 8
+ out 0x21, al
+ mov al, 4
+ out 0x21, al
+ mov al, 1
+ out 0x21, al
+ mov al, 0xfe
+ out 0x21, al
+ mov al, 0x34
+ out 0x43, al
+ mov al, 0xa9
+ out 0x40, al
+ mov al, 4
+ out 0x40, al
+ mov cx, 5
+ sti
+again: hlt
+ loop again
+ cli
+ hlt
+tick: push ax
+ mov al, 0x20
+ out 0x20, al
+ rdtsc
+ mov [0x3000], eax
+ pop ax
+ iret
+`;
+
+test('in whatever steps idle time passes, the same bytes are left', () => {
+  const run = (pass?: (ns: bigint) => bigint) => {
+    const { bytes } = assemble(TICKS) as { bytes: Uint8Array };
+    const made = machine('hlt', { program: { kind: 'flat', image: bytes, at: 0x1000, mode: 'real' } });
+    made.run();
+    let rounds = 0;
+    for (; made.words.isRunning && rounds < 10_000; rounds++) runRound(made, pass);
+    expect(made.words.ending?.reason).toBe('halted');
+    return { rounds, memory: Buffer.from(new Uint8Array(made.vm.memory.wasm.buffer)) };
+  };
+  const [whole, steps] = [run(), run((ns) => (ns > 10_000n ? 10_000n : ns))];
+  expect(steps.rounds).toBeGreaterThan(whole.rounds + 100);
+  expect(steps.memory.equals(whole.memory)).toBe(true);
+});
