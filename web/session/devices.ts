@@ -6,7 +6,7 @@ import type { DiskWords } from '../disk/index.ts';
 import type { Fs } from '../fs/index.ts';
 import { KvmError } from '../kvm/index.ts';
 import type { ModuleHost, ModuleInfo } from '../modules/index.ts';
-import { type Cable, defaultMac } from '../net/index.ts';
+import type { Cable } from '../net/index.ts';
 import { type DeviceRequest, DeviceServer, makeBackend } from '../virtio/index.ts';
 import { type Machine, mmioPlace, terminalOf, type VirtioDevice } from '../vmm/index.ts';
 import { bind, handleOf, type SlotInterface } from '../xinterface/index.ts';
@@ -23,8 +23,8 @@ export interface SessionFiles {
 export interface SessionNetworks {
   /** A cable into the network of this name. Rejects with a KvmError. */
   plug(name: string): Promise<Cable>;
-  /** What addresses of cards follow from that were given none. */
-  readonly seed: number;
+  /** The Ethernet address of the machine's card `n` on the network of this name, if it was given none. */
+  mac(name: string, n: number): string;
 }
 
 /** The session's disks: what one of this name is. Rejects with ENOENT. */
@@ -129,7 +129,7 @@ export class MachineDevices {
   #request(n: number): DeviceRequest {
     const { requests, networks } = this.#means;
     const request = requests[n] as DeviceRequest;
-    return request.kind === 'net' ? { mac: defaultMac(networks.seed, n), ...request } : request;
+    return request.kind === 'net' ? { mac: networks.mac(request.network, n), ...request } : request;
   }
 
   async #disk(request: DeviceRequest): Promise<DiskWords | undefined> {

@@ -17,6 +17,7 @@ import { DISKS, type DiskUse, type KeptDisks, type OpenDisks } from './folders/d
 import { mountFolders, type OpenFolder } from './folders/request.ts';
 import { Given, type GivenOptions } from './given.ts';
 import { memoryHash } from './hash.ts';
+import { netTree } from './net_tree.ts';
 import { Networks } from './networks.ts';
 import { DEFAULT_LINE, type MachineLine } from './options_text.ts';
 import type { OwnVm } from './own_vm.ts';
@@ -164,7 +165,8 @@ export class MachineServer implements OwnVm {
       vas: (name) => vas.find(name),
       read: (path) => this.#fs.readFile(path),
     });
-    mountControl(this.#mounts, { kvm: tree.root, vas: vas.root, modules }, own ? this : undefined);
+    const net = netTree(() => this.#networks.reports());
+    mountControl(this.#mounts, { kvm: tree.root, vas: vas.root, modules, net }, own ? this : undefined);
     if (host !== undefined) await mountHost(this.#mounts, host);
     if (this.#kept !== undefined) this.#mounts.mount(DISKS, this.#kept.tree);
     return this.#give(given);
@@ -358,6 +360,7 @@ export class MachineServer implements OwnVm {
       program: options.program,
       input: (bytes) => this.#input(bytes),
       events: {
+        isPaced: options.devices?.some(({ kind }) => kind === 'net') ?? false,
         beforeRound: () => {
           this.#feed();
           return this.#devices?.pump();

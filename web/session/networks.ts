@@ -1,7 +1,13 @@
 // The networks of a session, which its client has declared: a machine's options name one and can make none, since whoever
 // has the tree may write them.
 import type { Port } from '../fs/index.ts';
-import { type Cable, NetworkClient, type NetworkOptions } from '../net/index.ts';
+import {
+  type Cable,
+  defaultMac,
+  NetworkClient,
+  type NetworkOptions,
+  type NetworkReport,
+} from '../net/index.ts';
 import type { SessionNetworks } from './devices.ts';
 import { Given } from './given.ts';
 import type { MachineOptions } from './types.ts';
@@ -24,12 +30,21 @@ export class Networks {
     this.#given.add(networks);
   }
 
-  /** The networks as a machine sees them: in the deterministic engine the addresses of its cards follow from its seed. */
+  /**
+   * The networks as a machine sees them. In the deterministic engine the addresses of its cards follow from its seed, but
+   * not on a network that others of the same seed may be on.
+   */
   for({ engine, seed = 1 }: Pick<MachineOptions, 'engine' | 'seed'>): SessionNetworks {
+    const isAlone = (name: string) => this.#given.get(name).name === undefined;
     return {
       plug: (name) => this.#plug(name),
-      seed: engine === 'deterministic' ? seed : this.#chance,
+      mac: (name, n) => defaultMac(engine === 'deterministic' && isAlone(name) ? seed : this.#chance, n),
     };
+  }
+
+  /** Those that have cables, by name, as they stand. */
+  async reports(): Promise<ReadonlyMap<string, NetworkReport>> {
+    return (await this.#client?.reports()) ?? new Map();
   }
 
   /** Ends their thread. */

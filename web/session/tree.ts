@@ -21,6 +21,7 @@ export interface ControlTrees {
   readonly kvm: DirNode;
   readonly vas: DirNode;
   readonly modules: DirNode;
+  readonly net: DirNode;
 }
 
 /** Mounts them; over vm0 of /kvm the files of the session's own machine, whose other files are seen through them. */
@@ -28,6 +29,7 @@ export function mountControl(table: MountTable, trees: ControlTrees, own: OwnVm 
   table.mount('/kvm', trees.kvm);
   table.mount('/vas', trees.vas);
   table.mount('/modules', trees.modules);
+  table.mount('/net', trees.net);
   if (own !== undefined) table.mount(VM, ownVmTree(own));
 }
 

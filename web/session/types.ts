@@ -86,7 +86,7 @@ export interface Command {
  * (paused means that every vCPU stands).
  */
 export interface Session {
-  /** The tree of the machine worker: /kvm, /vas, /modules, /share, /home, /tmp, /dev; in a page /disk, too. */
+  /** The tree of the machine worker: /kvm, /vas, /modules, /net, /share, /home, /tmp, /dev; in a page /disk, too. */
   readonly fs: Fs;
   /** How the machine at hand runs. */
   readonly tier: Tier;

@@ -7,6 +7,7 @@ import { App } from './App.tsx';
 import { defaultGuest } from './guests.ts';
 import { ensureIsolation } from './isolation.ts';
 import { completed, layout } from './state/layout.ts';
+import { DEFAULT_NETWORK, networkWords } from './state/networks.ts';
 import { completedShown, shown } from './state/shown.ts';
 import { ConsoleTerminal } from './state/terminal.ts';
 import { Workbench } from './state/workbench.ts';
@@ -29,6 +30,8 @@ if (root && (await ensureIsolation()) !== 'reloading') {
     { guest: page.guest, source: page.source, options: page.options },
     terminal,
   );
+  // A shell may plug a card into it without the page's help.
+  void workbench.give({ networks: { [DEFAULT_NETWORK]: networkWords(DEFAULT_NETWORK) } });
   terminal.page.onInput((bytes) => workbench.input(bytes));
   createRoot(root).render(
     <StrictMode>

@@ -8,6 +8,7 @@ import { useActions, useWorkbench } from '../context.ts';
 import { FileInput } from '../parts/FileInput.tsx';
 import { bytes } from '../parts/numbers.ts';
 import { deviceOf, diskName, isNetworkName } from '../state/devices.ts';
+import { DEFAULT_NETWORK, networkWords } from '../state/networks.ts';
 import { useStore } from '../state/store.ts';
 import { addDisk, chooseDevice, chooseShare, SHARE, takeDisk } from '../state/take.ts';
 import { StorageDialog } from './StorageDialog.tsx';
@@ -15,7 +16,6 @@ import { StorageDialog } from './StorageDialog.tsx';
 const MIB = 1 << 20;
 /** Sizes of an empty disk. It takes room where it is written. */
 const SIZES = [64 * MIB, 512 * MIB, 4096 * MIB];
-const NETWORK = 'lan';
 const NONE: readonly DeviceRequest[] = [];
 
 /** Devices that are chosen by a box alone. */
@@ -146,7 +146,7 @@ function Network({ devices }: ChoiceProps) {
   const network = deviceOf(devices, 'net')?.network;
   const [draft, setDraft] = useState<string>();
   const join = (name: string) => {
-    void bench.give({ networks: { [name]: { name } } });
+    void bench.give({ networks: { [name]: networkWords(name) } });
     chooseDevice(bench, 'net', { kind: 'net', network: name });
   };
   return (
@@ -155,10 +155,13 @@ function Network({ devices }: ChoiceProps) {
         <input
           type="checkbox"
           checked={network !== undefined}
-          onChange={(event) => (event.target.checked ? join(NETWORK) : chooseDevice(bench, 'net'))}
+          onChange={(event) => (event.target.checked ? join(DEFAULT_NETWORK) : chooseDevice(bench, 'net'))}
         />
         Network card
-        <small>DHCP and names; HTTP goes out by fetch. Machines of other tabs meet on the same name.</small>
+        <small>
+          Machines of other tabs meet on the same name. DHCP and names; HTTP goes out by fetch, and
+          http://page/ has this page's files.
+        </small>
       </label>
       {network !== undefined && (
         <label>
@@ -173,6 +176,9 @@ function Network({ devices }: ChoiceProps) {
             }}
             onBlur={() => setDraft(undefined)}
           />
+          {draft !== undefined && !isNetworkName(draft) && (
+            <small>Letters, digits, dots, dashes and underscores, at most 64.</small>
+          )}
         </label>
       )}
     </>

@@ -1,4 +1,5 @@
-// The virtio devices: where the guest finds each, how far its driver is, and its queues while they are served.
+// The virtio devices: where the guest finds each, how far its driver is, and its queues while they are served; before them
+// the networks of network cards.
 
 import type { ReactNode } from 'react';
 import {
@@ -13,6 +14,7 @@ import { count, plural } from '../parts/numbers.ts';
 import { Panel } from '../parts/Panel.tsx';
 import { useMachine } from '../state/watch.ts';
 import { BalloonControl } from './BalloonControl.tsx';
+import { Networks } from './Networks.tsx';
 import './devices.css';
 
 /** Queues move many thousand times a second: more often than this nobody can read. */
@@ -38,6 +40,7 @@ export function Devices({ choice }: DevicesProps) {
   }
   return (
     <Panel name="Devices" note={`virtio · ${plural(devices.length, 'device')}`} tools={choice}>
+      {devices.some(({ name }) => name === 'network') && <Networks />}
       <ul className="devices">
         {devices.map((device) => (
           <Device key={device.number} device={device} />
