@@ -53,10 +53,16 @@ export interface Site {
   close(): Promise<void>;
 }
 
-/** Serves the built page. `isolate: false` sends no COOP and COEP; `base` puts the page at a sub-path, `also` adds folders. */
-export function serveSite(
-  options: { isolate?: boolean; base?: string; root?: string; also?: Record<string, string> } = {},
-): Promise<Site> {
+/** `isolate: false` sends no COOP and COEP; `base` puts the page at a sub-path, `also` adds folders. */
+export interface SiteOptions {
+  isolate?: boolean;
+  base?: string;
+  root?: string;
+  also?: Record<string, string>;
+}
+
+/** Serves the built page, or what `root` has. */
+export function serveSite(options: SiteOptions = {}): Promise<Site> {
   return serve({ root: 'dist', ...options });
 }
 
