@@ -1,41 +1,15 @@
 // The assembler in a browser's worker, from the built bundle: the same bytes as in Node.
-import { rmSync } from 'node:fs';
-import type { Browser } from 'playwright-core';
-import { build } from 'vite';
-import { afterAll, beforeAll, expect } from 'vitest';
-import { icedForBrowsers } from '../../vite.iced.ts';
+import { expect } from 'vitest';
 import { assemble } from '../../web/asm/index.ts';
 import { guests } from '../../web/lab/index.ts';
-import { browserTest, chromePath, launchBrowser, serveSite, withPage } from './support/browser.ts';
+import { browserTest } from './support/browser.ts';
+import { makeStage } from './support/stage.ts';
 
-let browser: Browser;
-
-beforeAll(async () => {
-  if (!chromePath) return;
-  browser = await launchBrowser();
-  await build({
-    configFile: false,
-    root: 'test/e2e/pages',
-    base: './',
-    logLevel: 'error',
-    plugins: [icedForBrowsers()],
-    worker: { format: 'es', plugins: () => [icedForBrowsers()] },
-    build: {
-      outDir: '../../../build/e2e-asm',
-      emptyOutDir: true,
-      target: 'es2022',
-      rolldownOptions: { input: 'test/e2e/pages/asm.html' },
-    },
-  });
-});
-afterAll(async () => {
-  await browser?.close();
-  rmSync('build/e2e-asm', { recursive: true, force: true });
-});
+const stage = makeStage({ page: 'asm' });
+const { site } = stage;
 
 browserTest("a worker assembles the lab's guests to the bytes that Node gives", () =>
-  withPage(browser, {}, async (page, errors) => {
-    const site = await serveSite({ root: 'build/e2e-asm' });
+  stage.withPage({}, async (page, errors) => {
     await page.goto(`${site.url}asm.html`);
     await page.waitForFunction(() => document.title === 'done');
     const lines = guests.map(({ id, source }) => {
@@ -43,7 +17,6 @@ browserTest("a worker assembles the lab's guests to the bytes that Node gives", 
       return `${id} ${Buffer.from(result.errors ? [] : result.bytes).toString('hex')}`;
     });
     expect(await page.textContent('body')).toBe([...lines, 'hlt'].join('\n'));
-    await site.close();
     expect(errors).toEqual([]);
   }),
 );

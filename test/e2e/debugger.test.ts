@@ -1,33 +1,12 @@
 // Breakpoints and guest memory in the page: set, stopped at, gone on from, looked at, written. The shell has its own test.
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
-import {
-  browserTest,
-  chromePath,
-  findAxeViolations,
-  LOOKS,
-  launchBrowser,
-  type Site,
-  screenshot,
-  serveSite,
-  withPage,
-} from './support/browser.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect } from 'vitest';
+import { browserTest, findAxeViolations, LOOKS, screenshot } from './support/browser.ts';
+import { makeSite, makeStage } from './support/stage.ts';
 
-let browser: Browser;
-let site: Site;
-let plainSite: Site;
-
-beforeAll(async () => {
-  if (!chromePath) return;
-  browser = await launchBrowser();
-  site = await serveSite();
-  plainSite = await serveSite({ isolate: false });
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-  await plainSite?.close();
-});
+const stage = makeStage();
+const { site } = stage;
+const plainSite = makeSite({ isolate: false });
 
 /** Counts in AX and writes each number to 0x2000: 1003 inc, 1004 mov, 1007 nop, 1008 jmp. */
 const COUNTER = `bits 16
@@ -73,7 +52,7 @@ const TIERS = [
 
 describe.each(TIERS)('in tier $name', ({ options, url }) => {
   browserTest('the machine stops at a breakpoint each time, and after a store to a watched place', () =>
-    withPage(browser, options, async (page, errors) => {
+    stage.withPage(options, async (page, errors) => {
       await openCounter(page, url());
       await button(page, 'Breakpoint at 0x1007').click();
       await breakpoints(page).getByText('0x1007').waitFor();
@@ -100,7 +79,7 @@ describe.each(TIERS)('in tier $name', ({ options, url }) => {
   );
 
   browserTest('two digits write a byte of memory, and the disassembly follows', () =>
-    withPage(browser, options, async (page, errors) => {
+    stage.withPage(options, async (page, errors) => {
       await openCounter(page, url());
       await lookAt(page, 'rip+7');
       await grid(page).focus();
@@ -123,7 +102,7 @@ describe.each(TIERS)('in tier $name', ({ options, url }) => {
 
 describe('breakpoints', () => {
   browserTest('are kept by Reset, seen when a shell sets them, and gone with the program', () =>
-    withPage(browser, {}, async (page) => {
+    stage.withPage({}, async (page) => {
       await openCounter(page);
       await page.keyboard.press('F9');
       await breakpoints(page).getByText('0x1000').waitFor();
@@ -146,7 +125,7 @@ describe('breakpoints', () => {
   );
 
   browserTest('are reached by keyboard: one stop of Tab, arrow keys, Enter, and the context menu', () =>
-    withPage(browser, {}, async (page) => {
+    stage.withPage({}, async (page) => {
       await openCounter(page);
       await button(page, 'Breakpoint at 0x1000').focus();
       await page.keyboard.press('ArrowDown');
@@ -164,7 +143,7 @@ describe('breakpoints', () => {
   );
 
   browserTest('a fifth is refused in one sentence', () =>
-    withPage(browser, {}, async (page) => {
+    stage.withPage({}, async (page) => {
       await openCounter(page);
       for (const at of ['0x1000', '0x1003', '0x1004', '0x1007', '0x1008'])
         await button(page, `Breakpoint at ${at}`).click();
@@ -176,7 +155,7 @@ describe('breakpoints', () => {
 
 describe('guest memory', () => {
   browserTest('is looked at by linear and by physical address', () =>
-    withPage(browser, {}, async (page) => {
+    stage.withPage({}, async (page) => {
       page.setDefaultTimeout(15_000);
       await page.goto(site.url);
       await isInState(page, 'Ready');
@@ -195,7 +174,7 @@ describe('guest memory', () => {
   );
 
   browserTest('its dump is a command that can be copied', () =>
-    withPage(browser, { permissions: ['clipboard-read', 'clipboard-write'] }, async (page) => {
+    stage.withPage({ permissions: ['clipboard-read', 'clipboard-write'] }, async (page) => {
       await openCounter(page);
       await lookAt(page, '0x1000');
       await page.getByRole('button', { name: 'Copy as shell: these bytes' }).click();
@@ -208,7 +187,7 @@ describe('guest memory', () => {
 describe('looks', () => {
   for (const look of LOOKS) {
     browserTest(`${look.name}: breakpoints and memory, without a serious finding of axe`, () =>
-      withPage(browser, look, async (page) => {
+      stage.withPage(look, async (page) => {
         await openCounter(page);
         await button(page, 'Breakpoint at 0x1007').click();
         await breakpoints(page).getByText('0x1007').waitFor();

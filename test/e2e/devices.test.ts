@@ -1,31 +1,14 @@
 // The devices of a machine in the page: chosen in its options, held by their modules, seen by a guest or by nobody.
 import { existsSync } from 'node:fs';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-  browserTest,
-  chromePath,
-  findAxeViolations,
-  LOOKS,
-  launchBrowser,
-  type Site,
-  screenshot,
-  serveSite,
-  withPage,
-} from './support/browser.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, test } from 'vitest';
+import { browserTest, chromePath, findAxeViolations, LOOKS, screenshot } from './support/browser.ts';
+import { makeSite, makeStage } from './support/stage.ts';
 
-let browser: Browser;
-let site: Site;
-
-beforeAll(async () => {
-  if (!chromePath) return;
-  browser = await launchBrowser();
-  site = await serveSite();
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
+const stage = makeStage();
+const { site } = stage;
+const hasLinux = chromePath !== undefined && existsSync('.guests/cloud.vmlinuz');
+const linux = makeSite({ also: { guests: '.guests' }, canRun: hasLinux });
 
 const BOXES = ['Network card', 'Folder of this browser', 'Entropy', 'Second console', 'Balloon'];
 
@@ -43,7 +26,7 @@ describe('devices', () => {
     browserTest(
       `${look.name}: those that are chosen stand on the bus, without a serious finding of axe`,
       () =>
-        withPage(browser, look, async (page, errors) => {
+        stage.withPage(look, async (page, errors) => {
           await page.goto(site.url);
           await page.getByRole('status', { name: 'Machine state' }).getByText('Ready').waitFor();
           await chooseAll(page);
@@ -62,11 +45,10 @@ describe('devices', () => {
     );
   }
 
-  test.skipIf(!chromePath || !existsSync('.guests/cloud.vmlinuz'))(
+  test.skipIf(!hasLinux)(
     'Linux on two CPUs finds them all, and talks on its second console',
     () =>
-      withPage(browser, {}, async (page, errors) => {
-        const linux = await serveSite({ also: { guests: '.guests' } });
+      stage.withPage({}, async (page, errors) => {
         await page.goto(linux.url);
         await page.getByRole('status', { name: 'Machine state' }).getByText('Ready').waitFor();
         await page
@@ -116,7 +98,6 @@ describe('devices', () => {
         await page.getByRole('textbox', { name: /^Console hvc0 input/ }).focus();
         await page.keyboard.type('poweroff\n');
         expect(errors).toEqual([]);
-        await linux.close();
       }),
     300_000,
   );

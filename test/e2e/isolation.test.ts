@@ -2,20 +2,14 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect } from 'vitest';
-import { browserTest, chromePath, launchBrowser, type Site, serveSite, withPage } from './support/browser.ts';
+import type { Page } from 'playwright-core';
+import { afterAll, expect } from 'vitest';
+import { browserTest, type Site, serveSite } from './support/browser.ts';
+import { makeBrowser } from './support/stage.ts';
 
-let browser: Browser;
+const stage = makeBrowser();
 let site: Site | undefined;
-
-beforeAll(async () => {
-  if (chromePath) browser = await launchBrowser();
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
+afterAll(() => site?.close());
 
 async function open(page: Page, options: Parameters<typeof serveSite>[0]): Promise<() => number> {
   await site?.close();
@@ -30,7 +24,7 @@ async function open(page: Page, options: Parameters<typeof serveSite>[0]): Promi
 }
 
 browserTest('with headers the page is isolated at once', () =>
-  withPage(browser, {}, async (page, errors) => {
+  stage.withPage({}, async (page, errors) => {
     const loads = await open(page, {});
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
     expect(loads()).toBe(1);
@@ -39,7 +33,7 @@ browserTest('with headers the page is isolated at once', () =>
 );
 
 browserTest('without headers, at a sub-path, the service worker isolates it after one reload', () =>
-  withPage(browser, {}, async (page, errors) => {
+  stage.withPage({}, async (page, errors) => {
     const loads = await open(page, { isolate: false, base: '/some/course/' });
     await page.waitForFunction(() => crossOriginIsolated);
     await page.locator('#root > *').first().waitFor();
@@ -49,7 +43,7 @@ browserTest('without headers, at a sub-path, the service worker isolates it afte
 );
 
 browserTest('once visited the page opens without a network', () =>
-  withPage(browser, {}, async (page) => {
+  stage.withPage({}, async (page) => {
     await open(page, { isolate: false });
     await page.waitForFunction(() => crossOriginIsolated);
     await page.reload({ waitUntil: 'networkidle' });
@@ -61,7 +55,7 @@ browserTest('once visited the page opens without a network', () =>
 );
 
 browserTest('where service workers are refused the page runs on and does not reload', () =>
-  withPage(browser, { serviceWorkers: 'block' }, async (page) => {
+  stage.withPage({ serviceWorkers: 'block' }, async (page) => {
     const loads = await open(page, { isolate: false });
     await page.waitForTimeout(500);
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
@@ -73,7 +67,7 @@ browserTest('a service worker that does nothing for isolation costs one reload, 
   const root = mkdtempSync(join(tmpdir(), 'vitrine-'));
   cpSync('dist', root, { recursive: true });
   writeFileSync(join(root, 'sw.js'), 'addEventListener("activate", (e) => e.waitUntil(clients.claim()))');
-  await withPage(browser, {}, async (page) => {
+  await stage.withPage({}, async (page) => {
     const loads = await open(page, { isolate: false, root });
     await page.waitForTimeout(1500);
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);

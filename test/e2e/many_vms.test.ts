@@ -1,11 +1,11 @@
 // Many VMs in one page session: each with 64 slots and 16 vCPUs that run, made and ended by file operations. With
 // VITRINE_VMS=1000 it makes so many, and measures from outside what the page's process keeps of them.
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Browser, Page } from 'playwright-core';
-import { build } from 'vite';
-import { afterAll, beforeAll, expect } from 'vitest';
-import { browserTest, chromePath, launchBrowser, type Site, serveSite, withPage } from './support/browser.ts';
+import type { Page } from 'playwright-core';
+import { expect } from 'vitest';
+import { browserTest } from './support/browser.ts';
+import { makeStage } from './support/stage.ts';
 
 const MEASURED = Number(process.env.VITRINE_VMS ?? 0);
 const COUNT = MEASURED || 5;
@@ -16,9 +16,11 @@ const REST_MS = 60_000;
 /** One collection leaves what finalizers and ended workers let go of while it runs; the next ones find it. */
 const COLLECTIONS = 4;
 const BETWEEN_MS = 10_000;
-const OUT = 'build/e2e-many-vms';
-let browser: Browser;
-let site: Site;
+const stage = makeStage({
+  page: 'many_vms',
+  flags: ['--js-flags=--expose-gc', '--disable-features=SpareRendererForSitePerProcess'],
+});
+const { site } = stage;
 
 /** What the page has in its global scope. */
 interface ManyVms {
@@ -39,7 +41,7 @@ async function rest(page: Page): Promise<void> {
 
 /** Resident bytes of the process that runs the page. */
 async function resident(): Promise<number> {
-  const cdp = await browser.newBrowserCDPSession();
+  const cdp = await stage.browser.newBrowserCDPSession();
   const { processInfo } = await cdp.send('SystemInfo.getProcessInfo');
   await cdp.detach();
   const sizes = processInfo
@@ -48,39 +50,12 @@ async function resident(): Promise<number> {
   return Math.max(...sizes);
 }
 
-beforeAll(async () => {
-  if (!chromePath) return;
-  browser = await launchBrowser([
-    '--js-flags=--expose-gc',
-    '--disable-features=SpareRendererForSitePerProcess',
-  ]);
-  await build({
-    configFile: false,
-    root: 'test/e2e/pages',
-    base: './',
-    logLevel: 'error',
-    worker: { format: 'es' },
-    build: {
-      outDir: `../../../${OUT}`,
-      emptyOutDir: true,
-      target: 'es2022',
-      rolldownOptions: { input: 'test/e2e/pages/many_vms.html' },
-    },
-  });
-  site = await serveSite({ root: OUT });
-});
-afterAll(async () => {
-  await site?.close();
-  await browser?.close();
-  rmSync(OUT, { recursive: true, force: true });
-});
-
 const mib = (bytes: number) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
 browserTest(
   'VMs come and go in one page session, and leave its memory as it was',
   () =>
-    withPage(browser, {}, async (page, errors) => {
+    stage.withPage({}, async (page, errors) => {
       await page.goto(`${site.url}many_vms.html`);
       await page.waitForFunction(() => document.title === 'ready');
       const empty = await resident();

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { findAxeViolations, LOOKS, screenshot, withPage } from './support/browser.ts';
+import { findAxeViolations, LOOKS, screenshot } from './support/browser.ts';
 import { makeStage } from './support/stage.ts';
 import { hasLinux, linux, Tab } from './support/tab.ts';
 
@@ -86,7 +86,7 @@ interface NetworkPage {
 test.skipIf(!hasLinux).each(['parallel', 'deterministic'])(
   '%s: guests of one tab have an address each, and fetch from the page and from each other',
   (engine) =>
-    withPage(pages.browser, {}, async (page, errors) => {
+    pages.withPage({}, async (page, errors) => {
       await page.goto(`${pages.site.url}network.html`);
       await page.waitForFunction(() => document.title === 'ready');
       const [server = '', client = ''] = await page.evaluate(

@@ -1,17 +1,8 @@
 // The page as a person uses it: Run, Step, edit, share, keyboard, phone. Guests have their own test.
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
-import {
-  browserTest,
-  chromePath,
-  findAxeViolations,
-  LOOKS,
-  launchBrowser,
-  type Site,
-  screenshot,
-  serveSite,
-  withPage,
-} from './support/browser.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect } from 'vitest';
+import { browserTest, findAxeViolations, LOOKS, screenshot } from './support/browser.ts';
+import { makeStage } from './support/stage.ts';
 
 const REGIONS = [
   'Editor',
@@ -24,18 +15,8 @@ const REGIONS = [
   'Exits',
 ];
 
-let browser: Browser;
-let site: Site;
-
-beforeAll(async () => {
-  if (!chromePath) return;
-  browser = await launchBrowser();
-  site = await serveSite();
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-});
+const stage = makeStage();
+const { site } = stage;
 
 const region = (page: Page, name: string) => page.getByRole('region', { name, exact: true });
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
@@ -62,7 +43,7 @@ async function waitForState(page: Page, words: string): Promise<void> {
 
 describe('the page', () => {
   browserTest('runs the first guest after one click', () =>
-    withPage(browser, {}, async (page, errors) => {
+    stage.withPage({}, async (page, errors) => {
       await open(page);
       for (const name of REGIONS) expect(await region(page, name).count(), name).toBe(1);
       await button(page, 'Run').click();
@@ -72,7 +53,7 @@ describe('the page', () => {
   );
 
   browserTest('steps one instruction and marks what changed beside its old value', () =>
-    withPage(browser, {}, async (page) => {
+    stage.withPage({}, async (page) => {
       await open(page);
       await write(page, COUNTER);
       await button(page, 'Step').click();
@@ -86,7 +67,7 @@ describe('the page', () => {
   );
 
   browserTest('pauses a guest that runs on, and runs it again', () =>
-    withPage(browser, {}, async (page) => {
+    stage.withPage({}, async (page) => {
       await open(page);
       await write(page, COUNTER);
       await page.keyboard.press('F8');
@@ -106,7 +87,7 @@ describe('the page', () => {
   );
 
   browserTest('shows the dirty pages of a guest that writes', () =>
-    withPage(browser, {}, async (page) => {
+    stage.withPage({}, async (page) => {
       await open(page);
       await page.getByRole('button', { name: /Machine options/ }).click();
       await page.getByRole('checkbox', { name: /Log dirty pages/ }).setChecked(true);
@@ -126,7 +107,7 @@ describe('the page', () => {
 
 describe('what goes wrong', () => {
   browserTest('an assembly error is told with line and column, and the page stays usable', () =>
-    withPage(browser, {}, async (page) => {
+    stage.withPage({}, async (page) => {
       await open(page);
       await write(page, 'bits 16\n  bogus ax\n');
       await button(page, 'Run').click();
@@ -140,7 +121,7 @@ describe('what goes wrong', () => {
   );
 
   browserTest('a triple fault ends the guest with a sentence, and Reset brings it back', () =>
-    withPage(browser, {}, async (page) => {
+    stage.withPage({}, async (page) => {
       await open(page);
       // An empty IDT: the first interrupt faults, so does its delivery, and the third fault shuts down.
       await write(page, 'bits 16\n org 0x1000\n lidt [none]\n int3\nnone: dw 0, 0, 0\n');
@@ -153,7 +134,7 @@ describe('what goes wrong', () => {
   );
 
   browserTest('a file that is no kernel is refused in one sentence', () =>
-    withPage(browser, {}, async (page) => {
+    stage.withPage({}, async (page) => {
       await open(page);
       await page.getByRole('combobox', { name: 'Guest' }).selectOption('Open kernel…');
       const dialog = page.getByRole('dialog', { name: 'Open kernel' });
@@ -170,7 +151,7 @@ describe('what goes wrong', () => {
 
 describe('a share link', () => {
   browserTest('opens the same source, options and layout elsewhere', () =>
-    withPage(browser, { permissions: ['clipboard-read', 'clipboard-write'] }, async (page) => {
+    stage.withPage({ permissions: ['clipboard-read', 'clipboard-write'] }, async (page) => {
       await open(page);
       await write(page, `; shared with the class\n${COUNTER}`);
       await page.getByRole('button', { name: /Machine options/ }).click();
@@ -185,7 +166,7 @@ describe('a share link', () => {
       await button(page, 'Link copied').waitFor();
       const link = await page.evaluate(() => navigator.clipboard.readText());
       expect(link).toContain('#v1=');
-      await withPage(browser, {}, async (other) => {
+      await stage.withPage({}, async (other) => {
         await other.goto(link);
         await machineState(other).getByText('Ready').waitFor();
         expect(await source(other).textContent()).toContain('shared with the class');
@@ -199,7 +180,7 @@ describe('a share link', () => {
   );
 
   browserTest('that is damaged or from the future gives a sentence and the first guest', () =>
-    withPage(browser, {}, async (page) => {
+    stage.withPage({}, async (page) => {
       await open(page, '#v1=broken');
       await sentence(page).getByText('This link is damaged').waitFor();
       await page.goto('about:blank');
@@ -213,7 +194,7 @@ describe('a share link', () => {
 
 describe('by keyboard', () => {
   browserTest('F6 walks through every panel and leaves the console', () =>
-    withPage(browser, {}, async (page) => {
+    stage.withPage({}, async (page) => {
       await open(page);
       const seen: (string | null | undefined)[] = [];
       for (let press = 0; press < REGIONS.length; press++) {
@@ -227,7 +208,7 @@ describe('by keyboard', () => {
   browserTest(
     'Tab reaches the whole page from the skip link on and is caught nowhere but in the console',
     () =>
-      withPage(browser, {}, async (page) => {
+      stage.withPage({}, async (page) => {
         await open(page);
         const seen = new Set<string>();
         for (let press = 0; press < 80; press++) {
@@ -245,7 +226,7 @@ describe('by keyboard', () => {
   );
 
   browserTest('arrow keys switch the views of the registers, each accessible', () =>
-    withPage(browser, {}, async (page) => {
+    stage.withPage({}, async (page) => {
       await open(page);
       const registers = region(page, 'Registers');
       await registers.getByRole('radio', { name: 'General' }).focus();
@@ -262,7 +243,7 @@ describe('by keyboard', () => {
   );
 
   browserTest('arrow keys move a border, Enter restores it', () =>
-    withPage(browser, {}, async (page) => {
+    stage.withPage({}, async (page) => {
       await open(page);
       const border = page.getByRole('separator', { name: /^Code and machine/ });
       const before = await border.getAttribute('aria-valuenow');
@@ -277,7 +258,7 @@ describe('by keyboard', () => {
 describe('looks', () => {
   for (const look of LOOKS) {
     browserTest(`${look.name}: no serious finding of axe, nothing to scroll sideways`, () =>
-      withPage(browser, look, async (page) => {
+      stage.withPage(look, async (page) => {
         await open(page);
         expect(await findAxeViolations(page)).toEqual([]);
         await button(page, 'Run').click();

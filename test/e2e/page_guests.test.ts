@@ -2,36 +2,22 @@
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Page } from 'playwright-core';
+import { expect, test } from 'vitest';
 import { guests } from '../../web/lab/index.ts';
 import {
   browserTest,
   chromePath,
   findAxeViolations,
   LOOKS,
-  launchBrowser,
-  type Site,
   screenshot,
   serveSite,
-  withPage,
 } from './support/browser.ts';
+import { makeSite, makeStage } from './support/stage.ts';
 
-let browser: Browser;
-let site: Site;
-let plainSite: Site;
-
-beforeAll(async () => {
-  if (!chromePath) return;
-  browser = await launchBrowser();
-  site = await serveSite();
-  plainSite = await serveSite({ isolate: false });
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-  await plainSite?.close();
-});
+const stage = makeStage();
+const { site } = stage;
+const plainSite = makeSite({ isolate: false });
 
 /** A row of a manifest. */
 const HERE = {
@@ -70,7 +56,7 @@ async function runGuest(page: Page, id: string, title: string): Promise<void> {
 
 for (const { id, title } of guests) {
   browserTest(`${id} runs in the page`, () =>
-    withPage(browser, { viewport: { width: 1440, height: 900 } }, async (page, errors) => {
+    stage.withPage({ viewport: { width: 1440, height: 900 } }, async (page, errors) => {
       await page.goto(site.url);
       await runGuest(page, id, title);
       await page.waitForTimeout(1500);
@@ -81,7 +67,7 @@ for (const { id, title } of guests) {
 }
 
 browserTest('what is typed into the console reaches the guest, and comes back', () =>
-  withPage(browser, {}, async (page) => {
+  stage.withPage({}, async (page) => {
     await page.goto(site.url);
     await runGuest(page, 'echo', 'Interrupts answer');
     await page.getByRole('textbox', { name: /^Console input/ }).focus();
@@ -91,7 +77,7 @@ browserTest('what is typed into the console reaches the guest, and comes back', 
 );
 
 browserTest('where memory cannot be shared the page says so and runs guests all the same', () =>
-  withPage(browser, { serviceWorkers: 'block' }, async (page) => {
+  stage.withPage({ serviceWorkers: 'block' }, async (page) => {
     await page.goto(plainSite.url);
     expect(await page.evaluate(() => crossOriginIsolated)).toBe(false);
     await runGuest(page, 'modes', 'From 1978 to 64 bits');
@@ -104,7 +90,7 @@ browserTest('where memory cannot be shared the page says so and runs guests all 
 
 for (const look of LOOKS) {
   browserTest(`${look.name}: a real guest that is not here says the command that brings it`, () =>
-    withPage(browser, look, async (page, errors) => {
+    stage.withPage(look, async (page, errors) => {
       await page.goto(site.url);
       await page.getByRole('combobox', { name: 'Guest' }).selectOption('Debian Linux, 64 bits…');
       const dialog = page.getByRole('dialog', { name: 'Debian Linux, 64 bits' });
@@ -126,7 +112,7 @@ browserTest(
     writeFileSync(join(folder, HERE.kernel), 'This is no kernel.');
     const own = await serveSite({ also: { guests: folder } });
     try {
-      await withPage(browser, { viewport: { width: 1440, height: 900 } }, async (page) => {
+      await stage.withPage({ viewport: { width: 1440, height: 900 } }, async (page) => {
         await page.goto(own.url);
         const list = page.getByRole('combobox', { name: 'Guest' });
         await list.selectOption(HERE.title);
@@ -151,7 +137,7 @@ const MEMTEST = '.guests/memtest86+x64.bin';
 test.skipIf(!chromePath || !existsSync(MEMTEST))(
   'a kernel from the disk boots on two vCPUs: memtest86+ draws its screen',
   () =>
-    withPage(browser, { viewport: { width: 1440, height: 900 } }, async (page) => {
+    stage.withPage({ viewport: { width: 1440, height: 900 } }, async (page) => {
       await page.goto(site.url);
       await page.getByRole('combobox', { name: 'Guest' }).selectOption('Open kernel…');
       const dialog = page.getByRole('dialog', { name: 'Open kernel' });

@@ -2,18 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { assemble } from '../../web/asm/index.ts';
-import {
-  browserTest,
-  chromePath,
-  launchBrowser,
-  type Site,
-  screenshot,
-  serveSite,
-  withPage,
-} from './support/browser.ts';
+import { browserTest, screenshot } from './support/browser.ts';
+import { makeStage } from './support/stage.ts';
 
 /** Says that it starts, then looks at the serial port for ever; a key resets it. */
 const CODE = `bits 32
@@ -43,26 +35,19 @@ hello:
 finish:
 `;
 
-let browser: Browser;
-let site: Site;
+const stage = makeStage();
+const { site } = stage;
 const folder = mkdtempSync(join(tmpdir(), 'vitrine-reboot-'));
 const kernel = join(folder, 'reboot.bin');
 
-beforeAll(async () => {
+beforeAll(() => {
   const { bytes } = assemble(CODE) as { bytes: Uint8Array };
   writeFileSync(kernel, bytes);
-  if (!chromePath) return;
-  browser = await launchBrowser();
-  site = await serveSite();
 });
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-  rmSync(folder, { recursive: true });
-});
+afterAll(() => rmSync(folder, { recursive: true }));
 
 browserTest('exits have rates while a kernel runs, and it goes on after its reset', () =>
-  withPage(browser, { viewport: { width: 1440, height: 900 } }, async (page, errors) => {
+  stage.withPage({ viewport: { width: 1440, height: 900 } }, async (page, errors) => {
     await page.goto(site.url);
     await page.getByRole('combobox', { name: 'Guest' }).selectOption('Open kernel…');
     const dialog = page.getByRole('dialog', { name: 'Open kernel' });

@@ -1,34 +1,13 @@
 // The machine as files in the page: the Shell, every button's command, and both doing the same. Panels have their own test.
 import { readFileSync } from 'node:fs';
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
-import {
-  browserTest,
-  chromePath,
-  findAxeViolations,
-  LOOKS,
-  launchBrowser,
-  type Site,
-  screenshot,
-  serveSite,
-  withPage,
-} from './support/browser.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect } from 'vitest';
+import { browserTest, findAxeViolations, LOOKS, screenshot } from './support/browser.ts';
+import { makeSite, makeStage } from './support/stage.ts';
 
-let browser: Browser;
-let site: Site;
-let plainSite: Site;
-
-beforeAll(async () => {
-  if (!chromePath) return;
-  browser = await launchBrowser();
-  site = await serveSite();
-  plainSite = await serveSite({ isolate: false });
-});
-afterAll(async () => {
-  await browser?.close();
-  await site?.close();
-  await plainSite?.close();
-});
+const stage = makeStage();
+const { site } = stage;
+const plainSite = makeSite({ isolate: false });
 
 const CLIPBOARD = { permissions: ['clipboard-read', 'clipboard-write'] };
 /** A program that never ends, and one that fills more than a command spells out. */
@@ -84,7 +63,7 @@ const TIERS = [
 
 describe.each(TIERS)('in tier $name', ({ name, options, engine }) => {
   browserTest('the buttons act, and the shell does the same', () =>
-    withPage(browser, { ...options, ...CLIPBOARD }, async (page, errors) => {
+    stage.withPage({ ...options, ...CLIPBOARD }, async (page, errors) => {
       await page.goto(name === 'messages' ? plainSite.url : site.url);
       await isInState(page, 'Ready');
       if (engine) {
@@ -118,7 +97,7 @@ describe.each(TIERS)('in tier $name', ({ name, options, engine }) => {
 
 describe('copy as shell', () => {
   browserTest('gives text that does in the shell what the button does', () =>
-    withPage(browser, CLIPBOARD, async (page) => {
+    stage.withPage(CLIPBOARD, async (page) => {
       await page.goto(site.url);
       await isInState(page, 'Ready');
       await source(page).fill(LONG_COUNTER);
@@ -141,7 +120,7 @@ describe('copy as shell', () => {
   );
 
   browserTest('of a changed source makes that machine and runs it', () =>
-    withPage(browser, CLIPBOARD, async (page) => {
+    stage.withPage(CLIPBOARD, async (page) => {
       await page.goto(site.url);
       await isInState(page, 'Ready');
       await source(page).fill(COUNTER.replace('inc ax', 'inc bx'));
@@ -161,7 +140,7 @@ describe('copy as shell', () => {
   );
 
   browserTest('lists what the page has done, so that it can be done again', () =>
-    withPage(browser, CLIPBOARD, async (page) => {
+    stage.withPage(CLIPBOARD, async (page) => {
       await page.goto(site.url);
       await isInState(page, 'Ready');
       await source(page).fill(LONG_COUNTER);
@@ -185,7 +164,7 @@ describe('copy as shell', () => {
 
 describe('the shell', () => {
   browserTest('has history, completion and Ctrl-C, and stays while the console is looked at', () =>
-    withPage(browser, CLIPBOARD, async (page) => {
+    stage.withPage(CLIPBOARD, async (page) => {
       await page.goto(site.url);
       await isInState(page, 'Ready');
       await openShell(page);
@@ -212,7 +191,7 @@ describe('the shell', () => {
   );
 
   browserTest('keeps its files when the page makes another machine', () =>
-    withPage(browser, CLIPBOARD, async (page) => {
+    stage.withPage(CLIPBOARD, async (page) => {
       await page.goto(site.url);
       await isInState(page, 'Ready');
       await openShell(page);
@@ -229,7 +208,7 @@ describe('the shell', () => {
 describe('the tour', () => {
   for (const { name, options } of TIERS.filter((tier) => tier.name !== 'deterministic')) {
     browserTest(`a button runs it, and it prints what it prints in Node: ${name}`, () =>
-      withPage(browser, { ...options, ...CLIPBOARD }, async (page, errors) => {
+      stage.withPage({ ...options, ...CLIPBOARD }, async (page, errors) => {
         await page.goto(name === 'messages' ? plainSite.url : site.url);
         await isInState(page, 'Ready');
         await openShell(page);
@@ -254,7 +233,7 @@ describe('the tour', () => {
 describe('looks', () => {
   for (const look of LOOKS) {
     browserTest(`${look.name}: the shell and the commands, without a serious finding of axe`, () =>
-      withPage(browser, { ...look, ...CLIPBOARD }, async (page) => {
+      stage.withPage({ ...look, ...CLIPBOARD }, async (page) => {
         await page.goto(site.url);
         await isInState(page, 'Ready');
         const tab = page.getByRole('tab', { name: 'Console' });
@@ -275,7 +254,7 @@ describe('looks', () => {
 
 describe('modules in the page', () => {
   browserTest('one holds the machine until its button kills it', () =>
-    withPage(browser, CLIPBOARD, async (page, errors) => {
+    stage.withPage(CLIPBOARD, async (page, errors) => {
       await page.goto(site.url);
       await isInState(page, 'Ready');
       await openShell(page);
@@ -301,7 +280,7 @@ describe('modules in the page', () => {
   );
 
   browserTest('without shared memory they are refused with a sentence', () =>
-    withPage(browser, { ...CLIPBOARD, serviceWorkers: 'block' }, async (page) => {
+    stage.withPage({ ...CLIPBOARD, serviceWorkers: 'block' }, async (page) => {
       await page.goto(plainSite.url);
       await isInState(page, 'Ready');
       await openShell(page);

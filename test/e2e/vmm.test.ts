@@ -1,43 +1,22 @@
 // The C VMMs in a page: the same Wasm as in Node, in a worker, with the same output.
-import { copyFileSync, readFileSync, rmSync } from 'node:fs';
-import type { Browser } from 'playwright-core';
-import { build } from 'vite';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { copyFileSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
 import { compileWasm, missingPackages, PROGRAMS } from '../cvmm/build.mjs';
-import { chromePath, launchBrowser, type Site, serveSite, withPage } from './support/browser.ts';
+import { chromePath } from './support/browser.ts';
+import { makeStage } from './support/stage.ts';
 
 const canRun = chromePath !== undefined && missingPackages('wasm').length === 0;
-const OUT = 'build/e2e-vmm';
-let browser: Browser;
-let site: Site;
-
-beforeAll(async () => {
-  if (!canRun) return;
-  browser = await launchBrowser();
-  await build({
-    configFile: false,
-    root: 'test/e2e/pages',
-    base: './',
-    logLevel: 'error',
-    worker: { format: 'es' },
-    build: {
-      outDir: `../../../${OUT}`,
-      emptyOutDir: true,
-      target: 'es2022',
-      rolldownOptions: { input: 'test/e2e/pages/vmm.html' },
-    },
-  });
-  for (const name of PROGRAMS) copyFileSync(compileWasm(name), `${OUT}/${name}.wasm`);
-  site = await serveSite({ root: OUT });
+const stage = makeStage({
+  page: 'vmm',
+  canRun,
+  prepare: (folder) => {
+    for (const name of PROGRAMS) copyFileSync(compileWasm(name), `${folder}/${name}.wasm`);
+  },
 });
-afterAll(async () => {
-  await site?.close();
-  await browser?.close();
-  rmSync(OUT, { recursive: true, force: true });
-});
+const { site } = stage;
 
 test.skipIf(!canRun).each(PROGRAMS)('%s prints in Chromium what it prints in Node', (name) =>
-  withPage(browser, {}, async (page, errors) => {
+  stage.withPage({}, async (page, errors) => {
     await page.goto(`${site.url}vmm.html?${name}`);
     await page.waitForFunction(() => document.title !== 'running');
     expect(await page.title()).toBe('exit 0');

@@ -1,47 +1,97 @@
-// What the tests of a file share: one Chromium, one server, and pages of test/e2e/pages built for them. It looks at no page.
+// What the tests of a file share: one Chromium, the sites it opens, and pages of test/e2e/pages built for them. Each of these
+// functions sets its part up before the file's first test, or its `describe`'s, and takes it away after the last. It looks at
+// no page.
 import { rmSync } from 'node:fs';
-import type { Browser } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { build } from 'vite';
 import { afterAll, beforeAll } from 'vitest';
 import { icedForBrowsers } from '../../../vite.iced.ts';
-import { chromePath, launchBrowser, type Site, type SiteOptions, serveSite } from './browser.ts';
+import { chromePath, launchBrowser, type Site, type SiteOptions, serveSite, withPage } from './browser.ts';
 
-/** Set before the first test of the file, where there is a Chromium. */
-export interface Stage {
-  readonly browser: Browser;
-  readonly site: Site;
-}
-
-/** What a stage is made of; what is left out is the built page, isolated, at the root of its server. */
-export interface StageOptions extends SiteOptions {
-  /** Chromium's flags beside our own. */
-  readonly flags?: readonly string[];
-  /** A page of test/e2e/pages, by its name: it is built and served instead of the built page. */
-  readonly page?: string;
-  /** Does more before the site is served; `folder` is where the page was built. */
-  readonly prepare?: (folder: string) => void | Promise<void>;
-  /** Without it nothing is started: the file's tests are skipped. */
+/** When something is set up: where there is a Chromium, and nothing else is missing. */
+interface Condition {
+  /** False where the tests are skipped for a reason of their own: nothing is started then. */
   readonly canRun?: boolean;
 }
 
-/** Puts Chromium and a site up for the tests of this file, and takes them away after them. */
-export function makeStage(options: StageOptions = {}): Stage {
-  const { flags, page, prepare, canRun = true, ...site } = options;
-  const stage: { browser?: Browser; site?: Site } = {};
-  const folder = page === undefined ? 'dist' : `build/e2e-${page}`;
+/** Chromium with tests' pages. */
+export interface BrowserStage {
+  /** There from the first test on. */
+  readonly browser: Browser;
+  /** Runs `act` on a fresh page of a fresh context, as `withPage` of browser.ts. */
+  withPage<T>(options: BrowserContextOptions, act: (page: Page, errors: string[]) => Promise<T>): Promise<T>;
+}
+
+/** A Chromium; `flags` come on top of ours. */
+export function makeBrowser({
+  flags,
+  canRun = true,
+}: Condition & { flags?: readonly string[] } = {}): BrowserStage {
+  let browser: Browser | undefined;
+  beforeAll(async () => {
+    if (chromePath && canRun) browser = await launchBrowser(flags);
+  });
+  afterAll(async () => browser?.close());
+  const launched = () => browser as Browser;
+  return {
+    get browser() {
+      return launched();
+    },
+    withPage: (options, act) => withPage(launched(), options, act),
+  };
+}
+
+/** What is served: the built page unless `page` or `root` say otherwise. */
+export interface MakeSiteOptions extends SiteOptions, Condition {
+  /** A page of test/e2e/pages, by its name: it is built into `build/e2e-NAME`. */
+  readonly page?: string;
+  /** Puts more into the folder that `page` was built into. */
+  readonly prepare?: (folder: string) => void;
+}
+
+/** A server; its `url` is there from the first test on. */
+export function makeSite({
+  page,
+  prepare,
+  canRun = true,
+  ...options
+}: MakeSiteOptions = {}): Pick<Site, 'url'> {
+  const folder = page === undefined ? undefined : `build/e2e-${page}`;
+  let site: Site | undefined;
   beforeAll(async () => {
     if (!chromePath || !canRun) return;
-    stage.browser = await launchBrowser(flags);
-    if (page !== undefined) await buildPage(page, folder);
-    await prepare?.(folder);
-    stage.site = await serveSite({ root: folder, ...site });
+    if (page !== undefined && folder !== undefined) {
+      await buildPage(page, folder);
+      prepare?.(folder);
+    }
+    site = await serveSite(folder === undefined ? options : { root: folder, ...options });
   });
   afterAll(async () => {
-    await stage.browser?.close();
-    await stage.site?.close();
-    if (page !== undefined) rmSync(folder, { recursive: true, force: true });
+    await site?.close();
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   });
-  return stage as Stage;
+  return {
+    get url() {
+      return (site as Site).url;
+    },
+  };
+}
+
+/** A Chromium and a site. */
+export function makeStage(
+  options: MakeSiteOptions & { flags?: readonly string[] } = {},
+): BrowserStage & { readonly site: Pick<Site, 'url'> } {
+  const { flags, ...rest } = options;
+  const { canRun } = rest;
+  const stage = makeBrowser({ ...(flags && { flags }), ...(canRun !== undefined && { canRun }) });
+  const site = makeSite(rest);
+  return {
+    get browser() {
+      return stage.browser;
+    },
+    withPage: stage.withPage,
+    site,
+  };
 }
 
 /** Builds a page of test/e2e/pages as the page itself is built. */
