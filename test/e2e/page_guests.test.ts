@@ -118,6 +118,7 @@ browserTest(
         await list.selectOption(HERE.title);
         await page
           .getByText(/of no kind that we know/)
+          .filter({ visible: true })
           .first()
           .waitFor();
         expect(await list.evaluate((field: HTMLSelectElement) => field.value)).toBe(HERE.name);
