@@ -21,3 +21,15 @@ export declare function host_port_read(port: u32, bytes: u32): f64;
  */
 @external('env', 'base')
 export declare const vm_base: u32;
+
+/** A number that no other instance of the core has, never 0. */
+@external('env', 'instance')
+export declare const host_instance: u32;
+
+/** Compiles the module of `bytes` bytes at `at`: the place of its function in the core's table, 0 when that failed. */
+@external('env', 'compile')
+export declare function host_compile(at: u32, bytes: u32): u32;
+
+/** The function at a place of the table is called no more. */
+@external('env', 'release')
+export declare function host_release(slot: u32): void;

@@ -86,6 +86,11 @@ export const B_COUNT: u32 = 8; // u32 instructions
 export const B_BYTES: u32 = 12; // u32 bytes of code
 export const B_RECORDS: u32 = 16; // u32 records, OP_END included
 export const B_CHAIN: u32 = 20; // u32 next block of the same chain, 0 = last
+export const B_HEAT: u32 = 24; // i32 how often it was entered; HEAT_LIMIT and more: run.ts looks at it
+export const B_REGION: u32 = 28; // u32 number of the region that begins here, 0 = none
+
+/** Entries of a block after which it is compiled. */
+export const HEAT_LIMIT: i32 = 1000;
 
 /** What a handler returns to the dispatcher. */
 export const FLOW_NEXT: u32 = 0;

@@ -63,7 +63,7 @@ export const CODE_LINES: u32 = 0x200000;
 export const CODE_LINE_SHIFT: u32 = 6;
 
 export const VCPU_BASE: u32 = 0xa00000;
-export const VCPU_STRIDE: u32 = 0x400000;
+export const VCPU_STRIDE: u32 = 0x500000;
 export const MAX_VCPUS: u32 = 32;
 
 // A vCPU's area, offsets from its base. The first three pages are what mmap(vcpu fd) shows.
@@ -120,6 +120,8 @@ export const TLB_LARGE_BITS: u32 = 1024;
 export const VCPU_TLB_MORE: u32 = 0x60000;
 export const VCPU_BLOCKS: u32 = 0x100000;
 export const VCPU_BLOCKS_END: u32 = 0x400000;
+/** The compiler's room; derived state. Regions, what they keep of their code, and where one is made (abi/jit.ts). */
+export const VCPU_JIT: u32 = 0x400000;
 
 // TLB entry: linear page tags (bit 0 set = empty), and hva - la.
 export const TLB_READ: u32 = 0;
@@ -196,6 +198,8 @@ export const VM_DIRTY_RING: u32 = 0x104;
 /** What KVM_SET_NR_MMU_PAGES, KVM_SET_TSS_ADDR and KVM_SET_IDENTITY_MAP_ADDR have set: this VM needs none of it (u32, u32, u64). */
 export const VM_MMU_PAGES: u32 = 0x108;
 export const VM_TSS_ADDR: u32 = 0x10c;
+/** i32: entries of a block after which it is compiled, 0 = the interpreter executes everything. */
+export const VM_HEAT: u32 = 0x1fc;
 export const VM_IDENTITY_MAP: u32 = 0x110;
 /** Highest used alias + 1 (u32), and the aliases: address ranges that mean another range. */
 export const VM_ALIAS_COUNT: u32 = 0x118;

@@ -239,6 +239,13 @@ export const V_ADDRESS_MASK: u32 = 0x3f0;
 export const V_PAUSES: u32 = 0x688;
 export const V_PAUSED_AT: u32 = 0x690;
 export const V_PAUSE_SLEEP: u32 = 0x698;
+/** u64: RIP at which the compiled region in hand was entered. */
+export const V_JIT_RIP: u32 = 0x6a0;
+/** Regions that exist, and the first free byte for what they keep. */
+export const V_JIT_REGIONS: u32 = 0x6a8;
+export const V_JIT_TOP: u32 = 0x6ac;
+/** The instance of the core whose table the regions are in, 0 = none. */
+export const V_JIT_OWNER: u32 = 0x6b0;
 /** u64: state of RDRAND and RDSEED, begun from VM_SEED and the vCPU's id. */
 export const V_RANDOM: u32 = 0x4f8;
 /** KVM_INTERRUPT / PIC / LAPIC: last injected vector, for KVM_GET_VCPU_EVENTS. */

@@ -4,11 +4,14 @@ import {
   B_BYTES,
   B_CHAIN,
   B_COUNT,
+  B_HEAT,
   B_HVA,
   B_MODE,
   B_RECORDS,
+  B_REGION,
   BLOCK_HEADER,
   BLOCK_MAX,
+  HEAT_LIMIT,
   INSN_MAX,
   R_LEN,
   R_OFF,
@@ -27,6 +30,8 @@ import {
   VCPU_BLOCKS_END,
   VCPU_PAGE,
   VCPU_SCRATCH_BLOCK,
+  VM_HEAT,
+  VM_PAGE,
 } from '../abi/map';
 import { OP_END } from '../abi/ops';
 import {
@@ -55,6 +60,7 @@ import {
   V_WALK_GPA,
 } from '../abi/vcpu_page';
 import { GP } from '../abi/x86';
+import { vm_base } from '../host';
 import {
   chain_head,
   forget_clean_stores,
@@ -75,6 +81,7 @@ import { C_CODE, C_END, C_ENDS, C_MODE, C_PC, C_STATUS, CURSOR_SHORT, cursor } f
 import { drop_flags } from './dead_flags';
 import { decode_insn } from './insn';
 import { choose_quick } from './quick';
+import { drop_regions, flush_regions, region_at } from './regions';
 
 /** hva of the code byte at linear address `la`, or 0 with a fault raised. */
 export function fetch_hva(v: u32, la: u64): u32 {
@@ -114,7 +121,15 @@ export function next_block(v: u32): u32 {
   const b = load<u32>(hash_slot(v, hva, mode));
   if (b == 0 || load<u32>(b + B_HVA) != hva || load<u32>(b + B_MODE) != mode) return 0;
   if ((load<u32>(v + V_REQUESTS) | load<u32>(v + V_LEAVE)) != 0) return 0;
-  return load<i32>(v + V_BUDGET) < load<i32>(b + B_COUNT) ? 0 : b;
+  return is_ready(v, b) ? b : 0;
+}
+
+/** The budget reaches for block `b`, and the interpreter goes on with it: counts that it does. */
+export function is_ready(v: u32, b: u32): bool {
+  const heat = load<i32>(b + B_HEAT);
+  if (heat >= HEAT_LIMIT || load<i32>(v + V_BUDGET) < load<i32>(b + B_COUNT)) return false;
+  store<i32>(b + B_HEAT, heat + 1);
+  return true;
 }
 
 /** Forgets every block. */
@@ -127,6 +142,7 @@ export function flush_blocks(v: u32): void {
 
 /** Kills the blocks of the page at `first` and takes them out of their chain. */
 function drop_page(v: u32, first: u32): void {
+  drop_regions(v, first);
   let link = chain_head(v, first);
   let b = load<u32>(link);
   while (b != 0) {
@@ -151,7 +167,10 @@ export function drop_changed_blocks(v: u32): void {
     while (page == 0) page = atomic.xchg<u32>(v + V_CODE_QUEUE + i * 4, 0);
     drop_page(v, (page - 1) << 12);
   }
-  if (n > CODE_QUEUE_MAX) flush_blocks(v);
+  if (n > CODE_QUEUE_MAX) {
+    flush_blocks(v);
+    flush_regions(v);
+  }
 }
 
 /** The block at V_RIP of at most `limit` instructions, or 0 with a fault raised. `scratch` keeps it out of the cache. */
@@ -227,6 +246,12 @@ function watch_page(v: u32, hva: u32): void {
   }
 }
 
+/** The heat that a new block begins with: VM_HEAT entries below the limit, or so far that it is never reached. */
+function first_heat(): i32 {
+  const entries = load<i32>(vm_base + VM_PAGE + VM_HEAT);
+  return entries ? HEAT_LIMIT - entries : i32.MIN_VALUE;
+}
+
 /** Decodes a block into the cache; when even its first instruction leaves the page or the limit, into the scratch block. */
 function decode_block(v: u32, hva: u32, la: u64, mode: u32, rip: u64, at: u32): u32 {
   watch_page(v, hva);
@@ -244,6 +269,9 @@ function decode_block(v: u32, hva: u32, la: u64, mode: u32, rip: u64, at: u32): 
   const head = chain_head(v, hva);
   store<u32>(b + B_CHAIN, load<u32>(head));
   store<u32>(head, b);
+  const number = region_at(v, hva, mode);
+  store<u32>(b + B_REGION, number);
+  store<i32>(b + B_HEAT, number ? HEAT_LIMIT : first_heat());
   return b;
 }
 
@@ -313,7 +341,8 @@ function decode_scratch(v: u32, hva: u32, la: u64, mode: u32, limit: u32, rip: u
   const r = first + count * RECORD_SIZE;
   const bytes = count == 1 ? (load<u8>(first + R_LEN) as u32) : end_of(r - RECORD_SIZE);
   finish(v, b, r, hva, mode, count, bytes);
-  // Links are for blocks that stay.
+  // Links are for blocks that stay, and so are regions.
+  store<i32>(b + B_HEAT, i32.MIN_VALUE);
   store<u32>(b + B_HVA, u32.MAX_VALUE);
   store<u32>(v + V_SCRATCH_HVA, hva);
   store<u32>(v + V_SCRATCH_BYTES, count > 1 ? bytes : 0);

@@ -192,7 +192,7 @@ import {
 } from '../abi/vcpu_page';
 import { RCX, RSP } from '../abi/x86';
 import { condition } from '../cpu/flags';
-import { next_block } from '../decode/block';
+import { is_ready, next_block } from '../decode/block';
 import { store_rang } from '../memory/mmio';
 import { canonical } from '../state/vcpu';
 import { Alu, put } from './alu';
@@ -215,7 +215,7 @@ function linked(v: u32, r: u32): u32 {
     store<u32>(v + V_CURRENT_RECORD, r + R_LINK_TAKEN);
     return 0;
   }
-  return load<u32>(v + V_REQUESTS) != 0 || load<i32>(v + V_BUDGET) < load<i32>(b + B_COUNT) ? 0 : b;
+  return load<u32>(v + V_REQUESTS) == 0 && is_ready(v, b) ? b : 0;
 }
 
 /** A branch inside the page: the block that follows, or 0 with V_RIP set. */

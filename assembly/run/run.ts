@@ -124,6 +124,7 @@ import { clear_fault, raise_debug } from '../state/fault';
 import { cs, is_64 } from '../state/vcpu';
 import { set_xen_result } from '../xen/hypercalls';
 import { inject_events } from './inject';
+import { execute, prepare_regions } from './tier';
 
 /**
  * Runs a vCPU until an exit, or until `budget` instructions have retired. Returns RUN_*; RUN_EXIT says that the run
@@ -174,6 +175,7 @@ function prepare(v: u32): void {
     flush_tlb(v);
   }
   update_mode(v);
+  prepare_regions(v);
 }
 
 /** The fields of kvm_run that describe the vCPU on every exit. */
@@ -352,7 +354,7 @@ function run_blocks(v: u32): u32 {
       b = find_block(v, left);
       if (b == 0) return settle(v, FLOW_FAULT);
     }
-    const flow = exec_block(v, b);
+    const flow = execute(v, b);
     if (flow != FLOW_BRANCH) {
       store<u32>(v + V_CURRENT_RECORD, 0);
       return settle(v, flow);

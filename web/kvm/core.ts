@@ -3,10 +3,11 @@
 
 import { KvmError } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
+import { type RegionHost, Regions } from './regions.ts';
 import { machineNanoseconds } from './vm_page.ts';
 
 /** The exported functions of the core. `v` is the offset of a vCPU page; results are 0 or 1 where they say "whether". */
-export interface Core {
+export interface Core extends RegionHost {
   /** Runs a vCPU for at most `budget` instructions; RUN_* of the vCPU page says why it stopped. */
   run(v: number, budget: number): number;
   /** As `run`, with accesses to ports answered on the way by what `servePorts` has given the instance. */
@@ -70,6 +71,12 @@ export function servePorts(core: Core, server: PortServer = NOBODY): void {
   if (holder) holder.ports = server;
 }
 
+/** A number for an instance of the core that no other has, in whichever thread. */
+function newInstanceNumber(): number {
+  const number = crypto.getRandomValues(new Uint32Array(1))[0] as number;
+  return number || 1;
+}
+
 /** Makes an instance of the core over `memory`. EINVAL when the module is not a core of this version. */
 export function instantiateCore(module: WebAssembly.Module, memory: MachineMemory): Core {
   const server = { ports: NOBODY };
@@ -80,10 +87,15 @@ export function instantiateCore(module: WebAssembly.Module, memory: MachineMemor
       now: () => machineNanoseconds(memory),
       port_write: (port: number, bytes: number, value: number) => server.ports.write(port, bytes, value),
       port_read: (port: number, bytes: number) => server.ports.read(port, bytes),
+      instance: newInstanceNumber(),
+      compile: (at: number, bytes: number) => regions?.compile(at >>> 0, bytes) ?? 0,
+      release: (slot: number) => regions?.release(slot),
     },
   };
+  let regions: Regions | undefined;
   try {
     const core = new WebAssembly.Instance(module, imports).exports as unknown as Core;
+    regions = new Regions(memory, core);
     servers.set(core, server);
     return core;
   } catch (error) {

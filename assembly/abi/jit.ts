@@ -1,0 +1,40 @@
+// Compiled regions: what lies in a vCPU's VCPU_JIT. Constants only.
+
+/** The control-flow graph of the region that is being compiled. */
+export const JIT_NODES: u32 = 0x0000;
+/** Blocks of one region at most. */
+export const NODES_MAX: u32 = 64;
+export const NODE_SIZE: u32 = 128;
+export const NODE_BLOCK: u32 = 0; // u32 the decoded block
+export const NODE_DELTA: u32 = 4; // i32 its RIP minus that of the region's entry
+export const NODE_ORDER: u32 = 8; // u32 place in reverse postorder; NONE = not reached
+export const NODE_DOMINATOR: u32 = 12; // u32 node, of the entry: itself
+export const NODE_FORWARD: u32 = 16; // u32 edges into it from nodes before it in that order
+export const NODE_IS_HEADER: u32 = 20; // u32 edges into it come from nodes that it dominates
+export const NODE_EDGES: u32 = 24; // u32 number of edges
+/** u32 each: the node that an edge goes to. */
+export const NODE_EDGE: u32 = 28;
+export const EDGES_MAX: u32 = 20;
+export const NONE: u32 = 0xffffffff;
+/** Nodes in reverse postorder, u32 each. */
+export const JIT_ORDER: u32 = 0x2000;
+/** What encloses the place where code is emitted, outermost first: u32 node | LABEL_LOOP, or LABEL_OTHER. */
+export const JIT_LABELS: u32 = 0x2400;
+export const LABELS_MAX: u32 = 256;
+/** Emitted bytes. */
+export const JIT_CODE: u32 = 0x4000;
+export const JIT_CODE_END: u32 = 0x3c000;
+/** The regions, REGION_SIZE bytes each; number 0 is none. */
+export const JIT_TABLE: u32 = 0x40000;
+export const REGIONS_MAX: u32 = 2048;
+export const REGION_SIZE: u32 = 32;
+export const REGION_HVA: u32 = 0; // u32 hva of its first byte, NONE = gone
+export const REGION_MODE: u32 = 4;
+export const REGION_SLOT: u32 = 8; // u32 its function's place in the table
+export const REGION_COUNT: u32 = 12; // u32 instructions that a way through it has at most
+/** Numbers of regions by hva and mode: u16 each, 0 = none. */
+export const JIT_HASH: u32 = 0x50000;
+export const JIT_HASH_ENTRIES: u32 = 4096;
+/** Copies of records for the interpreter, up to the end of the vCPU's area. */
+export const JIT_RECORDS: u32 = 0x60000;
+export const JIT_END: u32 = 0x100000;

@@ -1,0 +1,78 @@
+// The table of compiled regions: found by the place in memory and the mode they are made of, dropped when their page changes.
+// It compiles nothing.
+
+import {
+  JIT_HASH,
+  JIT_HASH_ENTRIES,
+  JIT_RECORDS,
+  JIT_TABLE,
+  NONE,
+  REGION_HVA,
+  REGION_MODE,
+  REGION_SIZE,
+  REGION_SLOT,
+  REGIONS_MAX,
+} from '../abi/jit';
+import { VCPU_JIT, VCPU_PAGE } from '../abi/map';
+import { V_JIT_OWNER, V_JIT_REGIONS, V_JIT_TOP } from '../abi/vcpu_page';
+import { host_instance, host_release } from '../host';
+
+/** The region with a number. */
+export function region(v: u32, number: u32): u32 {
+  return v - VCPU_PAGE + VCPU_JIT + JIT_TABLE + number * REGION_SIZE;
+}
+
+function hash_slot(v: u32, hva: u32, mode: u32): u32 {
+  return v - VCPU_PAGE + VCPU_JIT + JIT_HASH + ((hva ^ (hva >> 12) ^ (mode << 7)) & (JIT_HASH_ENTRIES - 1)) * 2;
+}
+
+/** Number of the region that begins at `hva`, 0 = none. */
+export function region_at(v: u32, hva: u32, mode: u32): u32 {
+  const number: u32 = load<u16>(hash_slot(v, hva, mode));
+  if (number == 0) return 0;
+  const found = region(v, number);
+  return load<u32>(found + REGION_HVA) == hva && load<u32>(found + REGION_MODE) == mode ? number : 0;
+}
+
+/** A number for a new region at `hva`, 0 when the table is full. */
+export function add_region(v: u32, hva: u32, mode: u32, slot: u32): u32 {
+  const number = load<u32>(v + V_JIT_REGIONS) + 1;
+  if (number == REGIONS_MAX) return 0;
+  store<u32>(v + V_JIT_REGIONS, number);
+  const added = region(v, number);
+  store<u32>(added + REGION_HVA, hva);
+  store<u32>(added + REGION_MODE, mode);
+  store<u32>(added + REGION_SLOT, slot);
+  store<u16>(hash_slot(v, hva, mode), number as u16);
+  return number;
+}
+
+/** The regions of the page at `first` are gone. */
+export function drop_regions(v: u32, first: u32): void {
+  const end = region(v, load<u32>(v + V_JIT_REGIONS) + 1);
+  for (let at = region(v, 1); at < end; at += REGION_SIZE) {
+    const hva = load<u32>(at + REGION_HVA);
+    if (hva == NONE || (hva ^ first) & ~0xfff) continue;
+    store<u32>(at + REGION_HVA, NONE);
+    host_release(load<u32>(at + REGION_SLOT));
+  }
+}
+
+/** Forgets every region. */
+export function flush_regions(v: u32): void {
+  if (load<u32>(v + V_JIT_OWNER) == host_instance) {
+    const end = region(v, load<u32>(v + V_JIT_REGIONS) + 1);
+    for (let at = region(v, 1); at < end; at += REGION_SIZE) {
+      if (load<u32>(at + REGION_HVA) != NONE) host_release(load<u32>(at + REGION_SLOT));
+    }
+  }
+  memory.fill(v - VCPU_PAGE + VCPU_JIT + JIT_HASH, 0, JIT_HASH_ENTRIES * 2);
+  store<u32>(v + V_JIT_REGIONS, 0);
+  store<u32>(v + V_JIT_TOP, v - VCPU_PAGE + VCPU_JIT + JIT_RECORDS);
+  store<u32>(v + V_JIT_OWNER, host_instance);
+}
+
+/** Regions are functions of one instance of the core: another has none of them. */
+export function has_own_regions(v: u32): bool {
+  return load<u32>(v + V_JIT_OWNER) == host_instance;
+}

@@ -1,0 +1,160 @@
+// A region from its entry to the module that the host compiles.
+
+import { B_HVA, B_MODE, R_OP, RECORD_SIZE } from '../abi/insn';
+import { JIT_CODE, JIT_CODE_END, REGION_COUNT } from '../abi/jit';
+import { VCPU_JIT, VCPU_PAGE } from '../abi/map';
+import { OP_END } from '../abi/ops';
+import { MODE_64, MODE_FLAT, MODE_SIZE } from '../abi/vcpu_page';
+import { add_region, region } from '../decode/regions';
+import { host_compile } from '../host';
+import { assume_flags, FLAGS_UNKNOWN } from './flags';
+import { enter, leave } from './frame';
+import { registers_of } from './instructions';
+import {
+  F_READ,
+  I32_LOCALS,
+  I64_LOCALS,
+  IMPORTED,
+  T_CARRY,
+  T_CONDITION,
+  T_FINISH,
+  T_READ,
+  T_RECORD,
+  T_REGION,
+  T_WRITE,
+  TYPES,
+} from './locals';
+import { begin_instruction } from './operands';
+import { begin_records, records_full } from './records';
+import { find_region, first_record, instruction_count, node_count } from './region';
+import { emit_tree } from './structure';
+import { begin, byte, here, I32, I64, name, overflowed, patch, placeholder, uleb } from './wasm';
+
+/** Registers that the code of the region knows, as a mask. */
+function registers(v: u32): u32 {
+  let mask: u32 = 0x10;
+  begin_instruction(v, 0, 0);
+  for (let n: u32 = 0; n < node_count(); n++) {
+    for (let r = first_record(n); load<u16>(r + R_OP) != OP_END; r += RECORD_SIZE) mask |= registers_of(r);
+  }
+  return mask;
+}
+
+function type(parameters: u32, count: u32, results: u32): void {
+  byte(0x60);
+  uleb(count);
+  for (let i: u32 = 0; i < count; i++) byte((parameters >> i) & 1 ? I64 : I32);
+  uleb(results);
+  if (results) byte(I32);
+}
+
+/** The types in the order of T_*: bit n of the first argument says that parameter n is 64 bits wide. */
+function write_types(): void {
+  byte(1);
+  const size = placeholder();
+  uleb(TYPES);
+  type(0, 1, 1);
+  type(0b00010, 4, 1);
+  type(0b00110, 5, 1);
+  type(0, 3, 1);
+  type(0, 4, 1);
+  type(0, 2, 1);
+  type(0, 2, 0);
+  patch(size);
+}
+
+function type_of_import(f: u32): u32 {
+  switch (f) {
+    case F_READ:
+    case F_READ + 2:
+      return T_READ;
+    case F_READ + 1:
+      return T_WRITE;
+    case F_READ + 3:
+      return T_FINISH;
+    case F_READ + 4:
+      return T_RECORD;
+    case F_READ + 5:
+      return T_CONDITION;
+    default:
+      return T_CARRY;
+  }
+}
+
+/** "e"."m" is the memory, "e"."0" and so on are the functions. */
+function write_imports(): void {
+  byte(2);
+  const size = placeholder();
+  uleb(IMPORTED + 1);
+  name(0x65, 1);
+  name(0x6d, 1);
+  byte(2);
+  byte(3);
+  uleb(1);
+  uleb(65536);
+  for (let f: u32 = 0; f < IMPORTED; f++) {
+    name(0x65, 1);
+    name(0x30 + f, 1);
+    byte(0);
+    uleb(type_of_import(f));
+  }
+  patch(size);
+}
+
+function write_module(v: u32, is_64: bool): void {
+  byte(0);
+  byte(0x61);
+  byte(0x73);
+  byte(0x6d);
+  byte(1);
+  byte(0);
+  byte(0);
+  byte(0);
+  write_types();
+  write_imports();
+  byte(3);
+  let size = placeholder();
+  uleb(1);
+  uleb(T_REGION);
+  patch(size);
+  byte(7);
+  size = placeholder();
+  uleb(1);
+  name(0x30, 1);
+  byte(0);
+  uleb(IMPORTED);
+  patch(size);
+  byte(10);
+  size = placeholder();
+  uleb(1);
+  const body = placeholder();
+  uleb(2);
+  uleb(I32_LOCALS);
+  byte(I32);
+  uleb(I64_LOCALS);
+  byte(I64);
+  enter(is_64, registers(v));
+  assume_flags(FLAGS_UNKNOWN);
+  emit_tree(v, 0);
+  leave();
+  patch(body);
+  patch(size);
+}
+
+/** Compiles the region that begins with the decoded block `b`: its number, 0 when it cannot be compiled. */
+export function compile_region(v: u32, b: u32): u32 {
+  const mode = load<u32>(b + B_MODE);
+  const is_64 = (mode & MODE_SIZE) == MODE_64;
+  if (!is_64 && (mode & MODE_FLAT) == 0) return 0;
+  find_region(v, b);
+  begin_records(v);
+  const code = v - VCPU_PAGE + VCPU_JIT + JIT_CODE;
+  begin(code, v - VCPU_PAGE + VCPU_JIT + JIT_CODE_END);
+  write_module(v, is_64);
+  if (overflowed() || records_full()) return 0;
+  const slot = host_compile(code, here() - code);
+  if (slot == 0) return 0;
+  const number = add_region(v, load<u32>(b + B_HVA), mode, slot);
+  if (number) store<u32>(region(v, number) + REGION_COUNT, instruction_count());
+  return number;
+}

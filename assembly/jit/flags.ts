@@ -1,0 +1,282 @@
+// Lazy flags in emitted code: what an instruction leaves in the locals, and conditions made of it. What kind of flags there
+// are is known while code is emitted, from the last instruction that set them to the end of its way.
+
+import {
+  LF_ADC,
+  LF_ADD,
+  LF_DEC,
+  LF_EXPLICIT,
+  LF_INC,
+  LF_LOGIC,
+  LF_PARTIAL,
+  LF_SBB,
+  LF_SUB,
+  V_RFLAGS,
+} from '../abi/vcpu_page';
+import { get, set, spill_flags } from './frame';
+import { F_CONDITION, L_A, L_B, L_CARRY, L_CF, L_KIND, L_OVER, L_RES, L_V } from './locals';
+import {
+  byte,
+  CALL,
+  I32_AND,
+  I32_EQ,
+  I32_EQZ,
+  I32_LOAD,
+  I32_OR,
+  I64_EQZ,
+  I64_GE_S,
+  I64_GT_S,
+  I64_GT_U,
+  I64_LE_S,
+  I64_LE_U,
+  I64_LT_S,
+  I64_LT_U,
+  i32_const,
+  i64_const,
+  memory_op,
+  op1,
+  SELECT,
+} from './wasm';
+
+/** Nothing is known of the kind. */
+const KIND_UNKNOWN: u32 = 0xff;
+/** The same, for assume_flags. */
+export const FLAGS_UNKNOWN: u32 = 0x1ff;
+
+let known: u32 = KIND_UNKNOWN;
+/** A rotation may have replaced CF. */
+let rotated: bool = true;
+
+/** What is known, for assume_flags. */
+export function known_flags(): u32 {
+  return known | (rotated ? 0x100 : 0);
+}
+
+/** The place that follows is reached with flags of this kind. */
+export function assume_flags(flags: u32): void {
+  known = flags & 0xff;
+  rotated = (flags & 0x100) != 0;
+}
+
+/** Flags of a kind that is known are in the locals L_A, L_B and L_RES (and L_CF). */
+export function note_kind(kind: u32): void {
+  i32_const(kind as i32);
+  set(L_KIND);
+  i32_const(0);
+  set(L_OVER);
+  known = kind;
+  rotated = false;
+}
+
+/** ADC and SBB: the kind depends on the carry in the local `carry`. */
+export function note_kind_with(carry: u32, with_carry: u32, without: u32): void {
+  i32_const(with_carry as i32);
+  i32_const(without as i32);
+  get(carry);
+  byte(SELECT);
+  set(L_KIND);
+  i32_const(0);
+  set(L_OVER);
+  known = KIND_UNKNOWN;
+  rotated = false;
+}
+
+function compare(a: u32, opcode: u32, b: u32): void {
+  get(a);
+  get(b);
+  byte(opcode);
+}
+
+function result_is_zero(): void {
+  get(L_RES);
+  byte(I64_EQZ);
+}
+
+function compare_result(opcode: u32): void {
+  get(L_RES);
+  i64_const(0);
+  byte(opcode);
+}
+
+/** Of the two values on the stack the lower one if the flags are of `kind`, else the upper one. */
+function choose_if_kind(kind: u32): void {
+  get(L_KIND);
+  i32_const(kind as i32);
+  byte(I32_EQ);
+  byte(SELECT);
+}
+
+/** Pushes CF as 0 or 1, of whatever kind, without a call. */
+export function push_carry(): void {
+  if (!rotated) return push_kind_carry();
+  get(L_OVER);
+  i32_const(1);
+  byte(I32_AND);
+  push_kind_carry();
+  get(L_OVER);
+  byte(SELECT);
+}
+
+/** The carry of a rotation is in L_CARRY; all other flags stay. */
+export function note_rotation(): void {
+  get(L_CARRY);
+  i32_const(2);
+  byte(I32_OR);
+  set(L_OVER);
+  rotated = true;
+}
+
+function push_kind_carry(): void {
+  switch (known) {
+    case LF_SUB:
+      return compare(L_A, I64_LT_U, L_B);
+    case LF_ADD:
+      return compare(L_RES, I64_LT_U, L_A);
+    case LF_LOGIC:
+      return i32_const(0);
+    case LF_PARTIAL:
+    case LF_INC:
+    case LF_DEC:
+      get(L_CF);
+      i32_const(1);
+      return byte(I32_AND);
+    default:
+      break;
+  }
+  // From the last choice to the first: each SELECT takes the lower value if the kind is its own, else what came so far.
+  compare(L_A, I64_LT_U, L_B);
+  compare(L_RES, I64_LT_U, L_A);
+  i32_const(0);
+  compare(L_RES, I64_LE_U, L_A);
+  compare(L_A, I64_LE_U, L_B);
+  get(L_V);
+  memory_op(I32_LOAD, V_RFLAGS);
+  i32_const(1);
+  byte(I32_AND);
+  get(L_CF);
+  i32_const(1);
+  byte(I32_AND);
+  choose_if_kind(LF_EXPLICIT);
+  choose_if_kind(LF_SBB);
+  choose_if_kind(LF_ADC);
+  choose_if_kind(LF_LOGIC);
+  choose_if_kind(LF_ADD);
+  choose_if_kind(LF_SUB);
+}
+
+/** Asks the core. */
+function call_condition(cc: u32): void {
+  spill_flags();
+  get(L_V);
+  i32_const(cc as i32);
+  op1(CALL, F_CONDITION);
+}
+
+/** Pushes whether condition `cc` holds behind a subtraction. */
+function push_after_sub(cc: u32): bool {
+  switch (cc) {
+    case 6:
+      compare(L_A, I64_LE_U, L_B);
+      return true;
+    case 7:
+      compare(L_A, I64_GT_U, L_B);
+      return true;
+    default:
+      return push_signed(cc);
+  }
+}
+
+/** Conditions on SF, ZF and OF behind a subtraction or DEC. */
+function push_signed(cc: u32): bool {
+  switch (cc) {
+    case 12:
+      compare(L_A, I64_LT_S, L_B);
+      return true;
+    case 13:
+      compare(L_A, I64_GE_S, L_B);
+      return true;
+    case 14:
+      compare(L_A, I64_LE_S, L_B);
+      return true;
+    case 15:
+      compare(L_A, I64_GT_S, L_B);
+      return true;
+    default:
+      return push_of_result(cc);
+  }
+}
+
+/** Conditions on ZF or SF alone: of any kind but LF_EXPLICIT. */
+function push_of_result(cc: u32): bool {
+  switch (cc) {
+    case 4:
+      result_is_zero();
+      return true;
+    case 5:
+      result_is_zero();
+      byte(I32_EQZ);
+      return true;
+    case 8:
+      compare_result(I64_LT_S);
+      return true;
+    case 9:
+      compare_result(I64_GE_S);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** CF and OF are 0. */
+function push_after_logic(cc: u32): bool {
+  switch (cc) {
+    case 0:
+      i32_const(0);
+      return true;
+    case 1:
+      i32_const(1);
+      return true;
+    case 6:
+      return push_of_result(4);
+    case 7:
+      return push_of_result(5);
+    case 12:
+      compare_result(I64_LT_S);
+      return true;
+    case 13:
+      compare_result(I64_GE_S);
+      return true;
+    case 14:
+      compare_result(I64_LE_S);
+      return true;
+    case 15:
+      compare_result(I64_GT_S);
+      return true;
+    default:
+      return push_of_result(cc);
+  }
+}
+
+/** Pushes whether condition `cc` holds, as 0 or 1. */
+export function push_condition(cc: u32): void {
+  if (cc >> 1 == 1) {
+    push_carry();
+    if (cc & 1) byte(I32_EQZ);
+    return;
+  }
+  let done = false;
+  if (rotated && cc >> 1 == 3) done = false;
+  else if (known == LF_SUB) done = push_after_sub(cc);
+  else if (known == LF_LOGIC) done = push_after_logic(cc);
+  else if (known == LF_DEC) done = push_signed(cc);
+  else if (known == LF_ADD || known == LF_ADC || known == LF_SBB || known == LF_INC || known == LF_PARTIAL)
+    done = push_of_result(cc);
+  if (!done) call_condition(cc);
+}
+
+/** INC and DEC keep CF: it goes to where LF_INC and LF_DEC have it. */
+export function keep_carry(): void {
+  if ((known == LF_INC || known == LF_DEC) && !rotated) return;
+  push_carry();
+  set(L_CF);
+}

@@ -1,0 +1,586 @@
+// One record into Wasm, as exec/ executes it. What is not here is left to the interpreter.
+
+import { FLOW_STOP, R_BASE, R_IMM, R_INDEX, R_OP, R_QUICK, R_REG, R_RM } from '../abi/insn';
+import {
+  ALU_ADC,
+  ALU_ADD,
+  ALU_AND,
+  ALU_CMP,
+  ALU_OR,
+  ALU_SBB,
+  ALU_SUB,
+  OP_ALU_END,
+  OP_ALU_LOAD,
+  OP_BSWAP,
+  OP_CBW,
+  OP_CDQ,
+  OP_CMOV,
+  OP_DEC,
+  OP_IMUL_32,
+  OP_INC,
+  OP_LEA_32,
+  OP_LEA_64,
+  OP_MOV_LOAD,
+  OP_MOV_STORE,
+  OP_MOV_TO_REG,
+  OP_MOVSX8,
+  OP_MOVSX16,
+  OP_MOVSXD,
+  OP_MOVZX8,
+  OP_MOVZX16,
+  OP_NEG,
+  OP_NOP,
+  OP_NOT,
+  OP_POP_R,
+  OP_PUSH_R,
+  OP_SAR_R64,
+  OP_SETCC,
+  OP_SHIFT,
+  OP_SHL_R32,
+  OP_SHL_R64,
+  OP_TEST,
+  OP_XCHG_R,
+} from '../abi/ops';
+import { Q_ADD_32_N, Q_IMUL_64_N } from '../abi/quick';
+import {
+  LF_ADC,
+  LF_ADD,
+  LF_DEC,
+  LF_INC,
+  LF_LOGIC,
+  LF_PARTIAL,
+  LF_SBB,
+  LF_SUB,
+  V_GPR,
+} from '../abi/vcpu_page';
+import { keep_carry, note_kind, note_kind_with, note_rotation, push_carry, push_condition } from './flags';
+import { close, get, go_out_if, is_wide, open, set } from './frame';
+import { L_A, L_A32, L_A64, L_B, L_CARRY, L_CF, L_FLOW, L_GPR, L_LA, L_R32, L_R64, L_RES } from './locals';
+import {
+  begin_push,
+  finish_memory,
+  is_memory,
+  is_plain,
+  local_a,
+  local_b,
+  push_address32,
+  push_address64,
+  push_memory,
+  push_register,
+  push_rm,
+  push_source,
+  reach_operand,
+  reach_stack,
+  register_at,
+  set_register,
+  set_rm,
+  store_operand,
+} from './operands';
+import {
+  byte,
+  EMPTY,
+  I32_ADD,
+  I32_AND,
+  I32_EQ,
+  I32_EXTEND8,
+  I32_EXTEND16,
+  I32_OR,
+  I32_ROTL,
+  I32_ROTR,
+  I32_SHL,
+  I32_SHR_S,
+  I32_SHR_U,
+  I32_SUB,
+  I32_WRAP,
+  I32_XOR,
+  I64,
+  I64_ADD,
+  I64_AND,
+  I64_EXTEND_S,
+  I64_EXTEND_U,
+  I64_ROTL,
+  I64_ROTR,
+  I64_SHL,
+  I64_SHR_S,
+  I64_SHR_U,
+  I64_SUB,
+  I64_XOR,
+  IF,
+  ELSE,
+  i32_const,
+  i64_const,
+} from './wasm';
+
+function is_flagless(r: u32): bool {
+  const form: u32 = load<u8>(r + R_QUICK);
+  return form >= Q_ADD_32_N && form <= Q_IMUL_64_N;
+}
+
+function local_r(size: u32): u32 {
+  return size == 3 ? L_R64 : L_R32;
+}
+
+/** The opcode for 64 bits, or that for 32 bits. */
+function sized(size: u32, opcode64: u32, opcode32: u32): void {
+  byte(size == 3 ? opcode64 : opcode32);
+}
+
+/** A local that holds an operand into one that holds 64 bits of it, sign-extended. */
+function keep(local: u32, value: u32, size: u32): void {
+  get(value);
+  if (size < 3) byte(I64_EXTEND_S);
+  set(local);
+}
+
+/** The result on the stack into its local, as the operand size has it. */
+function take_result(size: u32): void {
+  if (size == 0) byte(I32_EXTEND8);
+  else if (size == 1) byte(I32_EXTEND16);
+  set(local_r(size));
+}
+
+function note(kind: u32, size: u32): void {
+  keep(L_A, local_a(size), size);
+  keep(L_B, local_b(size), size);
+  keep(L_RES, local_r(size), size);
+  note_kind(kind);
+}
+
+function note_logic(size: u32): void {
+  keep(L_RES, local_r(size), size);
+  note_kind(LF_LOGIC);
+}
+
+/** The operation on the operands' locals: result and flags. */
+function operate(r: u32, operation: u32, size: u32): void {
+  const with_carry = operation == ALU_ADC || operation == ALU_SBB;
+  if (with_carry) {
+    push_carry();
+    set(L_CARRY);
+  }
+  get(local_a(size));
+  get(local_b(size));
+  if (operation == ALU_ADD || operation == ALU_ADC) sized(size, I64_ADD, I32_ADD);
+  else if (operation == ALU_OR) sized(size, 0x84, I32_OR);
+  else if (operation == ALU_AND) sized(size, I64_AND, I32_AND);
+  else if (operation == ALU_SUB || operation == ALU_SBB || operation == ALU_CMP) sized(size, I64_SUB, I32_SUB);
+  else sized(size, I64_XOR, I32_XOR);
+  if (with_carry) {
+    get(L_CARRY);
+    if (size == 3) byte(I64_EXTEND_U);
+    if (operation == ALU_ADC) sized(size, I64_ADD, I32_ADD);
+    else sized(size, I64_SUB, I32_SUB);
+  }
+  take_result(size);
+  if (is_flagless(r)) return;
+  if (operation == ALU_ADD) note(LF_ADD, size);
+  else if (operation == ALU_SUB || operation == ALU_CMP) note(LF_SUB, size);
+  else if (with_carry) {
+    keep(L_A, local_a(size), size);
+    keep(L_B, local_b(size), size);
+    keep(L_RES, local_r(size), size);
+    if (operation == ALU_ADC) note_kind_with(L_CARRY, LF_ADC, LF_ADD);
+    else note_kind_with(L_CARRY, LF_SBB, LF_SUB);
+  } else note_logic(size);
+}
+
+function alu(r: u32, op: u32): void {
+  const operation = op >> 3;
+  const size = (op >> 1) & 3;
+  if (is_memory(r)) reach_operand(r);
+  push_rm(r, size);
+  set(local_a(size));
+  push_source(r, load<u32>(r + R_REG), size);
+  set(local_b(size));
+  operate(r, operation, size);
+  if (operation == ALU_CMP) return;
+  set_rm(r, local_r(size), size);
+  if (is_memory(r)) finish_memory(r);
+}
+
+function alu_load(r: u32, op: u32): void {
+  const operation = (op - OP_ALU_LOAD) >> 2;
+  const size = op & 3;
+  if (is_memory(r)) reach_operand(r);
+  push_source(r, load<u32>(r + R_REG), size);
+  set(local_a(size));
+  push_rm(r, size);
+  set(local_b(size));
+  operate(r, operation, size);
+  if (operation == ALU_CMP) return;
+  get(local_r(size));
+  set_register(load<u32>(r + R_REG), size);
+}
+
+function test(r: u32, size: u32): void {
+  if (is_memory(r)) reach_operand(r);
+  push_rm(r, size);
+  push_source(r, load<u32>(r + R_REG), size);
+  sized(size, I64_AND, I32_AND);
+  take_result(size);
+  note_logic(size);
+}
+
+/** INC and DEC. */
+function step(r: u32, size: u32, kind: u32): void {
+  if (is_memory(r)) reach_operand(r);
+  push_rm(r, size);
+  set(local_a(size));
+  if (size == 3) i64_const(1);
+  else i32_const(1);
+  set(local_b(size));
+  get(local_a(size));
+  get(local_b(size));
+  if (kind == LF_INC) sized(size, I64_ADD, I32_ADD);
+  else sized(size, I64_SUB, I32_SUB);
+  take_result(size);
+  if (!is_flagless(r)) {
+    keep_carry();
+    note(kind, size);
+  }
+  set_rm(r, local_r(size), size);
+  if (is_memory(r)) finish_memory(r);
+}
+
+function negate(r: u32, size: u32): void {
+  if (is_memory(r)) reach_operand(r);
+  push_rm(r, size);
+  set(local_b(size));
+  if (size == 3) i64_const(0);
+  else i32_const(0);
+  set(local_a(size));
+  get(local_a(size));
+  get(local_b(size));
+  sized(size, I64_SUB, I32_SUB);
+  take_result(size);
+  note(LF_SUB, size);
+  set_rm(r, local_r(size), size);
+  if (is_memory(r)) finish_memory(r);
+}
+
+function invert(r: u32, size: u32): void {
+  if (is_memory(r)) reach_operand(r);
+  push_rm(r, size);
+  if (size == 3) i64_const(-1);
+  else i32_const(-1);
+  sized(size, I64_XOR, I32_XOR);
+  take_result(size);
+  set_rm(r, local_r(size), size);
+  if (is_memory(r)) finish_memory(r);
+}
+
+/** Pushes a constant shift of a local. */
+function shifted(local: u32, size: u32, opcode64: u32, opcode32: u32, n: u32): void {
+  get(local);
+  if (size == 3) i64_const(n);
+  else i32_const(n as i32);
+  sized(size, opcode64, opcode32);
+}
+
+/** The lowest bit of the value on the stack, as i32. */
+function low_bit(size: u32): void {
+  if (size == 3) byte(I32_WRAP);
+  i32_const(1);
+  byte(I32_AND);
+}
+
+/** SHL SHR SAR of a register by a constant that is not 0. */
+function shift(r: u32, kind: u32, size: u32): void {
+  const n = load<u32>(r + R_IMM);
+  const top: u32 = size == 3 ? 63 : 31;
+  const a = local_a(size);
+  const register = load<u32>(r + R_RM);
+  push_register(register, size);
+  set(a);
+  if (kind == 0) shifted(a, size, I64_SHL, I32_SHL, n);
+  else if (kind == 1) shifted(a, size, I64_SHR_U, I32_SHR_U, n);
+  else shifted(a, size, I64_SHR_S, I32_SHR_S, n);
+  set(local_r(size));
+  if (!is_flagless(r)) {
+    shifted(a, size, I64_SHR_U, I32_SHR_U, kind == 0 ? top + 1 - n : n - 1);
+    low_bit(size);
+    if (kind != 2) {
+      if (kind == 0) {
+        get(a);
+        shifted(a, size, I64_SHL, I32_SHL, 1);
+        sized(size, I64_XOR, I32_XOR);
+      } else get(a);
+      if (size == 3) i64_const(top);
+      else i32_const(top as i32);
+      sized(size, I64_SHR_U, I32_SHR_U);
+      if (size == 3) byte(I32_WRAP);
+      i32_const(11);
+      byte(I32_SHL);
+      byte(I32_OR);
+    }
+    set(L_CF);
+    keep(L_RES, local_r(size), size);
+    note_kind(LF_PARTIAL);
+  }
+  get(local_r(size));
+  set_register(register, size);
+}
+
+/** ROL and ROR of a register by a constant of 2 and more: CF alone changes. */
+function rotate(r: u32, right: bool, size: u32, n: u32): void {
+  const register = load<u32>(r + R_RM);
+  push_register(register, size);
+  if (size == 3) i64_const(n);
+  else i32_const(n as i32);
+  if (right) sized(size, I64_ROTR, I32_ROTR);
+  else sized(size, I64_ROTL, I32_ROTL);
+  set(local_r(size));
+  if (right) shifted(local_r(size), size, I64_SHR_U, I32_SHR_U, size == 3 ? 63 : 31);
+  else get(local_r(size));
+  low_bit(size);
+  set(L_CARRY);
+  note_rotation();
+  get(local_r(size));
+  set_register(register, size);
+}
+
+/** A family's shift, when it is one of those above. */
+function family_shift(r: u32, op: u32, size: u32): bool {
+  if (is_memory(r) || size < 2 || op > OP_SHIFT + 1 || load<u32>(r + R_REG) != r + R_IMM) return false;
+  const n = load<u32>(r + R_IMM) & (size == 3 ? 63 : 31);
+  if (n < 2) return false;
+  rotate(r, op == OP_SHIFT + 1, size, n);
+  return true;
+}
+
+/** MOVZX and MOVSX from 2^from bytes. */
+function extend(r: u32, from: u32, size: u32, is_signed: bool): void {
+  if (is_memory(r)) reach_operand(r);
+  push_rm(r, from);
+  if (!is_signed) {
+    i32_const(from == 0 ? 0xff : 0xffff);
+    byte(I32_AND);
+  }
+  if (size == 3) byte(is_signed ? I64_EXTEND_S : I64_EXTEND_U);
+  set_register(load<u32>(r + R_REG), size);
+}
+
+/** CMOV: the operand is read whether or not the condition holds. */
+function conditional_move(r: u32, size: u32): void {
+  if (is_memory(r)) reach_operand(r);
+  push_rm(r, size);
+  set(local_b(size));
+  push_condition(load<u32>(r + R_IMM));
+  open(IF, EMPTY);
+  get(local_b(size));
+  set_register(load<u32>(r + R_REG), size);
+  if (size == 2) {
+    byte(ELSE);
+    push_register(load<u32>(r + R_REG), 2);
+    set_register(load<u32>(r + R_REG), 2);
+  }
+  close();
+}
+
+function set_condition(r: u32): void {
+  if (is_memory(r)) reach_operand(r);
+  push_condition(load<u32>(r + R_IMM));
+  set(L_R32);
+  set_rm(r, L_R32, 0);
+  if (is_memory(r)) finish_memory(r);
+}
+
+/** Ends what begin_push has begun: RSP moves also when the run ends behind the instruction. */
+function close_push(): void {
+  get(L_FLOW);
+  i32_const(FLOW_STOP);
+  byte(I32_EQ);
+  open(IF, EMPTY);
+  get(L_LA);
+  set(L_GPR + 4);
+  close();
+  get(L_FLOW);
+  go_out_if();
+  close();
+  get(L_LA);
+  set(L_GPR + 4);
+}
+
+function push(r: u32): void {
+  const size: u32 = is_wide() ? 3 : 2;
+  push_source(r, load<u32>(r + R_REG), size);
+  set(local_b(size));
+  begin_push(r, local_b(size));
+  close_push();
+}
+
+/** RSP behind what was popped, `bytes` further. */
+export function move_stack(bytes: i64): void {
+  get(L_LA);
+  i64_const(bytes);
+  byte(I64_ADD);
+  if (!is_wide()) {
+    i64_const(0xffffffff);
+    byte(I64_AND);
+  }
+  set(L_GPR + 4);
+}
+
+function pop(r: u32): void {
+  const size: u32 = is_wide() ? 3 : 2;
+  reach_stack(r);
+  move_stack(is_wide() ? 8 : 4);
+  push_memory(size);
+  set_register(load<u32>(r + R_REG), size);
+}
+
+function mask_of(register: u32): u32 {
+  return register < 16 ? 1 << register : 0;
+}
+
+/** The register whose place in the vCPU page is given, as a mask. */
+function mask_at(offset: u32): u32 {
+  return offset < V_GPR + 128 ? mask_of((offset - V_GPR) >> 3) : 0;
+}
+
+/** Registers that a record knows, as a mask. */
+export function registers_of(r: u32): u32 {
+  const op: u32 = load<u16>(r + R_OP);
+  let mask = mask_of(register_at(load<u32>(r + R_REG)));
+  if (is_memory(r) || op == OP_LEA_64 || op == OP_LEA_32) {
+    mask |= mask_at(load<u16>(r + R_BASE)) | mask_at(load<u16>(r + R_INDEX));
+  } else {
+    mask |= mask_of(register_at(load<u32>(r + R_RM)));
+  }
+  // RAX and RDX.
+  return op >= OP_CDQ && op < OP_CBW + 3 ? mask | 5 : mask;
+}
+
+/** LEA. */
+function lea(r: u32, op: u32): void {
+  if (op == OP_LEA_64) push_address64(r);
+  else push_address32(r);
+  set_register(load<u32>(r + R_REG), op == OP_LEA_64 ? 3 : 2);
+}
+
+function exchange(r: u32, size: u32): void {
+  push_register(load<u32>(r + R_RM), size);
+  set(local_a(size));
+  push_register(load<u32>(r + R_REG), size);
+  set_register(load<u32>(r + R_RM), size);
+  get(local_a(size));
+  set_register(load<u32>(r + R_REG), size);
+}
+
+/** CWD CDQ CQO (size 1..3). */
+function spread_sign(size: u32, v: u32): void {
+  push_register(v + V_GPR, size);
+  if (size == 3) i64_const(63);
+  else i32_const(31);
+  sized(size, I64_SHR_S, I32_SHR_S);
+  set_register(v + V_GPR + 16, size);
+}
+
+/** CBW CWDE CDQE (size 1..3). */
+function widen(size: u32, v: u32): void {
+  push_register(v + V_GPR, size - 1);
+  if (size == 3) byte(I64_EXTEND_S);
+  set_register(v + V_GPR, size);
+}
+
+/**
+ * Emits the record `r`; false when the interpreter must execute it. Branches are not among them, see structure.ts.
+ */
+export function emit(v: u32, r: u32): bool {
+  const op: u32 = load<u16>(r + R_OP);
+  if (!is_plain(r)) return false;
+  if (op < OP_ALU_END) {
+    alu(r, op);
+    return true;
+  }
+  const size = op & 3;
+  if (op < OP_TEST) {
+    alu_load(r, op);
+    return true;
+  }
+  if (op < OP_MOV_TO_REG) {
+    test(r, size);
+    return true;
+  }
+  if (op < OP_MOV_STORE) {
+    push_source(r, load<u32>(r + R_REG), size);
+    set_register(load<u32>(r + R_RM), size);
+    return true;
+  }
+  if (op < OP_MOV_LOAD) {
+    push_source(r, load<u32>(r + R_REG), size);
+    set(local_b(size));
+    store_operand(r, local_b(size), size);
+    return true;
+  }
+  if (op < OP_MOVZX8) {
+    reach_operand(r);
+    push_memory(size);
+    set_register(load<u32>(r + R_REG), size);
+    return true;
+  }
+  if (op < OP_MOVSXD) {
+    const signed = op >= OP_MOVSX8;
+    const from: u32 = op < OP_MOVZX16 || (op >= OP_MOVSX8 && op < OP_MOVSX16) ? 0 : 1;
+    extend(r, from, size, signed);
+    return true;
+  }
+  if (op == OP_MOVSXD) {
+    if (is_memory(r)) reach_operand(r);
+    push_rm(r, 2);
+    byte(I64_EXTEND_S);
+    set_register(load<u32>(r + R_REG), 3);
+    return true;
+  }
+  if (op == OP_LEA_64 || op == OP_LEA_32) {
+    lea(r, op);
+    return true;
+  }
+  if (op >= OP_INC && op < OP_DEC + 8) {
+    step(r, ((op - OP_INC) >> 1) & 3, op < OP_DEC ? LF_INC : LF_DEC);
+    return true;
+  }
+  if (op == OP_PUSH_R) {
+    push(r);
+    return true;
+  }
+  if (op == OP_POP_R) {
+    pop(r);
+    return true;
+  }
+  if (op >= OP_SHL_R32 && op <= OP_SAR_R64) {
+    shift(r, (op - OP_SHL_R32) % 3, op < OP_SHL_R64 ? 2 : 3);
+    return true;
+  }
+  if (op == OP_SETCC) {
+    set_condition(r);
+    return true;
+  }
+  if (op >= OP_CMOV && op < OP_CMOV + 3) {
+    conditional_move(r, op - OP_CMOV + 1);
+    return true;
+  }
+  if (op == OP_NOP) return true;
+  if (op >= OP_XCHG_R && op < OP_XCHG_R + 4) {
+    exchange(r, op - OP_XCHG_R);
+    return true;
+  }
+  if (op >= OP_CDQ && op < OP_CDQ + 3) {
+    spread_sign(op - OP_CDQ + 1, v);
+    return true;
+  }
+  if (op >= OP_CBW && op < OP_CBW + 3) {
+    widen(op - OP_CBW + 1, v);
+    return true;
+  }
+  if (op >= OP_NOT && op < OP_NOT + 4) {
+    invert(r, op - OP_NOT);
+    return true;
+  }
+  if (op >= OP_NEG && op < OP_NEG + 4) {
+    negate(r, op - OP_NEG);
+    return true;
+  }
+  if (op >= OP_SHIFT && op < OP_SHIFT + 8) return family_shift(r, op, load<u8>(r + 16) & 3);
+  return false;
+}

@@ -1,0 +1,58 @@
+// The locals of an emitted function and the functions that it imports. Numbers only.
+
+/** The parameter: address of the vCPU page. */
+export const L_V: u32 = 0;
+/** Instructions that may still retire, as of the start of the block in hand. */
+export const L_BUDGET: u32 = 1;
+/** The TLB's entry in hand, and an address in memory. */
+export const L_ENTRY: u32 = 2;
+export const L_ADDRESS: u32 = 3;
+/** What the function returns: FLOW_*. */
+export const L_FLOW: u32 = 4;
+/** V_TLB. */
+export const L_TLB: u32 = 5;
+/** V_LF_KIND and V_LF_CF. */
+export const L_KIND: u32 = 6;
+export const L_CF: u32 = 7;
+/** For the instruction in hand. */
+export const L_A32: u32 = 8;
+export const L_B32: u32 = 9;
+export const L_R32: u32 = 10;
+export const L_CARRY: u32 = 11;
+/** 2 + CF of a rotation behind the instruction that made the flags, 0 = none: it replaces their CF. */
+export const L_OVER: u32 = 12;
+export const I32_LOCALS: u32 = 12;
+/** V_RIP at the entry. */
+export const L_RIP: u32 = 13;
+export const L_LA: u32 = 14;
+/** V_LF_A, V_LF_B, V_LF_RES. */
+export const L_A: u32 = 15;
+export const L_B: u32 = 16;
+export const L_RES: u32 = 17;
+export const L_A64: u32 = 18;
+export const L_B64: u32 = 19;
+export const L_R64: u32 = 20;
+/** The sixteen general registers. */
+export const L_GPR: u32 = 21;
+export const I64_LOCALS: u32 = 24;
+
+// Imported functions (exec/compiled.ts).
+export const F_READ: u32 = 0;
+export const F_WRITE: u32 = 1;
+export const F_MODIFY: u32 = 2;
+export const F_FINISH: u32 = 3;
+export const F_RECORD: u32 = 4;
+export const F_CONDITION: u32 = 5;
+export const F_CARRY: u32 = 6;
+export const F_ZERO_PRODUCT: u32 = 7;
+export const IMPORTED: u32 = 8;
+
+// Types.
+export const T_REGION: u32 = 0;
+export const T_READ: u32 = 1;
+export const T_WRITE: u32 = 2;
+export const T_FINISH: u32 = 3;
+export const T_RECORD: u32 = 4;
+export const T_CONDITION: u32 = 5;
+export const T_CARRY: u32 = 6;
+export const TYPES: u32 = 7;

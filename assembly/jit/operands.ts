@@ -1,0 +1,395 @@
+// Operands of a record: registers, immediates and memory by way of the TLB. A value is on the stack as i64, or as i32 for
+// operands of 32 bits and less, sign-extended.
+
+import {
+  AM_32,
+  AM_64,
+  AM_64_SEG,
+  AM_FORM,
+  AM_NONE,
+  AM_RIP,
+  AM_STORES,
+  FLOW_FAULT,
+  R_AM,
+  R_BASE,
+  R_DISP,
+  R_IMM,
+  R_INDEX,
+  R_LEN,
+  R_OFF,
+  R_REG,
+  R_RM,
+  R_SCALE,
+  R_SEG,
+  R_SPAN,
+} from '../abi/insn';
+import { TLB_ADDEND, TLB_READ, TLB_WRITE } from '../abi/map';
+import { SEG_BASE, SEG_STRIDE, SS, V_GPR, V_LEAVE, V_RIP, V_SEGS, V_ZERO } from '../abi/vcpu_page';
+import { close, get, go_out, go_out_if, is_wide, open, push_rip, set, set_flow, spill_budget } from './frame';
+import {
+  F_FINISH,
+  F_MODIFY,
+  F_READ,
+  F_WRITE,
+  L_A32,
+  L_A64,
+  L_ADDRESS,
+  L_B32,
+  L_B64,
+  L_ENTRY,
+  L_FLOW,
+  L_GPR,
+  L_LA,
+  L_TLB,
+  L_V,
+} from './locals';
+import {
+  byte,
+  CALL,
+  ELSE,
+  EMPTY,
+  I32,
+  I32_ADD,
+  I32_AND,
+  I32_CONST,
+  I32_EQZ,
+  I32_EXTEND8,
+  I32_EXTEND16,
+  I32_LOAD,
+  I32_LOAD8_S,
+  I32_LOAD16_S,
+  I32_SHL,
+  I32_SHR_U,
+  I32_STORE,
+  I32_STORE8,
+  I32_STORE16,
+  I32_WRAP,
+  I64_ADD,
+  I64_AND,
+  I64_EQ,
+  I64_EXTEND_U,
+  I64_LOAD,
+  I64_OR,
+  I64_SHL,
+  I64_SHR_U,
+  I64_STORE,
+  IF,
+  i32_const,
+  i64_const,
+  LOCAL_TEE,
+  memory_op,
+  op1,
+} from './wasm';
+
+let vcpu: u32 = 0;
+let block_delta: i32 = 0;
+let done: u32 = 0;
+
+/** The instruction in hand: of vCPU `v`, in the block at `delta`, behind `retired` others of it. */
+export function begin_instruction(v: u32, delta: i32, retired: u32): void {
+  vcpu = v;
+  block_delta = delta;
+  done = retired;
+}
+
+/** Number of the general register at an address, 16 and more if there is none. */
+export function register_at(address: u32): u32 {
+  const offset = address - vcpu - V_GPR;
+  return offset < 128 ? offset >> 3 : 16;
+}
+
+/** The address is that of AH, CH, DH or BH. */
+function is_high(address: u32): bool {
+  return ((address - vcpu - V_GPR) & 7) == 1;
+}
+
+/** Bytes from the entry to the instruction, and to the one behind it. */
+export function delta_of(r: u32): i32 {
+  return block_delta + (load<u16>(r + R_OFF) as i32);
+}
+export function next_delta(r: u32): i32 {
+  return delta_of(r) + (load<u8>(r + R_LEN) as i32);
+}
+
+/** Pushes a register of 2^size bytes. */
+export function push_register(address: u32, size: u32): void {
+  get(L_GPR + register_at(address));
+  if (size == 3) return;
+  byte(I32_WRAP);
+  if (size == 0 && is_high(address)) {
+    i32_const(8);
+    byte(I32_SHR_U);
+  }
+  if (size == 0) byte(I32_EXTEND8);
+  else if (size == 1) byte(I32_EXTEND16);
+}
+
+/** Writes the value on the stack to a register of 2^size bytes; 32 bits clear the upper half. */
+export function set_register(address: u32, size: u32): void {
+  const local = L_GPR + register_at(address);
+  if (size == 2) byte(I64_EXTEND_U);
+  if (size >= 2) return set(local);
+  const shift: i64 = size == 0 && is_high(address) ? 8 : 0;
+  const mask: i64 = size == 0 ? 0xff : 0xffff;
+  byte(I64_EXTEND_U);
+  i64_const(mask);
+  byte(I64_AND);
+  if (shift) {
+    i64_const(shift);
+    byte(I64_SHL);
+  }
+  get(local);
+  i64_const(~(mask << shift));
+  byte(I64_AND);
+  byte(I64_OR);
+  set(local);
+}
+
+/** Pushes the operand at R_REG or the like: a register, or the record's own immediate. */
+export function push_source(r: u32, address: u32, size: u32): void {
+  if (address != r + R_IMM) return push_register(address, size);
+  const value = load<i64>(r + R_IMM);
+  if (size == 3) i64_const(value);
+  else if (size == 2) i32_const(value as i32);
+  else if (size == 1) i32_const(value as i16 as i32);
+  else i32_const(value as i8 as i32);
+}
+
+/** The operand is in memory, and its address is one that can be emitted. */
+export function is_memory(r: u32): bool {
+  return (load<u8>(r + R_AM) & AM_FORM) != AM_NONE;
+}
+
+/** What the record's memory operand needs can be emitted. */
+export function is_plain(r: u32): bool {
+  const am: u32 = load<u8>(r + R_AM) & AM_FORM;
+  return am <= AM_RIP;
+}
+
+function push_base(offset: u32): void {
+  if (offset == V_RIP) push_rip(block_delta);
+  else get(L_GPR + ((offset - V_GPR) >> 3));
+}
+
+/** Pushes base + (index << scale) + displacement as i32. */
+export function push_address32(r: u32): void {
+  const base: u32 = load<u16>(r + R_BASE);
+  const index: u32 = load<u16>(r + R_INDEX);
+  i32_const(load<i32>(r + R_DISP));
+  if (base != V_ZERO) {
+    push_base(base);
+    byte(I32_WRAP);
+    byte(I32_ADD);
+  }
+  if (index != V_ZERO) {
+    push_base(index);
+    byte(I32_WRAP);
+    i32_const(load<u8>(r + R_SCALE));
+    byte(I32_SHL);
+    byte(I32_ADD);
+  }
+}
+
+/** The same as i64. */
+export function push_address64(r: u32): void {
+  const base: u32 = load<u16>(r + R_BASE);
+  const index: u32 = load<u16>(r + R_INDEX);
+  i64_const(load<i32>(r + R_DISP) as i64);
+  if (base != V_ZERO) {
+    push_base(base);
+    byte(I64_ADD);
+  }
+  if (index != V_ZERO) {
+    push_base(index);
+    i64_const(load<u8>(r + R_SCALE));
+    byte(I64_SHL);
+    byte(I64_ADD);
+  }
+}
+
+/** Linear address of the memory operand into L_LA. */
+function address(r: u32): void {
+  const am: u32 = load<u8>(r + R_AM) & AM_FORM;
+  if (am == AM_32) {
+    push_address32(r);
+    byte(I64_EXTEND_U);
+  } else if (am == AM_RIP) {
+    push_rip(next_delta(r) + load<i32>(r + R_DISP));
+  } else {
+    push_address64(r);
+    if (am == AM_64_SEG) {
+      get(L_V);
+      memory_op(I64_LOAD, V_SEGS + load<u8>(r + R_SEG) * SEG_STRIDE + SEG_BASE);
+      byte(I64_ADD);
+    }
+  }
+  set(L_LA);
+}
+
+/** Pushes whether the TLB allows an access of `span + 1` bytes at L_LA; L_ENTRY is the entry. */
+function push_allowed(tag: u32, span: u32): void {
+  get(L_TLB);
+  get(L_LA);
+  i64_const(7);
+  byte(I64_SHR_U);
+  byte(I32_WRAP);
+  i32_const(0x7fe0);
+  byte(I32_AND);
+  byte(I32_ADD);
+  op1(LOCAL_TEE, L_ENTRY);
+  memory_op(I64_LOAD, tag);
+  get(L_LA);
+  if (span) {
+    i64_const(span);
+    byte(I64_ADD);
+  }
+  i64_const(~0xfff);
+  byte(I64_AND);
+  byte(I64_EQ);
+}
+
+/** Pushes the host's address of L_LA. */
+function push_host(): void {
+  get(L_LA);
+  byte(I32_WRAP);
+  get(L_ENTRY);
+  memory_op(I32_LOAD, TLB_ADDEND);
+  byte(I32_ADD);
+}
+
+/** What a function that may leave is told of the instruction: span, segment, instructions before it, its length. */
+function push_info(r: u32, span: u32, segment: u32): void {
+  i32_const(delta_of(r));
+  i32_const((span | (segment << 5) | (done << 8) | ((load<u8>(r + R_LEN) as u32) << 16)) as i32);
+}
+
+/** The host's address of `span + 1` bytes at L_LA into L_ADDRESS, or out with a fault. */
+function reach(r: u32, tag: u32, span: u32, segment: u32): void {
+  push_allowed(tag, span);
+  open(IF, I32);
+  push_host();
+  byte(ELSE);
+  spill_budget();
+  get(L_V);
+  get(L_LA);
+  push_info(r, span, segment);
+  op1(CALL, tag == TLB_WRITE ? F_MODIFY : F_READ);
+  op1(LOCAL_TEE, L_ADDRESS);
+  byte(I32_EQZ);
+  open(IF, EMPTY);
+  set_flow(FLOW_FAULT);
+  go_out();
+  close();
+  get(L_ADDRESS);
+  close();
+  set(L_ADDRESS);
+}
+
+/** The memory operand's address into L_ADDRESS, for reading, or for writing what was read. */
+export function reach_operand(r: u32): void {
+  address(r);
+  const tag: u32 = load<u8>(r + R_AM) & AM_STORES ? TLB_WRITE : TLB_READ;
+  reach(r, tag, load<u8>(r + R_SPAN), load<u8>(r + R_SEG));
+}
+
+/** Pushes 2^size bytes at L_ADDRESS. */
+export function push_memory(size: u32): void {
+  get(L_ADDRESS);
+  memory_op(size == 0 ? I32_LOAD8_S : size == 1 ? I32_LOAD16_S : size == 2 ? I32_LOAD : I64_LOAD, 0);
+}
+
+/** Stores the value in a local to L_ADDRESS, of an operand that was reached for writing. What that leaves to do follows. */
+export function store_memory(r: u32, local: u32, size: u32): void {
+  get(L_ADDRESS);
+  get(local);
+  memory_op(size == 0 ? I32_STORE8 : size == 1 ? I32_STORE16 : size == 2 ? I32_STORE : I64_STORE, 0);
+}
+
+/** Behind everything that an instruction with reach_operand for writing does. */
+export function finish_memory(r: u32): void {
+  get(L_V);
+  memory_op(I32_LOAD, V_LEAVE);
+  open(IF, EMPTY);
+  spill_budget();
+  get(L_V);
+  push_info(r, 0, 0);
+  op1(CALL, F_FINISH);
+  op1(LOCAL_TEE, L_FLOW);
+  go_out_if();
+  close();
+}
+
+/** Pushes the r/m operand, which has been reached if it is in memory. */
+export function push_rm(r: u32, size: u32): void {
+  if (is_memory(r)) push_memory(size);
+  else push_source(r, load<u32>(r + R_RM), size);
+}
+
+/** Writes a local to the r/m operand. */
+export function set_rm(r: u32, local: u32, size: u32): void {
+  if (is_memory(r)) return store_memory(r, local, size);
+  get(local);
+  set_register(load<u32>(r + R_RM), size);
+}
+
+/** Linear address in the stack, `delta` from its pointer, into L_LA. */
+export function stack_address(delta: i64): void {
+  get(L_GPR + 4);
+  if (delta) {
+    i64_const(delta);
+    byte(I64_ADD);
+  }
+  if (!is_wide()) {
+    i64_const(0xffffffff);
+    byte(I64_AND);
+  }
+  set(L_LA);
+}
+
+/** Stores the value in the local `value` (i64, or i32 for 32 bits and less) at L_LA. `leaving` follows when that ends the run. */
+function store_at(r: u32, value: u32, size: u32, segment: u32): void {
+  const span: u32 = (1 << size) - 1;
+  push_allowed(TLB_WRITE, span);
+  open(IF, EMPTY);
+  push_host();
+  get(value);
+  memory_op(size == 0 ? I32_STORE8 : size == 1 ? I32_STORE16 : size == 2 ? I32_STORE : I64_STORE, 0);
+  byte(ELSE);
+  spill_budget();
+  get(L_V);
+  get(L_LA);
+  get(value);
+  if (size < 3) byte(I64_EXTEND_U);
+  push_info(r, span, segment);
+  op1(CALL, F_WRITE);
+  set(L_FLOW);
+}
+
+/** MOV to memory: the operand's address is not reached before. */
+export function store_operand(r: u32, value: u32, size: u32): void {
+  address(r);
+  store_at(r, value, size, load<u8>(r + R_SEG));
+  get(L_FLOW);
+  go_out_if();
+  close();
+}
+
+/** Pushes the value in `value` to the guest's stack. `close_push` ends it. */
+export function begin_push(r: u32, value: u32): void {
+  stack_address(is_wide() ? -8 : -4);
+  store_at(r, value, is_wide() ? 3 : 2, SS);
+}
+
+/** The stack's slot at its pointer into L_ADDRESS. */
+export function reach_stack(r: u32): void {
+  stack_address(0);
+  reach(r, TLB_READ, is_wide() ? 7 : 3, SS);
+}
+
+/** The locals for operands of 2^size bytes. */
+export function local_a(size: u32): u32 {
+  return size == 3 ? L_A64 : L_A32;
+}
+export function local_b(size: u32): u32 {
+  return size == 3 ? L_B64 : L_B32;
+}

@@ -1,0 +1,38 @@
+// Copies of records that regions leave to the interpreter: the decode cache may be emptied while a region lives.
+
+import { R_IMM, R_REG, R_RM, RECORD_SIZE } from '../abi/insn';
+import { JIT_END, JIT_RECORDS } from '../abi/jit';
+import { VCPU_JIT, VCPU_PAGE } from '../abi/map';
+import { V_JIT_TOP } from '../abi/vcpu_page';
+
+let vcpu: u32 = 0;
+let full: bool = false;
+
+export function begin_records(v: u32): void {
+  vcpu = v;
+  full = false;
+}
+
+/** There was no room for a copy: the region must not be used. */
+export function records_full(): bool {
+  return full;
+}
+
+export function clear_records(v: u32): void {
+  store<u32>(v + V_JIT_TOP, v - VCPU_PAGE + VCPU_JIT + JIT_RECORDS);
+}
+
+/** A copy of the record `r` that stays as long as the vCPU's regions do. */
+export function keep_record(r: u32): u32 {
+  const copy = load<u32>(vcpu + V_JIT_TOP);
+  if (copy + RECORD_SIZE > vcpu - VCPU_PAGE + VCPU_JIT + JIT_END) {
+    full = true;
+    return copy;
+  }
+  memory.copy(copy, r, RECORD_SIZE);
+  // An immediate lies in the record itself.
+  if (load<u32>(r + R_REG) == r + R_IMM) store<u32>(copy + R_REG, copy + R_IMM);
+  if (load<u32>(r + R_RM) == r + R_IMM) store<u32>(copy + R_RM, copy + R_IMM);
+  store<u32>(vcpu + V_JIT_TOP, copy + RECORD_SIZE);
+  return copy;
+}

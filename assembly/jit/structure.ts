@@ -1,0 +1,278 @@
+// A region's control flow as Wasm's: a node's dominator tree becomes nested blocks and loops (Ramsey, "Beyond Relooper", 2022).
+// A node with several ways into it follows a block, one that is gone back to heads a loop, any other stands where its only
+// way comes from. Each loop looks at requests and the budget whenever it begins anew.
+
+import {
+  AM_NONE,
+  B_BYTES,
+  BLOCK_HEADER,
+  FLOW_BRANCH,
+  FLOW_STOP,
+  R_AM,
+  R_IMM,
+  R_OP,
+  R_REG,
+  R_SEG,
+  RECORD_SIZE,
+} from '../abi/insn';
+import { NODE_BLOCK, NODE_DELTA, NODE_FORWARD, NODE_IS_HEADER, NONE } from '../abi/jit';
+import { OP_CALL, OP_CALL_RM, OP_END, OP_JCC, OP_JMP, OP_JMP_RM, OP_RET } from '../abi/ops';
+import { V_REQUESTS, V_RIP } from '../abi/vcpu_page';
+import { assume_flags, FLAGS_UNKNOWN, known_flags, push_condition } from './flags';
+import {
+  close,
+  exit_to,
+  exit_to_local,
+  get,
+  go,
+  go_gone_if,
+  go_out_if,
+  is_wide,
+  open,
+  push_rip,
+  reload,
+  retire,
+  set,
+  set_flow,
+  spill,
+  spill_budget,
+} from './frame';
+import { emit, move_stack } from './instructions';
+import { F_RECORD, L_A64, L_B32, L_B64, L_BUDGET, L_FLOW, L_GPR, L_LA, L_V } from './locals';
+import {
+  begin_instruction,
+  begin_push,
+  delta_of,
+  is_memory,
+  is_plain,
+  next_delta,
+  push_memory,
+  push_rm,
+  reach_operand,
+  reach_stack,
+} from './operands';
+import { keep_record } from './records';
+import {
+  branch_delta,
+  dominator_of,
+  has_edge,
+  in_order,
+  instruction_count,
+  node_at,
+  node_of,
+  place_of,
+  reached_count,
+} from './region';
+import {
+  byte,
+  CALL,
+  EMPTY,
+  I32_EQ,
+  I32_LOAD,
+  I32_LT_S,
+  I32_OR,
+  I32_WRAP,
+  I64_EXTEND_U,
+  I64_NE,
+  I64_SHL,
+  I64_SHR_S,
+  I64_STORE,
+  IF,
+  i32_const,
+  i64_const,
+  LOCAL_TEE,
+  LOOP,
+  BLOCK,
+  memory_op,
+  op1,
+} from './wasm';
+
+/** Where a node's labels are, in the part of NODE_SIZE that region.ts leaves free. */
+const LABEL_BLOCK: u32 = 112;
+const LABEL_LOOP: u32 = 116;
+
+/** Goes from node `n` to the place `delta` bytes behind the entry. */
+function branch(v: u32, n: u32, delta: i32): void {
+  const to = node_of(delta);
+  if (to == NONE || !has_edge(n, to)) return exit_to(delta);
+  const at = node_at(to);
+  if (place_of(to) <= place_of(n)) return go(load<u32>(at + LABEL_LOOP));
+  if (load<u32>(at + NODE_FORWARD) > 1) return go(load<u32>(at + LABEL_BLOCK));
+  emit_tree(v, to);
+}
+
+/** Emits node `n` and what it dominates. */
+export function emit_tree(v: u32, n: u32): void {
+  const at = node_at(n);
+  if (load<u32>(at + NODE_IS_HEADER) == 0) return emit_within(v, n);
+  store<u32>(at + LABEL_LOOP, open(LOOP, EMPTY));
+  assume_flags(FLAGS_UNKNOWN);
+  get(L_V);
+  memory_op(I32_LOAD, V_REQUESTS);
+  get(L_BUDGET);
+  i32_const(instruction_count() as i32);
+  byte(I32_LT_S);
+  byte(I32_OR);
+  open(IF, EMPTY);
+  exit_to(load<i32>(at + NODE_DELTA));
+  close();
+  emit_within(v, n);
+  close();
+}
+
+function is_merge_of(child: u32, n: u32): bool {
+  return child != 0 && dominator_of(child) == n && load<u32>(node_at(child) + NODE_FORWARD) > 1;
+}
+
+/** The node's own code inside blocks whose ends the merges that it dominates follow, the nearest first. */
+function emit_within(v: u32, n: u32): void {
+  const last = reached_count() - 1;
+  for (let i = last; i > place_of(n); i--) {
+    const child = in_order(i);
+    if (is_merge_of(child, n)) store<u32>(node_at(child) + LABEL_BLOCK, open(BLOCK, EMPTY));
+  }
+  emit_node(v, n);
+  for (let i = place_of(n) + 1; i <= last; i++) {
+    const child = in_order(i);
+    if (!is_merge_of(child, n)) continue;
+    close();
+    assume_flags(FLAGS_UNKNOWN);
+    emit_tree(v, child);
+  }
+}
+
+/** The interpreter executes the record `r`, the `n`th of its block. */
+function interpret(r: u32, n: u32, delta: i32): void {
+  const copy = keep_record(r);
+  spill();
+  spill_budget();
+  get(L_V);
+  i32_const(copy as i32);
+  i32_const((copy - n * RECORD_SIZE) as i32);
+  i32_const(delta);
+  op1(CALL, F_RECORD);
+  op1(LOCAL_TEE, L_FLOW);
+  go_gone_if();
+  reload();
+  assume_flags(FLAGS_UNKNOWN);
+}
+
+/** Pushes the return address and goes to `target` (a delta), or to what is in L_A64 when it is NONE. */
+function call(v: u32, n: u32, r: u32, retired: u32, target: i32, to_local: bool): void {
+  const wide = is_wide();
+  push_rip(next_delta(r));
+  if (wide) {
+    set(L_B64);
+  } else {
+    byte(I32_WRAP);
+    set(L_B32);
+  }
+  begin_push(r, wide ? L_B64 : L_B32);
+  // Behind the call the run ends, which a store may ask for, at the target.
+  get(L_FLOW);
+  i32_const(FLOW_STOP);
+  byte(I32_EQ);
+  open(IF, EMPTY);
+  get(L_LA);
+  set(L_GPR + 4);
+  get(L_V);
+  if (to_local) get(L_A64);
+  else push_rip(target);
+  memory_op(I64_STORE, V_RIP);
+  set_flow(FLOW_BRANCH);
+  close();
+  get(L_FLOW);
+  go_out_if();
+  close();
+  get(L_LA);
+  set(L_GPR + 4);
+  retire(retired + 1);
+  if (to_local) exit_to_local(L_A64);
+  else branch(v, n, target);
+}
+
+/** Leaves before the record `r`, which the interpreter shall execute, when 64-bit code could not go to the address in L_A64. */
+function check_canonical(r: u32, retired: u32): void {
+  if (!is_wide()) return;
+  get(L_A64);
+  i64_const(16);
+  byte(I64_SHL);
+  i64_const(16);
+  byte(I64_SHR_S);
+  get(L_A64);
+  byte(I64_NE);
+  open(IF, EMPTY);
+  retire(retired);
+  exit_to(delta_of(r));
+  close();
+}
+
+/** A branch record that ends its block. */
+function end_with(v: u32, n: u32, r: u32, op: u32, retired: u32, delta: i32): void {
+  switch (op) {
+    case OP_JMP:
+      retire(retired + 1);
+      return branch(v, n, branch_delta(delta, r));
+    case OP_CALL:
+      return call(v, n, r, retired, branch_delta(delta, r), false);
+    case OP_RET:
+      reach_stack(r);
+      push_memory(is_wide() ? 3 : 2);
+      if (!is_wide()) byte(I64_EXTEND_U);
+      set(L_A64);
+      check_canonical(r, retired);
+      move_stack((is_wide() ? 8 : 4) + load<i64>(r + R_IMM));
+      retire(retired + 1);
+      return exit_to_local(L_A64);
+    default:
+      break;
+  }
+  // JMP and CALL of a register or memory.
+  if (is_memory(r)) reach_operand(r);
+  push_rm(r, is_wide() ? 3 : 2);
+  if (!is_wide()) byte(I64_EXTEND_U);
+  set(L_A64);
+  check_canonical(r, retired);
+  if (op == OP_CALL_RM) return call(v, n, r, retired, 0, true);
+  retire(retired + 1);
+  exit_to_local(L_A64);
+}
+
+function emit_node(v: u32, n: u32): void {
+  const at = node_at(n);
+  const b = load<u32>(at + NODE_BLOCK);
+  const delta = load<i32>(at + NODE_DELTA);
+  let r = b + BLOCK_HEADER;
+  let retired: u32 = 0;
+  let going = true;
+  while (going) {
+    const op: u32 = load<u16>(r + R_OP);
+    begin_instruction(v, delta, retired);
+    if (op == OP_END) {
+      retire(retired);
+      branch(v, n, delta + (load<u32>(b + B_BYTES) as i32));
+      going = false;
+    } else if (
+      op == OP_JMP ||
+      op == OP_CALL ||
+      op == OP_RET ||
+      ((op == OP_JMP_RM || op == OP_CALL_RM) && is_plain(r))
+    ) {
+      end_with(v, n, r, op, retired, delta);
+      going = false;
+    } else if (op == OP_JCC) {
+      push_condition(load<u8>(r + R_SEG));
+      open(IF, EMPTY);
+      const flags = known_flags();
+      retire(retired + 1);
+      branch(v, n, branch_delta(delta, r));
+      assume_flags(flags);
+      close();
+      begin_instruction(v, delta, retired);
+    } else if (!emit(v, r)) {
+      interpret(r, retired, delta);
+    }
+    retired++;
+    r += RECORD_SIZE;
+  }
+}

@@ -1,0 +1,43 @@
+// Which tier executes a block: the interpreter, or the region that was compiled of it once it was hot.
+
+import { B_HEAT, B_REGION, HEAT_LIMIT } from '../abi/insn';
+import { NONE, REGION_COUNT, REGION_HVA, REGION_SLOT } from '../abi/jit';
+import { V_BUDGET, V_JIT_RIP, V_RIP } from '../abi/vcpu_page';
+import { flush_blocks } from '../decode/block';
+import { flush_regions, has_own_regions, region } from '../decode/regions';
+import { exec_block } from '../exec/dispatch';
+import { compile_region } from '../jit/compile';
+
+/** The heat of a block that is never compiled. */
+const COLD: i32 = i32.MIN_VALUE;
+
+/** Regions of another instance of the core are nothing to this one. */
+export function prepare_regions(v: u32): void {
+  if (has_own_regions(v)) return;
+  flush_regions(v);
+  flush_blocks(v);
+}
+
+/** Executes from block `b` on; FLOW_*. */
+export function execute(v: u32, b: u32): u32 {
+  const heat = load<i32>(b + B_HEAT);
+  if (heat < HEAT_LIMIT) {
+    store<i32>(b + B_HEAT, heat + 1);
+    return exec_block(v, b);
+  }
+  let number = load<u32>(b + B_REGION);
+  if (number == 0) {
+    number = compile_region(v, b);
+    store<u32>(b + B_REGION, number);
+    if (number == 0) store<i32>(b + B_HEAT, COLD);
+  }
+  const found = region(v, number);
+  if (
+    number == 0 ||
+    load<u32>(found + REGION_HVA) == NONE ||
+    load<i32>(v + V_BUDGET) < load<i32>(found + REGION_COUNT)
+  )
+    return exec_block(v, b);
+  store<u64>(v + V_JIT_RIP, load<u64>(v + V_RIP));
+  return call_indirect<u32>(load<u32>(found + REGION_SLOT), v);
+}

@@ -1,0 +1,53 @@
+// Compiled regions of one instance of the core: modules that the core has written become functions of its table.
+
+import type { MachineMemory } from './memory.ts';
+
+/** What emitted code imports, in the order of F_* (assembly/jit/locals.ts). */
+const IMPORTS = [
+  'compiled_read',
+  'compiled_write',
+  'compiled_modify',
+  'compiled_finish',
+  'compiled_record',
+  'compiled_condition',
+  'compiled_carry',
+  'compiled_zero_product',
+] as const;
+
+export interface RegionHost extends Record<(typeof IMPORTS)[number], () => void> {
+  readonly table: WebAssembly.Table;
+}
+
+export class Regions {
+  readonly #memory: MachineMemory;
+  readonly #table: WebAssembly.Table;
+  readonly #imports: WebAssembly.Imports;
+  readonly #free: number[] = [];
+
+  constructor(memory: MachineMemory, core: RegionHost) {
+    this.#memory = memory;
+    this.#table = core.table;
+    const functions = Object.fromEntries(IMPORTS.map((name, n) => [String(n), core[name]]));
+    this.#imports = { e: { m: memory.wasm, ...functions } };
+  }
+
+  /** Compiles the module of `bytes` bytes at `at`; the place of its function in the table, 0 when the host refuses. */
+  compile(at: number, bytes: number): number {
+    try {
+      // A module is made of memory that nobody else writes.
+      const module = new WebAssembly.Module(this.#memory.bytes(at, bytes).slice());
+      const { exports } = new WebAssembly.Instance(module, this.#imports);
+      const slot = this.#free.pop() ?? this.#table.grow(1);
+      this.#table.set(slot, exports[0] as () => number);
+      return slot;
+    } catch (error) {
+      console.error(error);
+      return 0;
+    }
+  }
+
+  release(slot: number): void {
+    this.#table.set(slot, null);
+    this.#free.push(slot);
+  }
+}
