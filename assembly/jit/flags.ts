@@ -43,7 +43,7 @@ const KIND_UNKNOWN: u32 = 0xff;
 /** The same, for assume_flags. */
 export const FLAGS_UNKNOWN: u32 = 0x1ff;
 
-let known: u32 = KIND_UNKNOWN;
+let known: u32 = 0xff;
 /** A rotation may have replaced CF. */
 let rotated: bool = true;
 
