@@ -6,6 +6,7 @@ export {
   compiled_condition,
   compiled_finish,
   compiled_modify,
+  compiled_overflow,
   compiled_read,
   compiled_record,
   compiled_write,

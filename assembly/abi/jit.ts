@@ -21,6 +21,9 @@ export const JIT_ORDER: u32 = 0x2000;
 /** What encloses the place where code is emitted, outermost first: u32 node | LABEL_LOOP, or LABEL_OTHER. */
 export const JIT_LABELS: u32 = 0x2400;
 export const LABELS_MAX: u32 = 256;
+/** Where calls of the region return to: i32 bytes behind the entry. */
+export const JIT_RETURNS: u32 = 0x2800;
+export const RETURNS_MAX: u32 = 8;
 /** Emitted bytes. */
 export const JIT_CODE: u32 = 0x4000;
 export const JIT_CODE_END: u32 = 0x3c000;

@@ -10,6 +10,7 @@ import { condition, set_arith, set_carry } from '../cpu/flags';
 import { wrap_rip } from '../cpu/operands';
 import { access_rights, access_slow, commit } from '../memory/access';
 import { exec_record } from './general';
+import { mul_high_signed } from './muldiv';
 
 /** A record of which only the length counts, for what asks which instruction has ended the run. */
 const LAST_RECORD: u32 = 0x3f00;
@@ -78,6 +79,11 @@ export function compiled_condition(v: u32, cc: u32): u32 {
 /** A rotation has replaced CF (bit 0 of `carry`). */
 export function compiled_carry(v: u32, carry: u32): void {
   set_carry(v, carry & 1);
+}
+
+/** Whether a signed product does not fit 64 bits. */
+export function compiled_overflow(a: i64, b: i64): u32 {
+  return (mul_high_signed(a, b) != (a * b) >> 63) as u32;
 }
 
 /** The flags of a product whose low part is 0. */

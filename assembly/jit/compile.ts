@@ -11,6 +11,7 @@ import { assume_flags, FLAGS_UNKNOWN } from './flags';
 import { enter, leave } from './frame';
 import { registers_of } from './instructions';
 import {
+  F_OVERFLOW,
   F_READ,
   I32_LOCALS,
   I64_LOCALS,
@@ -18,6 +19,7 @@ import {
   T_CARRY,
   T_CONDITION,
   T_FINISH,
+  T_OVERFLOW,
   T_READ,
   T_RECORD,
   T_REGION,
@@ -60,6 +62,7 @@ function write_types(): void {
   type(0, 4, 1);
   type(0, 2, 1);
   type(0, 2, 0);
+  type(0b11, 2, 1);
   patch(size);
 }
 
@@ -76,6 +79,8 @@ function type_of_import(f: u32): u32 {
       return T_RECORD;
     case F_READ + 5:
       return T_CONDITION;
+    case F_OVERFLOW:
+      return T_OVERFLOW;
     default:
       return T_CARRY;
   }

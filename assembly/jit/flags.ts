@@ -13,15 +13,17 @@ import {
   LF_SUB,
   V_RFLAGS,
 } from '../abi/vcpu_page';
-import { get, set, spill_flags } from './frame';
-import { F_CONDITION, L_A, L_B, L_CARRY, L_CF, L_KIND, L_OVER, L_RES, L_V } from './locals';
+import { close, get, open, set, spill_flags } from './frame';
+import { F_CONDITION, F_ZERO_PRODUCT, L_A, L_B, L_CARRY, L_CF, L_KIND, L_OVER, L_RES, L_V } from './locals';
 import {
   byte,
   CALL,
+  EMPTY,
   I32_AND,
   I32_EQ,
   I32_EQZ,
   I32_LOAD,
+  I32_MUL,
   I32_OR,
   I64_EQZ,
   I64_GE_S,
@@ -31,6 +33,7 @@ import {
   I64_LE_U,
   I64_LT_S,
   I64_LT_U,
+  IF,
   i32_const,
   i64_const,
   memory_op,
@@ -162,6 +165,29 @@ function push_kind_carry(): void {
   choose_if_kind(LF_LOGIC);
   choose_if_kind(LF_ADD);
   choose_if_kind(LF_SUB);
+}
+
+/** From here on nothing is known of the flags. */
+export function forget_flags(): void {
+  assume_flags(FLAGS_UNKNOWN);
+}
+
+/** A product: its low part is in L_RES, L_CARRY says whether that is not all of it. A low part of 0 leaves ZF clear. */
+export function note_product(): void {
+  get(L_CARRY);
+  i32_const(0x801);
+  byte(I32_MUL);
+  set(L_CF);
+  note_kind(LF_PARTIAL);
+  result_is_zero();
+  open(IF, EMPTY);
+  get(L_V);
+  get(L_CF);
+  op1(CALL, F_ZERO_PRODUCT);
+  i32_const(LF_EXPLICIT as i32);
+  set(L_KIND);
+  close();
+  known = KIND_UNKNOWN;
 }
 
 /** Asks the core. */

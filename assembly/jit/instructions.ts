@@ -1,6 +1,6 @@
 // One record into Wasm, as exec/ executes it. What is not here is left to the interpreter.
 
-import { FLOW_STOP, R_BASE, R_IMM, R_INDEX, R_OP, R_QUICK, R_REG, R_RM } from '../abi/insn';
+import { FLOW_STOP, R_BASE, R_FLAGS, R_IMM, R_INDEX, R_OP, R_QUICK, R_REG, R_RM } from '../abi/insn';
 import {
   ALU_ADC,
   ALU_ADD,
@@ -16,7 +16,7 @@ import {
   OP_CDQ,
   OP_CMOV,
   OP_DEC,
-  OP_IMUL_32,
+  OP_IMUL2,
   OP_INC,
   OP_LEA_32,
   OP_LEA_64,
@@ -53,6 +53,7 @@ import {
   LF_SUB,
   V_GPR,
 } from '../abi/vcpu_page';
+import { emit_arithmetic } from './arithmetic';
 import { keep_carry, note_kind, note_kind_with, note_rotation, push_carry, push_condition } from './flags';
 import { close, get, go_out_if, is_wide, open, set } from './frame';
 import { L_A, L_A32, L_A64, L_B, L_CARRY, L_CF, L_FLOW, L_GPR, L_LA, L_R32, L_R64, L_RES } from './locals';
@@ -447,8 +448,8 @@ export function registers_of(r: u32): u32 {
   } else {
     mask |= mask_of(register_at(load<u32>(r + R_RM)));
   }
-  // RAX and RDX.
-  return op >= OP_CDQ && op < OP_CBW + 3 ? mask | 5 : mask;
+  // RAX, RCX and RDX.
+  return (op >= OP_CDQ && op < OP_CBW + 3) || (op >= OP_SHIFT && op < OP_IMUL2) ? mask | 7 : mask;
 }
 
 /** LEA. */
@@ -581,6 +582,6 @@ export function emit(v: u32, r: u32): bool {
     negate(r, op - OP_NEG);
     return true;
   }
-  if (op >= OP_SHIFT && op < OP_SHIFT + 8) return family_shift(r, op, load<u8>(r + 16) & 3);
-  return false;
+  if (op >= OP_SHIFT && op < OP_SHIFT + 2 && family_shift(r, op, load<u16>(r + R_FLAGS) & 3)) return true;
+  return emit_arithmetic(v, r, op, is_flagless(r));
 }

@@ -45,7 +45,8 @@ export const F_RECORD: u32 = 4;
 export const F_CONDITION: u32 = 5;
 export const F_CARRY: u32 = 6;
 export const F_ZERO_PRODUCT: u32 = 7;
-export const IMPORTED: u32 = 8;
+export const F_OVERFLOW: u32 = 8;
+export const IMPORTED: u32 = 9;
 
 // Types.
 export const T_REGION: u32 = 0;
@@ -55,4 +56,5 @@ export const T_FINISH: u32 = 3;
 export const T_RECORD: u32 = 4;
 export const T_CONDITION: u32 = 5;
 export const T_CARRY: u32 = 6;
-export const TYPES: u32 = 7;
+export const T_OVERFLOW: u32 = 7;
+export const TYPES: u32 = 8;

@@ -92,6 +92,11 @@ export function begin_instruction(v: u32, delta: i32, retired: u32): void {
   done = retired;
 }
 
+/** Instructions of its block before the one in hand. */
+export function instructions_before(): u32 {
+  return done;
+}
+
 /** Number of the general register at an address, 16 and more if there is none. */
 export function register_at(address: u32): u32 {
   const offset = address - vcpu - V_GPR;

@@ -8,6 +8,7 @@ import {
   EDGES_MAX,
   JIT_NODES,
   JIT_ORDER,
+  JIT_RETURNS,
   NODE_BLOCK,
   NODE_DELTA,
   NODE_DOMINATOR,
@@ -19,9 +20,10 @@ import {
   NODE_SIZE,
   NODES_MAX,
   NONE,
+  RETURNS_MAX,
 } from '../abi/jit';
 import { BLOCK_HASH_ENTRIES, VCPU_BLOCK_HASH, VCPU_JIT, VCPU_PAGE } from '../abi/map';
-import { OP_CALL, OP_END, OP_JCC, OP_JMP } from '../abi/ops';
+import { OP_CALL, OP_END, OP_JCC, OP_JMP, OP_RET } from '../abi/ops';
 
 /** Instructions of a region at most. */
 const INSTRUCTIONS_MAX: u32 = 600;
@@ -31,6 +33,8 @@ let order: u32 = 0;
 let count: u32 = 0;
 let reached: u32 = 0;
 let instructions: u32 = 0;
+let returns: u32 = 0;
+let return_count: u32 = 0;
 
 export function node_at(n: u32): u32 {
   return nodes + n * NODE_SIZE;
@@ -88,16 +92,22 @@ export function branch_delta(delta: i32, r: u32): i32 {
   return delta + (load<u16>(r + R_OFF) as i32) + (load<u8>(r + R_LEN) as i32) + load<i32>(r + R_DISP);
 }
 
-/** A direct edge from node `n`: to a node that exists, or to one made of a decoded block of the same page. */
-function connect(v: u32, n: u32, entry: u32, delta: i32): void {
+/** The node at `delta`: one that exists, or one made of a decoded block of the same page, or NONE. */
+function find_node(v: u32, entry: u32, delta: i32): u32 {
   let to = node_of(delta);
   if (to == NONE) {
     const hva = load<u32>(entry + B_HVA) + delta;
-    if ((hva ^ load<u32>(entry + B_HVA)) & ~0xfff || count == NODES_MAX) return;
+    if ((hva ^ load<u32>(entry + B_HVA)) & ~0xfff || count == NODES_MAX) return NONE;
     const b = block_at(v, hva, load<u32>(entry + B_MODE));
-    if (b == 0 || instructions + load<u32>(b + B_COUNT) > INSTRUCTIONS_MAX) return;
+    if (b == 0 || instructions + load<u32>(b + B_COUNT) > INSTRUCTIONS_MAX) return NONE;
     to = add_node(b, delta);
   }
+  return to;
+}
+
+/** An edge from node `n`. */
+function connect(n: u32, to: u32): void {
+  if (to == NONE) return;
   const at = node_at(n);
   const edges = load<u32>(at + NODE_EDGES);
   if (edges == EDGES_MAX) return;
@@ -115,9 +125,36 @@ function connect_node(v: u32, n: u32, entry: u32): void {
   let going = true;
   while (going) {
     const op: u32 = load<u16>(r + R_OP);
-    if (op == OP_JCC || op == OP_JMP || op == OP_CALL) connect(v, n, entry, branch_delta(delta, r));
-    if (op == OP_END) connect(v, n, entry, delta + (load<u32>(b + B_BYTES) as i32));
-    going = op != OP_JMP && op != OP_CALL && op != OP_END;
+    if (op == OP_JCC || op == OP_JMP || op == OP_CALL) connect(n, find_node(v, entry, branch_delta(delta, r)));
+    if (op == OP_CALL) add_return(v, entry, delta + (load<u16>(r + R_OFF) as i32) + (load<u8>(r + R_LEN) as i32));
+    if (op == OP_END) connect(n, find_node(v, entry, delta + (load<u32>(b + B_BYTES) as i32)));
+    going = op != OP_JMP && op != OP_CALL && op != OP_RET && op != OP_END;
+    r += RECORD_SIZE;
+  }
+}
+
+/** A call comes back to `delta`. */
+function add_return(v: u32, entry: u32, delta: i32): void {
+  if (return_count == RETURNS_MAX || find_node(v, entry, delta) == NONE) return;
+  store<i32>(returns + return_count * 4, delta);
+  return_count++;
+}
+
+/** Places that calls come back to. */
+export function returns_count(): u32 {
+  return return_count;
+}
+export function return_at(i: u32): i32 {
+  return load<i32>(returns + i * 4);
+}
+
+/** A RET may go to wherever a call of the region comes back to. */
+function connect_returns(n: u32): void {
+  let r = first_record(n);
+  while (load<u16>(r + R_OP) != OP_END) {
+    if (load<u16>(r + R_OP) == OP_RET) {
+      for (let i: u32 = 0; i < return_count; i++) connect(n, node_of(return_at(i)));
+    }
     r += RECORD_SIZE;
   }
 }
@@ -232,7 +269,10 @@ export function find_region(v: u32, entry: u32): void {
   count = 0;
   instructions = 0;
   add_node(entry, 0);
+  returns = v - VCPU_PAGE + VCPU_JIT + JIT_RETURNS;
+  return_count = 0;
   for (let n: u32 = 0; n < count; n++) connect_node(v, n, entry);
+  for (let n: u32 = 0; n < count; n++) connect_returns(n);
   do {
     number_nodes();
     find_dominators();

@@ -62,6 +62,8 @@ import {
   node_of,
   place_of,
   reached_count,
+  return_at,
+  returns_count,
 } from './region';
 import {
   byte,
@@ -73,6 +75,7 @@ import {
   I32_OR,
   I32_WRAP,
   I64_EXTEND_U,
+  I64_EQ,
   I64_NE,
   I64_SHL,
   I64_SHR_S,
@@ -223,6 +226,18 @@ function end_with(v: u32, n: u32, r: u32, op: u32, retired: u32, delta: i32): vo
       check_canonical(r, retired);
       move_stack((is_wide() ? 8 : 4) + load<i64>(r + R_IMM));
       retire(retired + 1);
+      for (let i: u32 = 0; i < returns_count(); i++) {
+        const to = node_of(return_at(i));
+        if (!has_edge(n, to)) continue;
+        get(L_A64);
+        push_rip(return_at(i));
+        byte(I64_EQ);
+        open(IF, EMPTY);
+        const flags = known_flags();
+        branch(v, n, return_at(i));
+        assume_flags(flags);
+        close();
+      }
       return exit_to_local(L_A64);
     default:
       break;

@@ -1,8 +1,8 @@
 // Which tier executes a block: the interpreter, or the region that was compiled of it once it was hot.
 
-import { B_HEAT, B_REGION, HEAT_LIMIT } from '../abi/insn';
+import { B_HEAT, B_REGION, FLOW_BRANCH, HEAT_LIMIT } from '../abi/insn';
 import { NONE, REGION_COUNT, REGION_HVA, REGION_SLOT } from '../abi/jit';
-import { V_BUDGET, V_JIT_RIP, V_RIP } from '../abi/vcpu_page';
+import { V_BUDGET, V_JIT_RIP, V_REQUESTS, V_RIP } from '../abi/vcpu_page';
 import { flush_blocks } from '../decode/block';
 import { flush_regions, has_own_regions, region } from '../decode/regions';
 import { exec_block } from '../exec/dispatch';
@@ -38,6 +38,11 @@ export function execute(v: u32, b: u32): u32 {
     load<i32>(v + V_BUDGET) < load<i32>(found + REGION_COUNT)
   )
     return exec_block(v, b);
-  store<u64>(v + V_JIT_RIP, load<u64>(v + V_RIP));
-  return call_indirect<u32>(load<u32>(found + REGION_SLOT), v);
+  const rip = load<u64>(v + V_RIP);
+  const budget = load<i32>(v + V_BUDGET);
+  store<u64>(v + V_JIT_RIP, rip);
+  const flow = call_indirect<u32>(load<u32>(found + REGION_SLOT), v);
+  // A region leaves before an instruction that only the interpreter can execute. At its entry that is no way forward.
+  const stands = flow == FLOW_BRANCH && load<u64>(v + V_RIP) == rip && load<i32>(v + V_BUDGET) == budget;
+  return stands && load<u32>(v + V_REQUESTS) == 0 ? exec_block(v, b) : flow;
 }

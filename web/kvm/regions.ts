@@ -12,6 +12,7 @@ const IMPORTS = [
   'compiled_condition',
   'compiled_carry',
   'compiled_zero_product',
+  'compiled_overflow',
 ] as const;
 
 export interface RegionHost extends Record<(typeof IMPORTS)[number], () => void> {

@@ -1,0 +1,419 @@
+// Products, quotients, single bits and shifts by CL into Wasm. What is rare leaves the region before its instruction.
+
+import { AM_NONE, R_AM, R_FLAGS, R_IMM, R_REG, R_RM, RF_LOCK, RF_MEMORY } from '../abi/insn';
+import {
+  OP_BT_I,
+  OP_BT_R,
+  OP_DIV,
+  OP_IDIV,
+  OP_IMUL,
+  OP_IMUL3,
+  OP_IMUL_32,
+  OP_MUL,
+  OP_SHIFT,
+} from '../abi/ops';
+import { LF_PARTIAL, V_GPR } from '../abi/vcpu_page';
+import { note_product, note_rotation, note_kind, forget_flags } from './flags';
+import { close, exit_to, get, open, retire, set } from './frame';
+import {
+  F_OVERFLOW,
+  L_A64,
+  L_B32,
+  L_B64,
+  L_CARRY,
+  L_CF,
+  L_GPR,
+  L_R32,
+  L_R64,
+  L_RES,
+} from './locals';
+import {
+  delta_of,
+  finish_memory,
+  instructions_before,
+  is_memory,
+  local_a,
+  local_b,
+  push_register,
+  push_rm,
+  push_source,
+  reach_operand,
+  set_register,
+  set_rm,
+} from './operands';
+import {
+  byte,
+  CALL,
+  ELSE,
+  EMPTY,
+  I32,
+  I32_AND,
+  I32_EQZ,
+  I32_OR,
+  I32_SHL,
+  I32_SHR_S,
+  I32_SHR_U,
+  I32_SUB,
+  I32_WRAP,
+  I32_XOR,
+  I64_ADD,
+  I64_AND,
+  I64_DIV_S,
+  I64_DIV_U,
+  I64_EQ,
+  I64_EQZ,
+  I64_EXTEND32,
+  I64_EXTEND_S,
+  I64_EXTEND_U,
+  I64_GE_U,
+  I64_LE_U,
+  I64_MUL,
+  I64_NE,
+  I64_OR,
+  I64_SHL,
+  I64_SHR_S,
+  I64_SHR_U,
+  I64_SUB,
+  I64_XOR,
+  IF,
+  i32_const,
+  i64_const,
+  op1,
+} from './wasm';
+
+function local_r(size: u32): u32 {
+  return size == 3 ? L_R64 : L_R32;
+}
+
+function sized(size: u32, opcode64: u32, opcode32: u32): void {
+  byte(size == 3 ? opcode64 : opcode32);
+}
+
+/** Leaves before the record `r` when the value on the stack is not 0. */
+function leave_if(r: u32): void {
+  open(IF, EMPTY);
+  retire(instructions_before());
+  exit_to(delta_of(r));
+  close();
+}
+
+/** Pushes whether the i64 in a local fits 32 bits, sign-extended. */
+function push_fits(local: u32): void {
+  get(local);
+  get(local);
+  byte(I64_EXTEND32);
+  byte(I64_EQ);
+}
+
+/** IMUL with a destination: L_A64 times L_B64, sign-extended, to the register at `to`. */
+function multiply_into(to: u32, size: u32, flagless: bool): void {
+  get(L_A64);
+  get(L_B64);
+  byte(I64_MUL);
+  set(L_R64);
+  if (!flagless) {
+    if (size == 2) {
+      get(L_R64);
+      get(L_R64);
+      byte(I64_EXTEND32);
+      byte(I64_NE);
+    } else {
+      push_fits(L_A64);
+      push_fits(L_B64);
+      byte(I32_AND);
+      open(IF, I32);
+      i32_const(0);
+      byte(ELSE);
+      get(L_A64);
+      get(L_B64);
+      op1(CALL, F_OVERFLOW);
+      close();
+    }
+    set(L_CARRY);
+    get(L_R64);
+    if (size == 2) byte(I64_EXTEND32);
+    set(L_RES);
+    note_product();
+  }
+  get(L_R64);
+  if (size == 2) byte(I32_WRAP);
+  set_register(to, size);
+}
+
+function take(local: u32, size: u32): void {
+  if (size == 2) byte(I64_EXTEND_S);
+  set(local);
+}
+
+/** MUL and IMUL of EAX by 32 bits. */
+function multiply(v: u32, r: u32, is_signed: bool): void {
+  const extend = is_signed ? I64_EXTEND_S : I64_EXTEND_U;
+  push_rm(r, 2);
+  byte(extend);
+  push_register(v + V_GPR, 2);
+  byte(extend);
+  byte(I64_MUL);
+  set(L_R64);
+  get(L_R64);
+  if (is_signed) {
+    get(L_R64);
+    byte(I64_EXTEND32);
+    byte(I64_NE);
+  } else {
+    i64_const(32);
+    byte(I64_SHR_U);
+    byte(I64_EQZ);
+    byte(I32_EQZ);
+  }
+  set(L_CARRY);
+  get(L_R64);
+  byte(I64_EXTEND32);
+  set(L_RES);
+  note_product();
+  get(L_R64);
+  byte(I32_WRAP);
+  set_register(v + V_GPR, 2);
+  get(L_R64);
+  i64_const(32);
+  byte(I64_SHR_U);
+  byte(I32_WRAP);
+  set_register(v + V_GPR + 16, 2);
+}
+
+const L_RAX: u32 = L_GPR;
+const L_RDX: u32 = L_GPR + 2;
+
+/** DIV and IDIV by 32 or 64 bits; what may raise #DE, and dividends of more than 64 bits, are left to the interpreter. */
+function divide(r: u32, size: u32, is_signed: bool): void {
+  push_rm(r, size);
+  if (size == 2) byte(is_signed ? I64_EXTEND_S : I64_EXTEND_U);
+  set(L_B64);
+  if (size == 2) {
+    get(L_RDX);
+    i64_const(32);
+    byte(I64_SHL);
+    get(L_RAX);
+    i64_const(0xffffffff);
+    byte(I64_AND);
+    byte(I64_OR);
+  } else get(L_RAX);
+  set(L_A64);
+  if (is_signed) {
+    // 0 and -1.
+    get(L_B64);
+    i64_const(1);
+    byte(I64_ADD);
+    i64_const(1);
+    byte(I64_LE_U);
+    if (size == 3) {
+      get(L_RDX);
+      get(L_RAX);
+      i64_const(63);
+      byte(I64_SHR_S);
+      byte(I64_NE);
+      byte(I32_OR);
+    }
+    leave_if(r);
+  } else {
+    // High part not below the divisor, which a divisor of 0 is never.
+    get(L_RDX);
+    if (size == 2) {
+      i64_const(0xffffffff);
+      byte(I64_AND);
+      get(L_B64);
+      byte(I64_GE_U);
+    } else {
+      byte(I64_EQZ);
+      byte(I32_EQZ);
+      get(L_B64);
+      byte(I64_EQZ);
+      byte(I32_OR);
+    }
+    leave_if(r);
+  }
+  get(L_A64);
+  get(L_B64);
+  byte(is_signed ? I64_DIV_S : I64_DIV_U);
+  set(L_R64);
+  if (is_signed && size == 2) {
+    get(L_R64);
+    get(L_R64);
+    byte(I64_EXTEND32);
+    byte(I64_NE);
+    leave_if(r);
+  }
+  get(L_A64);
+  get(L_R64);
+  get(L_B64);
+  byte(I64_MUL);
+  byte(I64_SUB);
+  if (size == 2) {
+    i64_const(0xffffffff);
+    byte(I64_AND);
+  }
+  set(L_RDX);
+  get(L_R64);
+  if (size == 2) {
+    i64_const(0xffffffff);
+    byte(I64_AND);
+  }
+  set(L_RAX);
+}
+
+/** BT BTS BTR BTC of a register or memory operand: the bit into CF. */
+function bit(r: u32, kind: u32, size: u32, constant: bool): void {
+  const top: u32 = size == 3 ? 63 : 31;
+  if (is_memory(r)) reach_operand(r);
+  push_rm(r, size);
+  set(local_a(size));
+  if (constant) {
+    if (size == 3) i64_const(load<u8>(r + R_IMM) & top);
+    else i32_const(load<u8>(r + R_IMM) & top);
+  } else {
+    push_source(r, load<u32>(r + R_REG), size);
+    if (size == 3) i64_const(top);
+    else i32_const(top as i32);
+    sized(size, I64_AND, I32_AND);
+  }
+  set(local_b(size));
+  get(local_a(size));
+  get(local_b(size));
+  sized(size, I64_SHR_U, I32_SHR_U);
+  if (size == 3) byte(I32_WRAP);
+  i32_const(1);
+  byte(I32_AND);
+  set(L_CARRY);
+  if (kind) {
+    get(local_a(size));
+    if (size == 3) i64_const(1);
+    else i32_const(1);
+    get(local_b(size));
+    sized(size, I64_SHL, I32_SHL);
+    if (kind == 2) {
+      if (size == 3) i64_const(-1);
+      else i32_const(-1);
+      sized(size, I64_XOR, I32_XOR);
+      sized(size, I64_AND, I32_AND);
+    } else if (kind == 1) sized(size, I64_OR, I32_OR);
+    else sized(size, I64_XOR, I32_XOR);
+    set(local_r(size));
+    set_rm(r, local_r(size), size);
+  }
+  note_rotation();
+  if (kind && is_memory(r)) finish_memory(r);
+}
+
+/** SHL SHR SAR of a register by CL: a count of 0 changes no flag. */
+function shift_by_cl(v: u32, r: u32, kind: u32, size: u32): void {
+  const top: u32 = size == 3 ? 63 : 31;
+  const a = local_a(size);
+  const register = load<u32>(r + R_RM);
+  push_register(register, size);
+  set(a);
+  push_register(v + V_GPR + 8, 2);
+  i32_const(top as i32);
+  byte(I32_AND);
+  set(L_B32);
+  get(a);
+  push_count(size);
+  if (kind == 5) sized(size, I64_SHR_U, I32_SHR_U);
+  else if (kind == 7) sized(size, I64_SHR_S, I32_SHR_S);
+  else sized(size, I64_SHL, I32_SHL);
+  set(local_r(size));
+  get(L_B32);
+  open(IF, EMPTY);
+  get(a);
+  if (kind == 4 || kind == 6) {
+    i32_const(0);
+    get(L_B32);
+    byte(I32_SUB);
+  } else {
+    get(L_B32);
+    i32_const(1);
+    byte(I32_SUB);
+  }
+  if (size == 3) byte(I64_EXTEND_U);
+  sized(size, I64_SHR_U, I32_SHR_U);
+  if (size == 3) byte(I32_WRAP);
+  i32_const(1);
+  byte(I32_AND);
+  if (kind != 7) {
+    get(a);
+    if (kind != 5) {
+      get(a);
+      if (size == 3) i64_const(1);
+      else i32_const(1);
+      sized(size, I64_SHL, I32_SHL);
+      sized(size, I64_XOR, I32_XOR);
+    }
+    if (size == 3) i64_const(63);
+    else i32_const(31);
+    sized(size, I64_SHR_U, I32_SHR_U);
+    if (size == 3) byte(I32_WRAP);
+    i32_const(11);
+    byte(I32_SHL);
+    byte(I32_OR);
+  }
+  set(L_CF);
+  get(local_r(size));
+  if (size == 2) byte(I64_EXTEND_S);
+  set(L_RES);
+  note_kind(LF_PARTIAL);
+  close();
+  forget_flags();
+  get(local_r(size));
+  set_register(register, size);
+}
+
+function push_count(size: u32): void {
+  get(L_B32);
+  if (size == 3) byte(I64_EXTEND_U);
+}
+
+/** Emits the record `r` of these families; false when the interpreter must execute it. */
+export function emit_arithmetic(v: u32, r: u32, op: u32, flagless: bool): bool {
+  if (op == OP_IMUL_32 || op == OP_IMUL_32 + 1) {
+    const size = op - OP_IMUL_32 + 2;
+    if (is_memory(r)) reach_operand(r);
+    push_rm(r, size);
+    take(L_B64, size);
+    push_register(load<u32>(r + R_REG), size);
+    take(L_A64, size);
+    multiply_into(load<u32>(r + R_REG), size, flagless);
+    return true;
+  }
+  const size: u32 = load<u16>(r + R_FLAGS) & 3;
+  if (size < 2 || load<u16>(r + R_FLAGS) & RF_LOCK) return false;
+  if (op == OP_IMUL3) {
+    if (is_memory(r)) reach_operand(r);
+    push_rm(r, size);
+    take(L_A64, size);
+    i64_const(load<i64>(r + R_IMM));
+    set(L_B64);
+    multiply_into(load<u32>(r + R_REG), size, false);
+    return true;
+  }
+  if ((op == OP_MUL || op == OP_IMUL) && size == 2) {
+    if (is_memory(r)) reach_operand(r);
+    multiply(v, r, op == OP_IMUL);
+    return true;
+  }
+  if (op == OP_DIV || op == OP_IDIV) {
+    if (is_memory(r)) reach_operand(r);
+    divide(r, size, op == OP_IDIV);
+    return true;
+  }
+  if (op >= OP_BT_I && op < OP_BT_I + 4) {
+    bit(r, op - OP_BT_I, size, true);
+    return true;
+  }
+  if (op >= OP_BT_R && op < OP_BT_R + 4 && (load<u16>(r + R_FLAGS) & RF_MEMORY) == 0) {
+    bit(r, op - OP_BT_R, size, false);
+    return true;
+  }
+  if (op >= OP_SHIFT + 4 && op < OP_SHIFT + 8 && load<u32>(r + R_REG) == v + V_GPR + 8 && load<u8>(r + R_AM) == AM_NONE) {
+    shift_by_cl(v, r, op - OP_SHIFT, size);
+    return true;
+  }
+  return false;
+}
