@@ -1,6 +1,5 @@
 // The door of the core: what the Wasm module exports. It holds no machine state.
-export { host_read_msr as read_msr, host_write_msr as write_msr } from './exec/msr_access';
-export { reference_time_moved } from './hyperv/reference_time';
+
 export {
   compiled_carry,
   compiled_condition,
@@ -12,6 +11,8 @@ export {
   compiled_write,
   compiled_zero_product,
 } from './exec/compiled';
+export { host_read_msr as read_msr, host_write_msr as write_msr } from './exec/msr_access';
+export { reference_time_moved } from './hyperv/reference_time';
 export * from './irqchip/index';
 export { host_written } from './memory/slots';
 export { vcpu_waits } from './pv/steal_time';

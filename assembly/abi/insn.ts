@@ -89,8 +89,8 @@ export const B_CHAIN: u32 = 20; // u32 next block of the same chain, 0 = last
 export const B_HEAT: u32 = 24; // i32 how often it was entered; HEAT_LIMIT and more: run.ts looks at it
 export const B_REGION: u32 = 28; // u32 number of the region that begins here, 0 = none
 
-/** Entries of a block after which it is compiled. */
-export const HEAT_LIMIT: i32 = 1000;
+/** The heat at which a block is compiled. */
+export const HEAT_LIMIT: i32 = 1000000;
 
 /** What a handler returns to the dispatcher. */
 export const FLOW_NEXT: u32 = 0;

@@ -143,7 +143,7 @@ export const TLB_DEVICE: u32 = 16;
 
 // VM page: offsets from VM_PAGE.
 export const VM_MAGIC_VALUE: u32 = 0x52545556; // "VUTR"
-export const VM_LAYOUT_VERSION: u32 = 1;
+export const VM_LAYOUT_VERSION: u32 = 2;
 export const VM_MAGIC: u32 = 0x000;
 export const VM_VERSION: u32 = 0x004;
 /** Number of vCPU areas reserved. */
@@ -198,7 +198,7 @@ export const VM_DIRTY_RING: u32 = 0x104;
 /** What KVM_SET_NR_MMU_PAGES, KVM_SET_TSS_ADDR and KVM_SET_IDENTITY_MAP_ADDR have set: this VM needs none of it (u32, u32, u64). */
 export const VM_MMU_PAGES: u32 = 0x108;
 export const VM_TSS_ADDR: u32 = 0x10c;
-/** i32: entries of a block after which it is compiled, 0 = the interpreter executes everything. */
+/** 1 + the entries of a new block after which it is compiled, at most 1 + HEAT_LIMIT; 0 = the interpreter executes everything. */
 export const VM_HEAT: u32 = 0x1fc;
 export const VM_IDENTITY_MAP: u32 = 0x110;
 /** Highest used alias + 1 (u32), and the aliases: address ranges that mean another range. */

@@ -23,7 +23,9 @@ export function region(v: u32, number: u32): u32 {
 }
 
 function hash_slot(v: u32, hva: u32, mode: u32): u32 {
-  return v - VCPU_PAGE + VCPU_JIT + JIT_HASH + ((hva ^ (hva >> 12) ^ (mode << 7)) & (JIT_HASH_ENTRIES - 1)) * 2;
+  return (
+    v - VCPU_PAGE + VCPU_JIT + JIT_HASH + ((hva ^ (hva >> 12) ^ (mode << 7)) & (JIT_HASH_ENTRIES - 1)) * 2
+  );
 }
 
 /** Number of the region that begins at `hva`, 0 = none. */

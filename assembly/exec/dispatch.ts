@@ -1,7 +1,6 @@
 // The dispatcher: executes the records of a block and runs on into the blocks that follow. Quick forms are executed here,
 // everything else by its general form (general.ts).
 import {
-  B_COUNT,
   B_HVA,
   BLOCK_HEADER,
   FLOW_BRANCH,
@@ -180,16 +179,7 @@ import {
   Q_ZX8,
   Q_ZX16,
 } from '../abi/quick';
-import {
-  V_BUDGET,
-  V_CURRENT_RECORD,
-  V_GPR,
-  V_LEAVE,
-  V_LF_KIND,
-  V_LF_RES,
-  V_REQUESTS,
-  V_RIP,
-} from '../abi/vcpu_page';
+import { V_CURRENT_RECORD, V_GPR, V_LEAVE, V_LF_KIND, V_LF_RES, V_REQUESTS, V_RIP } from '../abi/vcpu_page';
 import { RCX, RSP } from '../abi/x86';
 import { condition } from '../cpu/flags';
 import { is_ready, next_block } from '../decode/block';

@@ -7,26 +7,15 @@ import {
   OP_DIV,
   OP_IDIV,
   OP_IMUL,
-  OP_IMUL3,
   OP_IMUL_32,
+  OP_IMUL3,
   OP_MUL,
   OP_SHIFT,
 } from '../abi/ops';
 import { LF_PARTIAL, V_GPR } from '../abi/vcpu_page';
-import { note_product, note_rotation, note_kind, forget_flags } from './flags';
+import { forget_flags, note_kind, note_product, note_rotation } from './flags';
 import { close, exit_to, get, open, retire, set } from './frame';
-import {
-  F_OVERFLOW,
-  L_A64,
-  L_B32,
-  L_B64,
-  L_CARRY,
-  L_CF,
-  L_GPR,
-  L_R32,
-  L_R64,
-  L_RES,
-} from './locals';
+import { F_OVERFLOW, L_A64, L_B32, L_B64, L_CARRY, L_CF, L_GPR, L_R32, L_R64, L_RES } from './locals';
 import {
   delta_of,
   finish_memory,
@@ -62,9 +51,9 @@ import {
   I64_DIV_U,
   I64_EQ,
   I64_EQZ,
-  I64_EXTEND32,
   I64_EXTEND_S,
   I64_EXTEND_U,
+  I64_EXTEND32,
   I64_GE_U,
   I64_LE_U,
   I64_MUL,
@@ -411,7 +400,12 @@ export function emit_arithmetic(v: u32, r: u32, op: u32, flagless: bool): bool {
     bit(r, op - OP_BT_R, size, false);
     return true;
   }
-  if (op >= OP_SHIFT + 4 && op < OP_SHIFT + 8 && load<u32>(r + R_REG) == v + V_GPR + 8 && load<u8>(r + R_AM) == AM_NONE) {
+  if (
+    op >= OP_SHIFT + 4 &&
+    op < OP_SHIFT + 8 &&
+    load<u32>(r + R_REG) == v + V_GPR + 8 &&
+    load<u8>(r + R_AM) == AM_NONE
+  ) {
     shift_by_cl(v, r, op - OP_SHIFT, size);
     return true;
   }

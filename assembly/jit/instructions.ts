@@ -11,7 +11,6 @@ import {
   ALU_SUB,
   OP_ALU_END,
   OP_ALU_LOAD,
-  OP_BSWAP,
   OP_CBW,
   OP_CDQ,
   OP_CMOV,
@@ -56,7 +55,7 @@ import {
 import { emit_arithmetic } from './arithmetic';
 import { keep_carry, note_kind, note_kind_with, note_rotation, push_carry, push_condition } from './flags';
 import { close, get, go_out_if, is_wide, open, set } from './frame';
-import { L_A, L_A32, L_A64, L_B, L_CARRY, L_CF, L_FLOW, L_GPR, L_LA, L_R32, L_R64, L_RES } from './locals';
+import { L_A, L_B, L_CARRY, L_CF, L_FLOW, L_GPR, L_LA, L_R32, L_R64, L_RES } from './locals';
 import {
   begin_push,
   finish_memory,
@@ -79,6 +78,7 @@ import {
 } from './operands';
 import {
   byte,
+  ELSE,
   EMPTY,
   I32_ADD,
   I32_AND,
@@ -94,7 +94,6 @@ import {
   I32_SUB,
   I32_WRAP,
   I32_XOR,
-  I64,
   I64_ADD,
   I64_AND,
   I64_EXTEND_S,
@@ -107,7 +106,6 @@ import {
   I64_SUB,
   I64_XOR,
   IF,
-  ELSE,
   i32_const,
   i64_const,
 } from './wasm';
@@ -164,7 +162,8 @@ function operate(r: u32, operation: u32, size: u32): void {
   if (operation == ALU_ADD || operation == ALU_ADC) sized(size, I64_ADD, I32_ADD);
   else if (operation == ALU_OR) sized(size, 0x84, I32_OR);
   else if (operation == ALU_AND) sized(size, I64_AND, I32_AND);
-  else if (operation == ALU_SUB || operation == ALU_SBB || operation == ALU_CMP) sized(size, I64_SUB, I32_SUB);
+  else if (operation == ALU_SUB || operation == ALU_SBB || operation == ALU_CMP)
+    sized(size, I64_SUB, I32_SUB);
   else sized(size, I64_XOR, I32_XOR);
   if (with_carry) {
     get(L_CARRY);

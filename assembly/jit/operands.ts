@@ -3,7 +3,6 @@
 
 import {
   AM_32,
-  AM_64,
   AM_64_SEG,
   AM_FORM,
   AM_NONE,
@@ -17,7 +16,6 @@ import {
   R_INDEX,
   R_LEN,
   R_OFF,
-  R_REG,
   R_RM,
   R_SCALE,
   R_SEG,
@@ -51,7 +49,6 @@ import {
   I32,
   I32_ADD,
   I32_AND,
-  I32_CONST,
   I32_EQZ,
   I32_EXTEND8,
   I32_EXTEND16,
@@ -304,7 +301,7 @@ export function push_memory(size: u32): void {
 }
 
 /** Stores the value in a local to L_ADDRESS, of an operand that was reached for writing. What that leaves to do follows. */
-export function store_memory(r: u32, local: u32, size: u32): void {
+export function store_memory(local: u32, size: u32): void {
   get(L_ADDRESS);
   get(local);
   memory_op(size == 0 ? I32_STORE8 : size == 1 ? I32_STORE16 : size == 2 ? I32_STORE : I64_STORE, 0);
@@ -332,7 +329,7 @@ export function push_rm(r: u32, size: u32): void {
 
 /** Writes a local to the r/m operand. */
 export function set_rm(r: u32, local: u32, size: u32): void {
-  if (is_memory(r)) return store_memory(r, local, size);
+  if (is_memory(r)) return store_memory(local, size);
   get(local);
   set_register(load<u32>(r + R_RM), size);
 }

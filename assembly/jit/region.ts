@@ -3,7 +3,18 @@
 // A region has one entry. Its nodes are decoded blocks of the entry's page; whatever leads elsewhere leaves the region. Edges
 // that would make the graph irreducible are taken out of it, and leave the region too.
 
-import { B_BYTES, B_COUNT, B_HVA, B_MODE, BLOCK_HEADER, R_DISP, R_LEN, R_OFF, R_OP, RECORD_SIZE } from '../abi/insn';
+import {
+  B_BYTES,
+  B_COUNT,
+  B_HVA,
+  B_MODE,
+  BLOCK_HEADER,
+  R_DISP,
+  R_LEN,
+  R_OFF,
+  R_OP,
+  RECORD_SIZE,
+} from '../abi/insn';
 import {
   EDGES_MAX,
   JIT_NODES,
@@ -125,8 +136,10 @@ function connect_node(v: u32, n: u32, entry: u32): void {
   let going = true;
   while (going) {
     const op: u32 = load<u16>(r + R_OP);
-    if (op == OP_JCC || op == OP_JMP || op == OP_CALL) connect(n, find_node(v, entry, branch_delta(delta, r)));
-    if (op == OP_CALL) add_return(v, entry, delta + (load<u16>(r + R_OFF) as i32) + (load<u8>(r + R_LEN) as i32));
+    if (op == OP_JCC || op == OP_JMP || op == OP_CALL)
+      connect(n, find_node(v, entry, branch_delta(delta, r)));
+    if (op == OP_CALL)
+      add_return(v, entry, delta + (load<u16>(r + R_OFF) as i32) + (load<u8>(r + R_LEN) as i32));
     if (op == OP_END) connect(n, find_node(v, entry, delta + (load<u32>(b + B_BYTES) as i32)));
     going = op != OP_JMP && op != OP_CALL && op != OP_RET && op != OP_END;
     r += RECORD_SIZE;

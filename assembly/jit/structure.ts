@@ -2,19 +2,7 @@
 // A node with several ways into it follows a block, one that is gone back to heads a loop, any other stands where its only
 // way comes from. Each loop looks at requests and the budget whenever it begins anew.
 
-import {
-  AM_NONE,
-  B_BYTES,
-  BLOCK_HEADER,
-  FLOW_BRANCH,
-  FLOW_STOP,
-  R_AM,
-  R_IMM,
-  R_OP,
-  R_REG,
-  R_SEG,
-  RECORD_SIZE,
-} from '../abi/insn';
+import { B_BYTES, BLOCK_HEADER, FLOW_BRANCH, FLOW_STOP, R_IMM, R_OP, R_SEG, RECORD_SIZE } from '../abi/insn';
 import { NODE_BLOCK, NODE_DELTA, NODE_FORWARD, NODE_IS_HEADER, NONE } from '../abi/jit';
 import { OP_CALL, OP_CALL_RM, OP_END, OP_JCC, OP_JMP, OP_JMP_RM, OP_RET } from '../abi/ops';
 import { V_REQUESTS, V_RIP } from '../abi/vcpu_page';
@@ -66,6 +54,7 @@ import {
   returns_count,
 } from './region';
 import {
+  BLOCK,
   byte,
   CALL,
   EMPTY,
@@ -74,8 +63,8 @@ import {
   I32_LT_S,
   I32_OR,
   I32_WRAP,
-  I64_EXTEND_U,
   I64_EQ,
+  I64_EXTEND_U,
   I64_NE,
   I64_SHL,
   I64_SHR_S,
@@ -85,7 +74,6 @@ import {
   i64_const,
   LOCAL_TEE,
   LOOP,
-  BLOCK,
   memory_op,
   op1,
 } from './wasm';

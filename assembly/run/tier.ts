@@ -2,10 +2,12 @@
 
 import { B_HEAT, B_REGION, FLOW_BRANCH, HEAT_LIMIT } from '../abi/insn';
 import { NONE, REGION_COUNT, REGION_HVA, REGION_SLOT } from '../abi/jit';
+import { VM_HEAT, VM_PAGE } from '../abi/map';
 import { V_BUDGET, V_JIT_RIP, V_REQUESTS, V_RIP } from '../abi/vcpu_page';
 import { flush_blocks } from '../decode/block';
 import { flush_regions, has_own_regions, region } from '../decode/regions';
 import { exec_block } from '../exec/dispatch';
+import { vm_base } from '../host';
 import { compile_region } from '../jit/compile';
 
 /** The heat of a block that is never compiled. */
@@ -27,7 +29,8 @@ export function execute(v: u32, b: u32): u32 {
   }
   let number = load<u32>(b + B_REGION);
   if (number == 0) {
-    number = compile_region(v, b);
+    // Even a block that is never compiled has been entered so often in the end.
+    number = load<u32>(vm_base + VM_PAGE + VM_HEAT) ? compile_region(v, b) : 0;
     store<u32>(b + B_REGION, number);
     if (number == 0) store<i32>(b + B_HEAT, COLD);
   }

@@ -55,9 +55,16 @@ export function newTotals(): Totals {
 }
 
 export class Fuzzer {
-  machine = new FuzzMachine();
+  machine: FuzzMachine;
   readonly totals = newTotals();
   readonly findings: Finding[] = [];
+  readonly #compileAfter: number | undefined;
+
+  /** `compileAfter`: see Vm.compileAfter. */
+  constructor(compileAfter?: number) {
+    this.#compileAfter = compileAfter;
+    this.machine = new FuzzMachine(compileAfter);
+  }
 
   run(options: FuzzOptions): void {
     const random = new Random(options.seed);
@@ -100,7 +107,7 @@ export class Fuzzer {
         why = vcpu.enter(budget);
       } catch (error) {
         this.#found({ mode, seed, done: before - first, budget, what: `${error}` });
-        this.machine = new FuzzMachine();
+        this.machine = new FuzzMachine(this.#compileAfter);
         return false;
       }
       totals.slowest = Math.max(totals.slowest, performance.now() - began);

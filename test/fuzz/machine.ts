@@ -43,10 +43,12 @@ export class FuzzMachine {
   /** Ranges of the memory that no guest may change. */
   readonly #forbidden: readonly (readonly [number, number])[];
 
-  constructor() {
+  /** `compileAfter`: see Vm.compileAfter. */
+  constructor(compileAfter?: number) {
     kvm ??= Kvm.open({ core: new WebAssembly.Module(readFileSync('build/core.wasm')) });
     // The second vCPU is never made: its whole area is a canary.
     this.vm = kvm.createVm({ maxVcpus: 2, memoryLimit: 2 ** 26 });
+    this.vm.compileAfter(compileAfter);
     // Machine time stands still, so that a world runs the same every time.
     this.vm.memory.setU32(this.vm.memory.vm + VM_ENGINE, ENGINE_DETERMINISTIC);
     REGIONS.forEach(({ gpa, bytes, flags }, slot) => {

@@ -20,6 +20,8 @@ export interface RegionHost extends Record<(typeof IMPORTS)[number], () => void>
 }
 
 export class Regions {
+  /** Why the last module was refused, which an emitter without a fault never sees. */
+  static refusal: unknown;
   readonly #memory: MachineMemory;
   readonly #table: WebAssembly.Table;
   readonly #imports: WebAssembly.Imports;
@@ -42,7 +44,7 @@ export class Regions {
       this.#table.set(slot, exports[0] as () => number);
       return slot;
     } catch (error) {
-      console.error(error);
+      Regions.refusal = error;
       return 0;
     }
   }

@@ -2,11 +2,13 @@
 // the core's module has the whole machine (Vm.attach).
 
 import { VM_MAX_VCPU_ID } from '../../assembly/abi/calls.ts';
+import { HEAT_LIMIT } from '../../assembly/abi/insn.ts';
 import {
   MAX_VCPUS,
   PAGE_SIZE,
   VM_ALIVE,
   VM_BOOT_CPU,
+  VM_HEAT,
   VM_LIFE,
   VM_MAX_VCPUS,
   VM_TSC_KHZ,
@@ -268,6 +270,20 @@ export class Vm extends VmCalls {
   /** Marks the dirty log, and code that is now stale, after stores that went past `write`. */
   written(gpa: bigint | number, length: number): void {
     hostWritten(this.memory, BigInt(gpa), length);
+  }
+
+  /**
+   * Blocks that are decoded from now on are compiled once they have been entered `entries` times (0 to 1,000,000; 0 = before they
+   * run at all); never when left out, which is how a VM begins. It changes what the guest costs, never what it does. EINVAL
+   * for another number.
+   */
+  compileAfter(entries?: number): void {
+    if (entries !== undefined && !(Number.isInteger(entries) && entries >= 0 && entries <= HEAT_LIMIT))
+      throw new KvmError(
+        'EINVAL',
+        `blocks cannot be compiled after ${entries} entries: give 0 to ${HEAT_LIMIT}.`,
+      );
+    this.memory.setU32(this.memory.vm + VM_HEAT, entries === undefined ? 0 : entries + 1);
   }
 
   /** How many vCPUs this VM may have. */

@@ -17,7 +17,6 @@ import {
   VCPU_STRIDE,
   VM_ALIVE,
   VM_ENGINE,
-  VM_HEAT,
   VM_HEAP_END,
   VM_HEAP_LOCK,
   VM_HEAP_TOP,
@@ -162,7 +161,6 @@ export function layMachine(wasm: WebAssembly.Memory, vcpus: number): MachineMemo
     clearPlace(memory);
     memory.add(memory.vm + VM_LIFE, 1);
     memory.setU64(memory.vm + VM_TSC_KHZ, TSC_KHZ);
-    memory.setU32(memory.vm + VM_HEAT, Number((globalThis as unknown as { process?: { env: Record<string, string> } }).process?.env.VITRINE_HEAT ?? 0));
     memory.setU64(memory.vm + VM_SEED, crypto.getRandomValues(new BigUint64Array(1))[0] as bigint);
     memory.view().setFloat64(memory.vm + VM_TIME_ORIGIN, hostMilliseconds(), true);
     memory.store(memory.vm + VM_ALIVE, 1);

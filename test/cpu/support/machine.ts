@@ -80,6 +80,7 @@ export class CpuMachine {
   run(test: Case, tier: Tier): Outcome {
     if (this.#prepared?.[0] !== test) this.#prepared = [test, this.#prepare(test)];
     const prepared = this.#prepared[1];
+    this.#vm.compileAfter(tier.compileAfter);
     if (!tier.warm) this.#vm.written(0, frame.RAM);
     this.#load(prepared);
     prepared.before ??= this.#view(test, readState(this.#vcpu), prepared.image.slice());

@@ -8,6 +8,8 @@ export interface Tier {
   readonly warm: boolean;
   /** KVM_SET_GUEST_DEBUG's control word while it runs. */
   readonly debug: number;
+  /** Entries of a block after which it is compiled (Vm.compileAfter). */
+  readonly compileAfter?: number;
   /** One entry into the core; gives RUN_*. */
   readonly enter: (vcpu: Vcpu) => number;
 }
@@ -18,6 +20,8 @@ const BUDGET = 200_000;
 export const tiers: readonly Tier[] = [
   { name: 'in one go', warm: false, debug: 0, enter: (vcpu) => vcpu.enter(BUDGET) },
   { name: 'in one go, decoded before', warm: true, debug: 0, enter: (vcpu) => vcpu.enter(BUDGET) },
+  { name: 'compiled', warm: false, debug: 0, compileAfter: 0, enter: (vcpu) => vcpu.enter(BUDGET) },
+  { name: 'compiled before', warm: true, debug: 0, compileAfter: 0, enter: (vcpu) => vcpu.enter(BUDGET) },
   { name: 'with a budget of one', warm: false, debug: 0, enter: (vcpu) => vcpu.enter(1) },
   { name: 'with a budget of one, decoded before', warm: true, debug: 0, enter: (vcpu) => vcpu.enter(1) },
   {
