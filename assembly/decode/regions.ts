@@ -2,6 +2,7 @@
 // It compiles nothing.
 
 import {
+  JIT_END,
   JIT_HASH,
   JIT_HASH_ENTRIES,
   JIT_RECORDS,
@@ -16,6 +17,9 @@ import {
 import { VCPU_JIT, VCPU_PAGE } from '../abi/map';
 import { V_JIT_OWNER, V_JIT_REGIONS, V_JIT_TOP } from '../abi/vcpu_page';
 import { host_instance, host_release } from '../host';
+
+/** Bytes of records that one region may keep at most. */
+const RECORDS_ROOM: u32 = 0x8000;
 
 /** The region with a number. */
 export function region(v: u32, number: u32): u32 {
@@ -36,10 +40,15 @@ export function region_at(v: u32, hva: u32, mode: u32): u32 {
   return load<u32>(found + REGION_HVA) == hva && load<u32>(found + REGION_MODE) == mode ? number : 0;
 }
 
-/** A number for a new region at `hva`, 0 when the table is full. */
+/** There may be no room for one more region: all of them have to go first. */
+export function regions_are_full(v: u32): bool {
+  const records = v - VCPU_PAGE + VCPU_JIT + JIT_END - RECORDS_ROOM;
+  return load<u32>(v + V_JIT_REGIONS) + 1 >= REGIONS_MAX || load<u32>(v + V_JIT_TOP) > records;
+}
+
+/** A number for a new region at `hva`; regions_are_full has been asked. */
 export function add_region(v: u32, hva: u32, mode: u32, slot: u32): u32 {
   const number = load<u32>(v + V_JIT_REGIONS) + 1;
-  if (number == REGIONS_MAX) return 0;
   store<u32>(v + V_JIT_REGIONS, number);
   const added = region(v, number);
   store<u32>(added + REGION_HVA, hva);

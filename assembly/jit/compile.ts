@@ -160,6 +160,6 @@ export function compile_region(v: u32, b: u32): u32 {
   const slot = host_compile(code, here() - code);
   if (slot == 0) return 0;
   const number = add_region(v, load<u32>(b + B_HVA), mode, slot);
-  if (number) store<u32>(region(v, number) + REGION_COUNT, instruction_count());
+  store<u32>(region(v, number) + REGION_COUNT, instruction_count());
   return number;
 }

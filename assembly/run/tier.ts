@@ -5,7 +5,7 @@ import { NONE, REGION_COUNT, REGION_HVA, REGION_SLOT } from '../abi/jit';
 import { VM_HEAT, VM_PAGE } from '../abi/map';
 import { V_BUDGET, V_JIT_RIP, V_REQUESTS, V_RIP } from '../abi/vcpu_page';
 import { flush_blocks } from '../decode/block';
-import { flush_regions, has_own_regions, region } from '../decode/regions';
+import { flush_regions, has_own_regions, region, regions_are_full } from '../decode/regions';
 import { exec_block } from '../exec/dispatch';
 import { vm_base } from '../host';
 import { compile_region } from '../jit/compile';
@@ -29,6 +29,11 @@ export function execute(v: u32, b: u32): u32 {
   }
   let number = load<u32>(b + B_REGION);
   if (number == 0) {
+    if (regions_are_full(v)) {
+      flush_regions(v);
+      flush_blocks(v);
+      return exec_block(v, b);
+    }
     // Even a block that is never compiled has been entered so often in the end.
     number = load<u32>(vm_base + VM_PAGE + VM_HEAT) ? compile_region(v, b) : 0;
     store<u32>(b + B_REGION, number);
