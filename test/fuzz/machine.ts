@@ -10,6 +10,7 @@ import {
   VM_ENGINE,
   VM_EXCLUSIVE_OWNER,
   VM_PAGE,
+  VM_SEED,
 } from '../../assembly/abi/map.ts';
 import { Kvm, type Vcpu, type Vm } from '../../web/kvm/index.ts';
 
@@ -49,7 +50,8 @@ export class FuzzMachine {
     // The second vCPU is never made: its whole area is a canary.
     this.vm = kvm.createVm({ maxVcpus: 2, memoryLimit: 2 ** 26 });
     this.vm.compileAfter(compileAfter);
-    // Machine time stands still, so that a world runs the same every time.
+    // Machine time stands still and RDRAND begins alike, so that a world runs the same every time.
+    this.vm.memory.setU64(this.vm.memory.vm + VM_SEED, 1n);
     this.vm.memory.setU32(this.vm.memory.vm + VM_ENGINE, ENGINE_DETERMINISTIC);
     REGIONS.forEach(({ gpa, bytes, flags }, slot) => {
       this.vm.memory.bytes(this.vm.allocate(GAP), GAP).fill(CANARY);
