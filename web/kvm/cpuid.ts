@@ -123,7 +123,7 @@ const FEATURE_INDEX: Readonly<Record<number, number>> = { 13: 1 };
 /** Leaf 1, EAX, and EDX after reset: family 6, model 15, stepping 11. */
 const PROCESSOR_SIGNATURE = 0x6fb;
 const VENDOR = 'GenuineIntel';
-const BRAND = 'Vitrine virtual processor';
+const BRAND = 'Vitrine KVM virtual processor';
 /** Leaf 1, EBX bits 15 to 8: CLFLUSH works on lines of 8 * 8 bytes. */
 const CACHE_LINE = 8 << 8;
 /**
