@@ -3,7 +3,7 @@
 import { B_HEAT, B_REGION, FLOW_BRANCH, HEAT_LIMIT } from '../abi/insn';
 import { NONE, REGION_COUNT, REGION_HVA, REGION_SLOT } from '../abi/jit';
 import { VM_HEAT, VM_PAGE } from '../abi/map';
-import { V_BUDGET, V_JIT_RIP, V_REQUESTS, V_RIP } from '../abi/vcpu_page';
+import { V_BUDGET, V_JIT_REGIONS, V_JIT_RIP, V_REQUESTS, V_RIP } from '../abi/vcpu_page';
 import { flush_blocks } from '../decode/block';
 import { flush_regions, has_own_regions, region, regions_are_full } from '../decode/regions';
 import { exec_block } from '../exec/dispatch';
@@ -15,7 +15,7 @@ const COLD: i32 = i32.MIN_VALUE;
 
 /** Regions of another instance of the core are nothing to this one. */
 export function prepare_regions(v: u32): void {
-  if (has_own_regions(v)) return;
+  if (load<u32>(v + V_JIT_REGIONS) == 0 || has_own_regions(v)) return;
   flush_regions(v);
   flush_blocks(v);
 }
@@ -29,13 +29,18 @@ export function execute(v: u32, b: u32): u32 {
   }
   let number = load<u32>(b + B_REGION);
   if (number == 0) {
+    // Even a block that is never compiled has been entered so often in the end.
+    if (load<u32>(vm_base + VM_PAGE + VM_HEAT) == 0) {
+      store<i32>(b + B_HEAT, COLD);
+      return exec_block(v, b);
+    }
+    if (!has_own_regions(v)) flush_regions(v);
     if (regions_are_full(v)) {
       flush_regions(v);
       flush_blocks(v);
       return exec_block(v, b);
     }
-    // Even a block that is never compiled has been entered so often in the end.
-    number = load<u32>(vm_base + VM_PAGE + VM_HEAT) ? compile_region(v, b) : 0;
+    number = compile_region(v, b);
     store<u32>(b + B_REGION, number);
     if (number == 0) store<i32>(b + B_HEAT, COLD);
   }
