@@ -29,6 +29,10 @@ export const RUN_ARGS = {
     type: 'string',
     description: 'yes or no (when left out): log the dirty pages of guest memory (KVM_MEM_LOG_DIRTY_PAGES)',
   },
+  jit: {
+    type: 'string',
+    description: 'off (when left out), or after how many entries a block of code is compiled, such as 2000',
+  },
   'exit-port': {
     type: 'string',
     description: 'Port whose write ends the machine with status (value << 1) | 1',
@@ -167,6 +171,7 @@ function machineOf(args: Values): MachineOptions {
     engine,
     ...(args.seed === undefined ? {} : { seed: parseNumber(args.seed, '--seed') }),
     ...(isYes(args['log-dirty']) ? { logDirty: true } : {}),
+    ...(args.jit === undefined ? {} : { jit: args.jit === 'off' ? 'off' : parseNumber(args.jit, '--jit') }),
     ...(args['exit-port'] === undefined ? {} : { exitPort: parseNumber(args['exit-port'], '--exit-port') }),
     ...(args['no-reboot'] ? { reboot: false } : {}),
     ...deviceOptions(args),

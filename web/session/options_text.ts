@@ -7,9 +7,10 @@ import type { EntryMode, MachineOptions, SlotRequest } from './types.ts';
 
 /** What the file holds: options without the bytes that run, and where a flat image enters. */
 export interface MachineLine
-  extends Omit<MachineOptions, 'program' | 'input' | 'seed' | 'exitPort' | 'reboot'> {
+  extends Omit<MachineOptions, 'program' | 'input' | 'seed' | 'jit' | 'exitPort' | 'reboot'> {
   readonly seed: number | undefined;
   readonly exitPort: number | undefined;
+  readonly jit: number | 'off';
   /** What a reset by the guest does; left to the kind of program if undefined. */
   readonly reboot: boolean | undefined;
   readonly slots: SlotRequest[];
@@ -28,6 +29,7 @@ export const DEFAULT_LINE: MachineLine = {
   seed: undefined,
   irqchip: true,
   logDirty: false,
+  jit: 'off',
   exitPort: undefined,
   reboot: undefined,
   slots: [],
@@ -78,6 +80,11 @@ const slots: Format<SlotRequest[]> = {
   parse: (text) => (text === 'none' ? [] : text.split(',').map(slot.parse)),
 };
 
+const jit: Format<number | 'off'> = {
+  format: String,
+  parse: (text) => (text === 'off' ? 'off' : integer.parse(text)),
+};
+
 /** The words of the line, in their order. */
 export const OPTION_KEYS = {
   memory: bytes,
@@ -86,6 +93,7 @@ export const OPTION_KEYS = {
   seed: optional(integer),
   irqchip: boolean,
   log_dirty: boolean,
+  jit,
   exit_port: optional(hexadecimal),
   reboot: optional(boolean),
   slots,

@@ -132,6 +132,7 @@ function checkedOptions(from: Fields): SharedOptions | undefined {
   if (isCount(from.seed)) options.seed = from.seed;
   if (typeof from.logDirty === 'boolean') options.logDirty = from.logDirty;
   if (typeof from.irqchip === 'boolean') options.irqchip = from.irqchip;
+  if (isCount(from.jit) || from.jit === 'off') options.jit = from.jit;
   if (isCount(from.exitPort)) options.exitPort = from.exitPort;
   if (typeof from.reboot === 'boolean') options.reboot = from.reboot;
   if (Array.isArray(from.devices)) options.devices = from.devices.flatMap(checkedDevice);

@@ -34,6 +34,8 @@ export interface MachineOptions {
   slots?: SlotRequest[];
   /** KVM_CREATE_IRQCHIP and PIT2 before the first vCPU; true when left out. Without it HLT is an exit. */
   irqchip?: boolean;
+  /** Entries after which a block of code is compiled (Vm.compileAfter), 0 to 1,000,000, or `off`; `off` when left out. */
+  jit?: number | 'off';
   /** Port of the debug exit device (status = (value << 1) | 1). */
   exitPort?: number;
   /**
