@@ -15,7 +15,7 @@ import {
 import { LF_PARTIAL, V_GPR } from '../abi/vcpu_page';
 import { forget_flags, note_kind, note_product, note_rotation } from './flags';
 import { close, exit_to, get, open, retire, set } from './frame';
-import { F_OVERFLOW, L_A64, L_B32, L_B64, L_CARRY, L_CF, L_GPR, L_R32, L_R64, L_RES } from './locals';
+import { F_OVERFLOW, L_A64, L_B32, L_B64, L_CARRY, L_CF, L_GPR, L_R64, L_RES } from './locals';
 import {
   delta_of,
   finish_memory,
@@ -23,12 +23,14 @@ import {
   is_memory,
   local_a,
   local_b,
+  local_r,
   push_register,
   push_rm,
   push_source,
   reach_operand,
   set_register,
   set_rm,
+  sized,
 } from './operands';
 import {
   byte,
@@ -69,14 +71,6 @@ import {
   i64_const,
   op1,
 } from './wasm';
-
-function local_r(size: u32): u32 {
-  return size == 3 ? L_R64 : L_R32;
-}
-
-function sized(size: u32, opcode64: u32, opcode32: u32): void {
-  byte(size == 3 ? opcode64 : opcode32);
-}
 
 /** Leaves before the record `r` when the value on the stack is not 0. */
 function leave_if(r: u32): void {

@@ -30,7 +30,7 @@ import { begin_instruction } from './operands';
 import { begin_records, records_full } from './records';
 import { find_region, first_record, instruction_count, node_count } from './region';
 import { emit_tree } from './structure';
-import { begin, byte, here, I32, I64, name, overflowed, patch, placeholder, uleb } from './wasm';
+import { begin, byte, here, I32, I64, name, overflowed, patch, size_field, uleb } from './wasm';
 
 /** Registers that the code of the region knows, as a mask. */
 function registers(v: u32): u32 {
@@ -53,7 +53,7 @@ function type(parameters: u32, count: u32, results: u32): void {
 /** The types in the order of T_*: bit n of the first argument says that parameter n is 64 bits wide. */
 function write_types(): void {
   byte(1);
-  const size = placeholder();
+  const size = size_field();
   uleb(TYPES);
   type(0, 1, 1);
   type(0b00010, 4, 1);
@@ -89,7 +89,7 @@ function type_of_import(f: u32): u32 {
 /** "e"."m" is the memory, "e"."0" and so on are the functions. */
 function write_imports(): void {
   byte(2);
-  const size = placeholder();
+  const size = size_field();
   uleb(IMPORTED + 1);
   name(0x65, 1);
   name(0x6d, 1);
@@ -118,21 +118,21 @@ function write_module(v: u32, is_64: bool): void {
   write_types();
   write_imports();
   byte(3);
-  let size = placeholder();
+  let size = size_field();
   uleb(1);
   uleb(T_REGION);
   patch(size);
   byte(7);
-  size = placeholder();
+  size = size_field();
   uleb(1);
   name(0x30, 1);
   byte(0);
   uleb(IMPORTED);
   patch(size);
   byte(10);
-  size = placeholder();
+  size = size_field();
   uleb(1);
-  const body = placeholder();
+  const body = size_field();
   uleb(2);
   uleb(I32_LOCALS);
   byte(I32);

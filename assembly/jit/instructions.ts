@@ -55,7 +55,7 @@ import {
 import { emit_arithmetic } from './arithmetic';
 import { keep_carry, note_kind, note_kind_with, note_rotation, push_carry, push_condition } from './flags';
 import { close, get, go_out_if, is_wide, open, set } from './frame';
-import { L_A, L_B, L_CARRY, L_CF, L_FLOW, L_GPR, L_LA, L_R32, L_R64, L_RES } from './locals';
+import { L_A, L_B, L_CARRY, L_CF, L_FLOW, L_GPR, L_LA, L_R32, L_RES } from './locals';
 import {
   begin_push,
   finish_memory,
@@ -63,6 +63,7 @@ import {
   is_plain,
   local_a,
   local_b,
+  local_r,
   push_address32,
   push_address64,
   push_memory,
@@ -74,6 +75,7 @@ import {
   register_at,
   set_register,
   set_rm,
+  sized,
   store_operand,
 } from './operands';
 import {
@@ -98,6 +100,7 @@ import {
   I64_AND,
   I64_EXTEND_S,
   I64_EXTEND_U,
+  I64_OR,
   I64_ROTL,
   I64_ROTR,
   I64_SHL,
@@ -113,15 +116,6 @@ import {
 function is_flagless(r: u32): bool {
   const form: u32 = load<u8>(r + R_QUICK);
   return form >= Q_ADD_32_N && form <= Q_IMUL_64_N;
-}
-
-function local_r(size: u32): u32 {
-  return size == 3 ? L_R64 : L_R32;
-}
-
-/** The opcode for 64 bits, or that for 32 bits. */
-function sized(size: u32, opcode64: u32, opcode32: u32): void {
-  byte(size == 3 ? opcode64 : opcode32);
 }
 
 /** A local that holds an operand into one that holds 64 bits of it, sign-extended. */
@@ -160,7 +154,7 @@ function operate(r: u32, operation: u32, size: u32): void {
   get(local_a(size));
   get(local_b(size));
   if (operation == ALU_ADD || operation == ALU_ADC) sized(size, I64_ADD, I32_ADD);
-  else if (operation == ALU_OR) sized(size, 0x84, I32_OR);
+  else if (operation == ALU_OR) sized(size, I64_OR, I32_OR);
   else if (operation == ALU_AND) sized(size, I64_AND, I32_AND);
   else if (operation == ALU_SUB || operation == ALU_SBB || operation == ALU_CMP)
     sized(size, I64_SUB, I32_SUB);

@@ -38,6 +38,8 @@ import {
   L_FLOW,
   L_GPR,
   L_LA,
+  L_R32,
+  L_R64,
   L_TLB,
   L_V,
 } from './locals';
@@ -394,4 +396,12 @@ export function local_a(size: u32): u32 {
 }
 export function local_b(size: u32): u32 {
   return size == 3 ? L_B64 : L_B32;
+}
+export function local_r(size: u32): u32 {
+  return size == 3 ? L_R64 : L_R32;
+}
+
+/** The opcode for 64 bits, or that for 32 bits. */
+export function sized(size: u32, opcode64: u32, opcode32: u32): void {
+  byte(size == 3 ? opcode64 : opcode32);
 }

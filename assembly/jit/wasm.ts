@@ -47,13 +47,13 @@ export function sleb(value: i64): void {
 }
 
 /** A size of always five bytes, to be filled in with `patch`. */
-export function placeholder(): u32 {
+export function size_field(): u32 {
   const place = at;
   for (let i = 0; i < 5; i++) byte(0);
   return place;
 }
 
-/** Fills the bytes between the placeholder and here in. */
+/** Fills the bytes between the size field and here in. */
 export function patch(place: u32): void {
   patch_with(place, at - place - 5);
 }
