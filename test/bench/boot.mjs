@@ -38,15 +38,20 @@ const v86 = (mode) => ({
   ],
 });
 
+const vitrine = (jit) => ({
+  long: true,
+  command: ({ kernel, initrd, memory, append }) => [
+    process.execPath,
+    [
+      ...[MAIN, 'run', '--kernel', kernel, '--initrd', initrd, '--append', append],
+      ...['--memory', String(memory), '--jit', jit],
+    ],
+  ],
+});
+
 /** Each machine: how it is started for a guest, and whether it runs 64-bit kernels. */
 const MACHINES = {
-  vitrine: {
-    long: true,
-    command: ({ kernel, initrd, memory, append }) => [
-      process.execPath,
-      [MAIN, 'run', '--kernel', kernel, '--initrd', initrd, '--append', append, '--memory', String(memory)],
-    ],
-  },
+  vitrine: vitrine('off'),
   v86: v86([]),
   'v86-jit': v86(['jit']),
   qemu: {
@@ -60,6 +65,9 @@ const MACHINES = {
     ],
   },
 };
+
+/** `jit-N` is Vitrine whose JIT compiles after N entries. */
+const machine = (name) => MACHINES[name] ?? vitrine(name.replace('jit-', ''));
 
 /** True for a kernel of 64 bits: xloadflags of the boot protocol, XLF_KERNEL_64. */
 const isLong = (kernel) => (readFileSync(kernel).readUInt16LE(0x236) & 1) !== 0;
@@ -110,12 +118,12 @@ async function runGuest(row) {
     initrd: join(TARGET, row.initrd),
     memory: Math.max(row.memory, LEAST_MEMORY),
   };
-  const names = options.machines.split(',').filter((name) => MACHINES[name].long || !isLong(guest.kernel));
+  const names = options.machines.split(',').filter((name) => machine(name).long || !isLong(guest.kernel));
   const runs = Object.fromEntries(names.map((name) => [name, []]));
   for (let round = 1; round <= Number(options.rounds); round += 1) {
     for (const name of names) {
       process.stderr.write(`${guest.name}, round ${round} of ${options.rounds}: ${name} ...\n`);
-      runs[name].push(await boot(MACHINES[name].command(guest)));
+      runs[name].push(await boot(machine(name).command(guest)));
     }
   }
   const of = (name, what) => median(runs[name].map((run) => run[what]));
