@@ -1,11 +1,13 @@
 // The door of the core: what the Wasm module exports. It holds no machine state.
 
 export {
+  compiled_call,
   compiled_carry,
   compiled_condition,
   compiled_finish,
   compiled_modify,
   compiled_overflow,
+  compiled_push,
   compiled_read,
   compiled_record,
   compiled_write,

@@ -1,5 +1,13 @@
 // Compiled regions: what lies in a vCPU's VCPU_JIT. Constants only.
 
+// What a compiled function returns: FLOW_* in bits 0 to 2. With EXIT_TOLD the rest says where the run goes on, and which
+// instructions are not counted yet; without it RIP and budget are in order already.
+export const EXIT_TOLD: u32 = 8;
+/** Instructions that have retired and that the budget still has: seven bits. */
+export const EXIT_RETIRED_SHIFT: u32 = 4;
+/** Signed: bytes from the region's entry to where the run goes on. */
+export const EXIT_DELTA_SHIFT: u32 = 11;
+
 /** The control-flow graph of the region that is being compiled. */
 export const JIT_NODES: u32 = 0x0000;
 /** Blocks of one region at most. */

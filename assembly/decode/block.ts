@@ -18,6 +18,7 @@ import {
   R_OP,
   RECORD_SIZE,
 } from '../abi/insn';
+import { REGION_COUNT } from '../abi/jit';
 import {
   BLOCK_CHAINS,
   BLOCK_HASH_ENTRIES,
@@ -81,7 +82,7 @@ import { C_CODE, C_END, C_ENDS, C_MODE, C_PC, C_STATUS, CURSOR_SHORT, cursor } f
 import { drop_flags } from './dead_flags';
 import { decode_insn } from './insn';
 import { choose_quick } from './quick';
-import { drop_regions, flush_regions, region_at } from './regions';
+import { drop_regions, flush_regions, region, region_at } from './regions';
 
 /** hva of the code byte at linear address `la`, or 0 with a fault raised. */
 export function fetch_hva(v: u32, la: u64): u32 {
@@ -122,6 +123,19 @@ export function next_block(v: u32): u32 {
   if (b == 0 || load<u32>(b + B_HVA) != hva || load<u32>(b + B_MODE) != mode) return 0;
   if ((load<u32>(v + V_REQUESTS) | load<u32>(v + V_LEAVE)) != 0) return 0;
   return is_ready(v, b) ? b : 0;
+}
+
+/** The region at V_RIP whose translation is known and for which the budget reaches, else 0. */
+export function next_region(v: u32): u32 {
+  const mode = load<u32>(v + V_MODE);
+  if ((mode & (MODE_64 | MODE_FLAT)) == 0) return 0;
+  const la = load<u64>(v + V_RIP);
+  const e = load<u32>(v + V_TLB_EXEC) + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_EXEC_ENTRY_SIZE;
+  if (load<u64>(e) != (la & ~0xfff)) return 0;
+  const number = region_at(v, (la as u32) + load<u32>(e + TLB_EXEC_ADDEND), mode);
+  if (number == 0) return 0;
+  const found = region(v, number);
+  return load<i32>(v + V_BUDGET) < load<i32>(found + REGION_COUNT) ? 0 : found;
 }
 
 /** The budget reaches for block `b`, and the interpreter goes on with it: counts that it does. */

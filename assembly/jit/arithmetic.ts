@@ -13,9 +13,9 @@ import {
   OP_SHIFT,
 } from '../abi/ops';
 import { LF_PARTIAL, V_GPR } from '../abi/vcpu_page';
-import { forget_flags, note_kind, note_product, note_rotation } from './flags';
-import { close, exit_to, get, open, retire, set } from './frame';
-import { F_OVERFLOW, L_A64, L_B32, L_B64, L_CARRY, L_CF, L_GPR, L_R64, L_RES } from './locals';
+import { forget_flags, note_kind, note_product, note_rotation, set_flag } from './flags';
+import { close, exit_behind, get, open, set } from './frame';
+import { F_OVERFLOW, L_A64, L_B32, L_B64, L_CARRY, L_CF, L_R64, L_RES } from './locals';
 import {
   delta_of,
   finish_memory,
@@ -75,8 +75,7 @@ import {
 /** Leaves before the record `r` when the value on the stack is not 0. */
 function leave_if(r: u32): void {
   open(IF, EMPTY);
-  retire(instructions_before());
-  exit_to(delta_of(r));
+  exit_behind(delta_of(r), instructions_before());
   close();
 }
 
@@ -113,14 +112,19 @@ function multiply_into(to: u32, size: u32, flagless: bool): void {
       close();
     }
     set(L_CARRY);
-    get(L_R64);
-    if (size == 2) byte(I64_EXTEND32);
-    set(L_RES);
+    keep_product(size);
     note_product();
   }
   get(L_R64);
   if (size == 2) byte(I32_WRAP);
   set_register(to, size);
+}
+
+/** The low part of L_R64 becomes the result that flags are made of. */
+function keep_product(size: u32): void {
+  get(L_R64);
+  if (size == 2) byte(I32_WRAP);
+  set_flag(L_RES, size);
 }
 
 function take(local: u32, size: u32): void {
@@ -149,9 +153,7 @@ function multiply(v: u32, r: u32, is_signed: bool): void {
     byte(I32_EQZ);
   }
   set(L_CARRY);
-  get(L_R64);
-  byte(I64_EXTEND32);
-  set(L_RES);
+  keep_product(2);
   note_product();
   get(L_R64);
   byte(I32_WRAP);
@@ -163,23 +165,29 @@ function multiply(v: u32, r: u32, is_signed: bool): void {
   set_register(v + V_GPR + 16, 2);
 }
 
-const L_RAX: u32 = L_GPR;
-const L_RDX: u32 = L_GPR + 2;
+/** Pushes RAX (n = 0) or RDX (n = 2), of 32 bits without a sign, as i64. */
+function push_half(v: u32, n: u32, size: u32): void {
+  push_register(v + V_GPR + n * 8, size);
+  if (size == 2) byte(I64_EXTEND_U);
+}
+
+function set_half(v: u32, n: u32, size: u32): void {
+  if (size == 2) byte(I32_WRAP);
+  set_register(v + V_GPR + n * 8, size);
+}
 
 /** DIV and IDIV by 32 or 64 bits; what may raise #DE, and dividends of more than 64 bits, are left to the interpreter. */
-function divide(r: u32, size: u32, is_signed: bool): void {
+function divide(v: u32, r: u32, size: u32, is_signed: bool): void {
   push_rm(r, size);
   if (size == 2) byte(is_signed ? I64_EXTEND_S : I64_EXTEND_U);
   set(L_B64);
+  push_half(v, 0, size);
   if (size == 2) {
-    get(L_RDX);
+    push_half(v, 2, 2);
     i64_const(32);
     byte(I64_SHL);
-    get(L_RAX);
-    i64_const(0xffffffff);
-    byte(I64_AND);
     byte(I64_OR);
-  } else get(L_RAX);
+  }
   set(L_A64);
   if (is_signed) {
     // 0 and -1.
@@ -189,8 +197,8 @@ function divide(r: u32, size: u32, is_signed: bool): void {
     i64_const(1);
     byte(I64_LE_U);
     if (size == 3) {
-      get(L_RDX);
-      get(L_RAX);
+      push_half(v, 2, 3);
+      get(L_A64);
       i64_const(63);
       byte(I64_SHR_S);
       byte(I64_NE);
@@ -199,10 +207,8 @@ function divide(r: u32, size: u32, is_signed: bool): void {
     leave_if(r);
   } else {
     // High part not below the divisor, which a divisor of 0 is never.
-    get(L_RDX);
+    push_half(v, 2, size);
     if (size == 2) {
-      i64_const(0xffffffff);
-      byte(I64_AND);
       get(L_B64);
       byte(I64_GE_U);
     } else {
@@ -230,17 +236,9 @@ function divide(r: u32, size: u32, is_signed: bool): void {
   get(L_B64);
   byte(I64_MUL);
   byte(I64_SUB);
-  if (size == 2) {
-    i64_const(0xffffffff);
-    byte(I64_AND);
-  }
-  set(L_RDX);
+  set_half(v, 2, size);
   get(L_R64);
-  if (size == 2) {
-    i64_const(0xffffffff);
-    byte(I64_AND);
-  }
-  set(L_RAX);
+  set_half(v, 0, size);
 }
 
 /** BT BTS BTR BTC of a register or memory operand: the bit into CF. */
@@ -339,8 +337,7 @@ function shift_by_cl(v: u32, r: u32, kind: u32, size: u32): void {
   }
   set(L_CF);
   get(local_r(size));
-  if (size == 2) byte(I64_EXTEND_S);
-  set(L_RES);
+  set_flag(L_RES, size);
   note_kind(LF_PARTIAL);
   close();
   forget_flags();
@@ -383,7 +380,7 @@ export function emit_arithmetic(v: u32, r: u32, op: u32, flagless: bool): bool {
   }
   if (op == OP_DIV || op == OP_IDIV) {
     if (is_memory(r)) reach_operand(r);
-    divide(r, size, op == OP_IDIV);
+    divide(v, r, size, op == OP_IDIV);
     return true;
   }
   if (op >= OP_BT_I && op < OP_BT_I + 4) {

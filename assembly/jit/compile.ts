@@ -11,20 +11,21 @@ import { assume_flags, FLAGS_UNKNOWN } from './flags';
 import { enter, leave } from './frame';
 import { registers_of } from './instructions';
 import {
+  CODE_LOCALS,
+  F_CALL,
+  F_CARRY,
+  F_CONDITION,
+  F_FINISH,
+  F_MODIFY,
   F_OVERFLOW,
+  F_PUSH,
   F_READ,
+  F_RECORD,
+  F_WRITE,
+  F_ZERO_PRODUCT,
   I32_LOCALS,
   I64_LOCALS,
   IMPORTED,
-  T_CARRY,
-  T_CONDITION,
-  T_FINISH,
-  T_OVERFLOW,
-  T_READ,
-  T_RECORD,
-  T_REGION,
-  T_WRITE,
-  TYPES,
 } from './locals';
 import { begin_instruction } from './operands';
 import { begin_records, records_full } from './records';
@@ -50,40 +51,40 @@ function type(parameters: u32, count: u32, results: u32): void {
   if (results) byte(I32);
 }
 
-/** The types in the order of T_*: bit n of the first argument says that parameter n is 64 bits wide. */
+/** The type of imported function `f`, and of a region: bit n of the parameters says that parameter n is 64 bits wide. */
+function type_of(f: u32): void {
+  switch (f) {
+    case F_READ:
+    case F_MODIFY:
+      return type(0b1010, 4, 1);
+    case F_WRITE:
+    case F_PUSH:
+      return type(0b10110, 5, 1);
+    case F_CALL:
+      return type(0b101110, 6, 1);
+    case F_FINISH:
+      return type(0b100, 3, 1);
+    case F_RECORD:
+      return type(0, 5, 1);
+    case F_CONDITION:
+      return type(0, 2, 1);
+    case F_CARRY:
+    case F_ZERO_PRODUCT:
+      return type(0, 2, 0);
+    case F_OVERFLOW:
+      return type(0b11, 2, 1);
+    default:
+      return type(0, 1, 1);
+  }
+}
+
+/** Type n is that of function n. */
 function write_types(): void {
   byte(1);
   const size = size_field();
-  uleb(TYPES);
-  type(0, 1, 1);
-  type(0b00010, 4, 1);
-  type(0b00110, 5, 1);
-  type(0, 3, 1);
-  type(0, 4, 1);
-  type(0, 2, 1);
-  type(0, 2, 0);
-  type(0b11, 2, 1);
+  uleb(IMPORTED + 1);
+  for (let f: u32 = 0; f <= IMPORTED; f++) type_of(f);
   patch(size);
-}
-
-function type_of_import(f: u32): u32 {
-  switch (f) {
-    case F_READ:
-    case F_READ + 2:
-      return T_READ;
-    case F_READ + 1:
-      return T_WRITE;
-    case F_READ + 3:
-      return T_FINISH;
-    case F_READ + 4:
-      return T_RECORD;
-    case F_READ + 5:
-      return T_CONDITION;
-    case F_OVERFLOW:
-      return T_OVERFLOW;
-    default:
-      return T_CARRY;
-  }
 }
 
 /** "e"."m" is the memory, "e"."0" and so on are the functions. */
@@ -99,9 +100,10 @@ function write_imports(): void {
   uleb(65536);
   for (let f: u32 = 0; f < IMPORTED; f++) {
     name(0x65, 1);
-    name(0x30 + f, 1);
+    if (f < 10) name(0x30 + f, 1);
+    else name(0x31 | ((0x30 + f - 10) << 8), 2);
     byte(0);
-    uleb(type_of_import(f));
+    uleb(f);
   }
   patch(size);
 }
@@ -120,7 +122,7 @@ function write_module(v: u32, is_64: bool): void {
   byte(3);
   let size = size_field();
   uleb(1);
-  uleb(T_REGION);
+  uleb(IMPORTED);
   patch(size);
   byte(7);
   size = size_field();
@@ -133,11 +135,13 @@ function write_module(v: u32, is_64: bool): void {
   size = size_field();
   uleb(1);
   const body = size_field();
-  uleb(2);
+  uleb(3);
   uleb(I32_LOCALS);
   byte(I32);
   uleb(I64_LOCALS);
   byte(I64);
+  uleb(CODE_LOCALS);
+  byte(is_64 ? I64 : I32);
   enter(is_64, registers(v));
   assume_flags(FLAGS_UNKNOWN);
   emit_tree(v, 0);

@@ -13,7 +13,7 @@ import {
   LF_SUB,
   V_RFLAGS,
 } from '../abi/vcpu_page';
-import { close, get, open, set, spill_flags } from './frame';
+import { close, get, is_wide, open, set, spill_flags } from './frame';
 import { F_CONDITION, F_ZERO_PRODUCT, L_A, L_B, L_CARRY, L_CF, L_KIND, L_OVER, L_RES, L_V } from './locals';
 import {
   byte,
@@ -26,6 +26,7 @@ import {
   I32_MUL,
   I32_OR,
   I64_EQZ,
+  I64_EXTEND_S,
   I64_GE_S,
   I64_GT_S,
   I64_GT_U,
@@ -61,14 +62,35 @@ export function assume_flags(flags: u32): void {
   rotated = (flags & 0x100) != 0;
 }
 
-/** Flags of a kind that is known are in the locals L_A, L_B and L_RES (and L_CF). */
-export function note_kind(kind: u32): void {
-  i32_const(kind as i32);
-  set(L_KIND);
+/** What is known where two ways meet: what `before` says of one (0: there was none), and what is known here of the other. */
+export function merged_flags(before: u32): u32 {
+  const here = known_flags() | 0x200;
+  if (before == 0) return here;
+  const kind = (before & 0xff) == known ? known : KIND_UNKNOWN;
+  return kind | ((before | here) & 0x300);
+}
+
+function forget_rotation(): void {
+  if (!rotated) return;
   i32_const(0);
   set(L_OVER);
-  known = kind;
   rotated = false;
+}
+
+/** Flags of a kind that is known are in the locals L_A, L_B and L_RES (and L_CF). */
+export function note_kind(kind: u32): void {
+  if (known != kind) {
+    i32_const(kind as i32);
+    set(L_KIND);
+    known = kind;
+  }
+  forget_rotation();
+}
+
+/** The value on the stack, of 2^size bytes, becomes one of L_A, L_B and L_RES. */
+export function set_flag(local: u32, size: u32): void {
+  if (size < 3 && is_wide()) byte(I64_EXTEND_S);
+  set(local);
 }
 
 /** ADC and SBB: the kind depends on the carry in the local `carry`. */
@@ -78,27 +100,31 @@ export function note_kind_with(carry: u32, with_carry: u32, without: u32): void 
   get(carry);
   byte(SELECT);
   set(L_KIND);
-  i32_const(0);
-  set(L_OVER);
+  forget_rotation();
   known = KIND_UNKNOWN;
-  rotated = false;
+}
+
+/** The opcode of a comparison of 64 bits, or that of the same of 32 bits, as the code is. */
+function compare_op(opcode: u32): void {
+  byte(is_wide() ? opcode : opcode - (I64_EQZ - I32_EQZ));
 }
 
 function compare(a: u32, opcode: u32, b: u32): void {
   get(a);
   get(b);
-  byte(opcode);
+  compare_op(opcode);
 }
 
 function result_is_zero(): void {
   get(L_RES);
-  byte(I64_EQZ);
+  compare_op(I64_EQZ);
 }
 
 function compare_result(opcode: u32): void {
   get(L_RES);
-  i64_const(0);
-  byte(opcode);
+  if (is_wide()) i64_const(0);
+  else i32_const(0);
+  compare_op(opcode);
 }
 
 /** Of the two values on the stack the lower one if the flags are of `kind`, else the upper one. */

@@ -1,10 +1,15 @@
-// What surrounds the instructions of a region: registers and flags come in and go out, and every way out. Labels are levels:
-// the number of structures that enclose a place.
+// What surrounds the instructions of a region: registers and flags in locals, and every way out. Labels are levels: the number
+// of structures that enclose a place.
+//
+// A register that is written goes into the vCPU page at once, so that nothing has to be put back on any way out, which
+// would cost the compiler most of its time. Flags change too often for that: they go back where the region is left.
 
-import { FLOW_BRANCH } from '../abi/insn';
+import { FLOW_BRANCH, FLOW_FAULT } from '../abi/insn';
+import { EXIT_DELTA_SHIFT, EXIT_RETIRED_SHIFT, EXIT_TOLD } from '../abi/jit';
 import {
   V_BUDGET,
   V_GPR,
+  V_JIT_RIP,
   V_LF_A,
   V_LF_B,
   V_LF_CF,
@@ -36,12 +41,13 @@ import {
   CALL,
   EMPTY,
   END,
-  I32_CONST,
+  I32_ADD,
   I32_LOAD,
   I32_STORE,
   I32_SUB,
   I64_ADD,
-  I64_AND,
+  I64_EXTEND_S,
+  I64_EXTEND_U,
   I64_LOAD,
   I64_STORE,
   IF,
@@ -57,8 +63,11 @@ let level: u32 = 0;
 let wide: bool = false;
 let registers: u32 = 0;
 
-/** The label behind which registers and flags go back into the vCPU page; behind GONE they are there already. */
-const OUT: u32 = 2;
+// The ways out: labels by their level. Behind FAULT the flow is a fault, and RIP and budget are in the vCPU page; behind OUT
+// L_FLOW is set and the budget goes there; behind PLACED both are there; behind GONE the flags are there too.
+const FAULT: u32 = 4;
+const OUT: u32 = 3;
+const PLACED: u32 = 2;
 const GONE: u32 = 1;
 
 /** Code is 64-bit code. */
@@ -93,17 +102,22 @@ export function go(target: u32): void {
 
 /** Leaves with L_FLOW set; RIP and the budget are in the vCPU page already. */
 export function go_out(): void {
-  go(OUT);
+  go(PLACED);
 }
 
 /** Leaves when the value on the stack is not 0. */
 export function go_out_if(): void {
-  op1(BR_IF, level - OUT);
+  op1(BR_IF, level - PLACED);
 }
 
-/** The same when registers and flags are in the vCPU page too. */
+/** The same when the flags are in the vCPU page too. */
 export function go_gone_if(): void {
   op1(BR_IF, level - GONE);
+}
+
+/** Leaves with a fault, of which RIP and the budget know already, when the value on the stack is not 0. */
+export function go_fault_if(): void {
+  op1(BR_IF, level - FAULT);
 }
 
 function load_field(local: u32, opcode: u32, offset: u32): void {
@@ -112,34 +126,74 @@ function load_field(local: u32, opcode: u32, offset: u32): void {
   set(local);
 }
 
-function store_field(local: u32, opcode: u32, offset: u32): void {
-  get(L_V);
-  get(local);
-  memory_op(opcode, offset);
+/** Loads a local that is as wide as the code is. */
+function load_wide(local: u32, offset: u32): void {
+  load_field(local, wide ? I64_LOAD : I32_LOAD, offset);
 }
 
-/** Registers and flags into locals. */
-export function reload(): void {
+/** The value on the stack, as wide as the code is, becomes general register `n`. */
+export function set_gpr(n: u32): void {
+  set(L_GPR + n);
+  get(L_V);
+  push_gpr64(n);
+  memory_op(I64_STORE, V_GPR + n * 8);
+}
+
+/** Pushes all 64 bits of general register `n`. */
+export function push_gpr64(n: u32): void {
+  get(L_GPR + n);
+  if (!wide) byte(I64_EXTEND_U);
+}
+
+/** General registers of the mask `which` into locals. */
+export function reload_registers(which: u32): void {
+  const some = which & registers;
   for (let n: u32 = 0; n < 16; n++) {
-    if ((registers >> n) & 1) load_field(L_GPR + n, I64_LOAD, V_GPR + n * 8);
+    if ((some >> n) & 1) load_wide(L_GPR + n, V_GPR + n * 8);
   }
+}
+
+/** Flags into locals. */
+export function reload_flags(): void {
   load_field(L_KIND, I32_LOAD, V_LF_KIND);
   load_field(L_CF, I32_LOAD, V_LF_CF);
-  load_field(L_A, I64_LOAD, V_LF_A);
-  load_field(L_B, I64_LOAD, V_LF_B);
-  load_field(L_RES, I64_LOAD, V_LF_RES);
-  load_field(L_TLB, I32_LOAD, V_TLB);
+  load_wide(L_A, V_LF_A);
+  load_wide(L_B, V_LF_B);
+  load_wide(L_RES, V_LF_RES);
   i32_const(0);
   set(L_OVER);
 }
 
+/** What the interpreter may have changed into locals. */
+export function reload(): void {
+  reload_registers(0xffff);
+  reload_flags();
+  load_field(L_TLB, I32_LOAD, V_TLB);
+}
+
+/** Pushes a local that flags are made of as an i64. */
+export function push_flag(local: u32): void {
+  get(local);
+  if (!wide) byte(I64_EXTEND_S);
+}
+
+function store_flag(local: u32, offset: u32): void {
+  get(L_V);
+  push_flag(local);
+  memory_op(I64_STORE, offset);
+}
+
 /** Flags into the vCPU page. */
 export function spill_flags(): void {
-  store_field(L_KIND, I32_STORE, V_LF_KIND);
-  store_field(L_CF, I32_STORE, V_LF_CF);
-  store_field(L_A, I64_STORE, V_LF_A);
-  store_field(L_B, I64_STORE, V_LF_B);
-  store_field(L_RES, I64_STORE, V_LF_RES);
+  get(L_V);
+  get(L_KIND);
+  memory_op(I32_STORE, V_LF_KIND);
+  get(L_V);
+  get(L_CF);
+  memory_op(I32_STORE, V_LF_CF);
+  store_flag(L_A, V_LF_A);
+  store_flag(L_B, V_LF_B);
+  store_flag(L_RES, V_LF_RES);
   get(L_OVER);
   open(IF, EMPTY);
   get(L_V);
@@ -148,17 +202,11 @@ export function spill_flags(): void {
   close();
 }
 
-/** Registers and flags into the vCPU page. */
-export function spill(): void {
-  for (let n: u32 = 0; n < 16; n++) {
-    if ((registers >> n) & 1) store_field(L_GPR + n, I64_STORE, V_GPR + n * 8);
-  }
-  spill_flags();
-}
-
 /** The budget into the vCPU page, as of the start of the block in hand: what is called may look at the time. */
 export function spill_budget(): void {
-  store_field(L_BUDGET, I32_STORE, V_BUDGET);
+  get(L_V);
+  get(L_BUDGET);
+  memory_op(I32_STORE, V_BUDGET);
 }
 
 /** `n` instructions have retired. */
@@ -169,39 +217,40 @@ export function retire(n: u32): void {
   set(L_BUDGET);
 }
 
-/** Pushes the RIP that is `delta` bytes behind the entry. */
+/** Pushes the RIP that is `delta` bytes behind the entry, as wide as the code is. */
 export function push_rip(delta: i32): void {
   get(L_RIP);
-  i64_const(delta as i64);
-  byte(I64_ADD);
-  if (!wide) {
-    i64_const(0xffffffff);
-    byte(I64_AND);
+  if (wide) {
+    i64_const(delta as i64);
+    byte(I64_ADD);
+  } else {
+    i32_const(delta);
+    byte(I32_ADD);
   }
 }
 
-/** Leaves as behind a branch, for the RIP in the local `rip`. */
+/** Leaves as behind a branch, for the RIP in the i64 local `rip`. */
 export function exit_to_local(rip: u32): void {
-  store_field(rip, I64_STORE, V_RIP);
-  exit_branch();
+  get(L_V);
+  get(rip);
+  memory_op(I64_STORE, V_RIP);
+  set_flow(FLOW_BRANCH);
+  go(OUT);
+}
+
+/** Leaves as behind a branch with `retired` instructions more, for the place `delta` bytes behind the entry. */
+export function exit_behind(delta: i32, retired: u32): void {
+  set_flow(((delta << EXIT_DELTA_SHIFT) | (retired << EXIT_RETIRED_SHIFT) | EXIT_TOLD | FLOW_BRANCH) as u32);
+  go(OUT);
 }
 
 /** Leaves as behind a branch, for the place `delta` bytes behind the entry. */
 export function exit_to(delta: i32): void {
-  get(L_V);
-  push_rip(delta);
-  memory_op(I64_STORE, V_RIP);
-  exit_branch();
-}
-
-function exit_branch(): void {
-  spill_budget();
-  set_flow(FLOW_BRANCH);
-  go_out();
+  exit_behind(delta, 0);
 }
 
 export function set_flow(flow: u32): void {
-  op1(I32_CONST, flow);
+  i32_const(flow as i32);
   set(L_FLOW);
 }
 
@@ -211,16 +260,20 @@ export function enter(is_64: bool, mask: u32): void {
   registers = mask;
   level = 0;
   load_field(L_BUDGET, I32_LOAD, V_BUDGET);
-  load_field(L_RIP, I64_LOAD, V_RIP);
+  load_wide(L_RIP, V_JIT_RIP);
   reload();
-  open(BLOCK, EMPTY);
-  open(BLOCK, EMPTY);
+  for (let label: u32 = 0; label < FAULT; label++) open(BLOCK, EMPTY);
 }
 
-/** Ends the function's body. No way leads here but those of go_out and go_gone. */
+/** Ends the function's body. No way leads here but those out. */
 export function leave(): void {
   close();
-  spill();
+  set_flow(FLOW_FAULT);
+  go(PLACED);
+  close();
+  spill_budget();
+  close();
+  spill_flags();
   close();
   get(L_FLOW);
   byte(END);

@@ -1,6 +1,6 @@
 // One record into Wasm, as exec/ executes it. What is not here is left to the interpreter.
 
-import { FLOW_STOP, R_BASE, R_FLAGS, R_IMM, R_INDEX, R_OP, R_QUICK, R_REG, R_RM } from '../abi/insn';
+import { R_BASE, R_FLAGS, R_IMM, R_INDEX, R_OP, R_QUICK, R_REG, R_RM } from '../abi/insn';
 import {
   ALU_ADC,
   ALU_ADD,
@@ -53,23 +53,32 @@ import {
   V_GPR,
 } from '../abi/vcpu_page';
 import { emit_arithmetic } from './arithmetic';
-import { keep_carry, note_kind, note_kind_with, note_rotation, push_carry, push_condition } from './flags';
-import { close, get, go_out_if, is_wide, open, set } from './frame';
-import { L_A, L_B, L_CARRY, L_CF, L_FLOW, L_GPR, L_LA, L_R32, L_RES } from './locals';
 import {
-  begin_push,
+  keep_carry,
+  note_kind,
+  note_kind_with,
+  note_rotation,
+  push_carry,
+  push_condition,
+  set_flag,
+} from './flags';
+import { close, get, is_wide, open, set } from './frame';
+import { L_A, L_B, L_CARRY, L_CF, L_R32, L_RES } from './locals';
+import {
   finish_memory,
   is_memory,
   is_plain,
   local_a,
   local_b,
   local_r,
+  move_stack,
   push_address32,
   push_address64,
   push_memory,
   push_register,
   push_rm,
   push_source,
+  push_to_stack,
   reach_operand,
   reach_stack,
   register_at,
@@ -84,7 +93,6 @@ import {
   EMPTY,
   I32_ADD,
   I32_AND,
-  I32_EQ,
   I32_EXTEND8,
   I32_EXTEND16,
   I32_OR,
@@ -118,11 +126,10 @@ function is_flagless(r: u32): bool {
   return form >= Q_ADD_32_N && form <= Q_IMUL_64_N;
 }
 
-/** A local that holds an operand into one that holds 64 bits of it, sign-extended. */
+/** A local that holds an operand into one that flags are made of. */
 function keep(local: u32, value: u32, size: u32): void {
   get(value);
-  if (size < 3) byte(I64_EXTEND_S);
-  set(local);
+  set_flag(local, size);
 }
 
 /** The result on the stack into its local, as the operand size has it. */
@@ -379,40 +386,11 @@ function set_condition(r: u32): void {
   if (is_memory(r)) finish_memory(r);
 }
 
-/** Ends what begin_push has begun: RSP moves also when the run ends behind the instruction. */
-function close_push(): void {
-  get(L_FLOW);
-  i32_const(FLOW_STOP);
-  byte(I32_EQ);
-  open(IF, EMPTY);
-  get(L_LA);
-  set(L_GPR + 4);
-  close();
-  get(L_FLOW);
-  go_out_if();
-  close();
-  get(L_LA);
-  set(L_GPR + 4);
-}
-
 function push(r: u32): void {
   const size: u32 = is_wide() ? 3 : 2;
   push_source(r, load<u32>(r + R_REG), size);
   set(local_b(size));
-  begin_push(r, local_b(size));
-  close_push();
-}
-
-/** RSP behind what was popped, `bytes` further. */
-export function move_stack(bytes: i64): void {
-  get(L_LA);
-  i64_const(bytes);
-  byte(I64_ADD);
-  if (!is_wide()) {
-    i64_const(0xffffffff);
-    byte(I64_AND);
-  }
-  set(L_GPR + 4);
+  push_to_stack(r, local_b(size));
 }
 
 function pop(r: u32): void {

@@ -1,4 +1,6 @@
 // The locals of an emitted function and the functions that it imports. Numbers only.
+//
+// In 64-bit code registers, addresses and what flags are made of are i64, in 32-bit code i32.
 
 /** The parameter: address of the vCPU page. */
 export const L_V: u32 = 0;
@@ -7,7 +9,7 @@ export const L_BUDGET: u32 = 1;
 /** The TLB's entry in hand, and an address in memory. */
 export const L_ENTRY: u32 = 2;
 export const L_ADDRESS: u32 = 3;
-/** What the function returns: FLOW_*. */
+/** What the function returns. */
 export const L_FLOW: u32 = 4;
 /** V_TLB. */
 export const L_TLB: u32 = 5;
@@ -22,19 +24,22 @@ export const L_CARRY: u32 = 11;
 /** 2 + CF of a rotation behind the instruction that made the flags, 0 = none: it replaces their CF. */
 export const L_OVER: u32 = 12;
 export const I32_LOCALS: u32 = 12;
+export const L_A64: u32 = 13;
+export const L_B64: u32 = 14;
+export const L_R64: u32 = 15;
+export const I64_LOCALS: u32 = 3;
+// From here on as wide as the code is.
 /** V_RIP at the entry. */
-export const L_RIP: u32 = 13;
-export const L_LA: u32 = 14;
+export const L_RIP: u32 = 16;
+/** A linear address. */
+export const L_LA: u32 = 17;
 /** V_LF_A, V_LF_B, V_LF_RES. */
-export const L_A: u32 = 15;
-export const L_B: u32 = 16;
-export const L_RES: u32 = 17;
-export const L_A64: u32 = 18;
-export const L_B64: u32 = 19;
-export const L_R64: u32 = 20;
-/** The sixteen general registers. */
+export const L_A: u32 = 18;
+export const L_B: u32 = 19;
+export const L_RES: u32 = 20;
+/** The sixteen general registers; those of the vCPU page are written at the same time. */
 export const L_GPR: u32 = 21;
-export const I64_LOCALS: u32 = 24;
+export const CODE_LOCALS: u32 = 21;
 
 // Imported functions (exec/compiled.ts).
 export const F_READ: u32 = 0;
@@ -46,15 +51,6 @@ export const F_CONDITION: u32 = 5;
 export const F_CARRY: u32 = 6;
 export const F_ZERO_PRODUCT: u32 = 7;
 export const F_OVERFLOW: u32 = 8;
-export const IMPORTED: u32 = 9;
-
-// Types.
-export const T_REGION: u32 = 0;
-export const T_READ: u32 = 1;
-export const T_WRITE: u32 = 2;
-export const T_FINISH: u32 = 3;
-export const T_RECORD: u32 = 4;
-export const T_CONDITION: u32 = 5;
-export const T_CARRY: u32 = 6;
-export const T_OVERFLOW: u32 = 7;
-export const TYPES: u32 = 8;
+export const F_PUSH: u32 = 9;
+export const F_CALL: u32 = 10;
+export const IMPORTED: u32 = 11;

@@ -8,7 +8,6 @@ import {
   AM_NONE,
   AM_RIP,
   AM_STORES,
-  FLOW_FAULT,
   R_AM,
   R_BASE,
   R_DISP,
@@ -23,10 +22,12 @@ import {
 } from '../abi/insn';
 import { TLB_ADDEND, TLB_READ, TLB_WRITE } from '../abi/map';
 import { SEG_BASE, SEG_STRIDE, SS, V_GPR, V_LEAVE, V_RIP, V_SEGS, V_ZERO } from '../abi/vcpu_page';
-import { close, get, go_out, go_out_if, is_wide, open, push_rip, set, set_flow, spill_budget } from './frame';
+import { close, get, go_fault_if, go_out_if, is_wide, open, push_rip, set, set_gpr } from './frame';
 import {
+  F_CALL,
   F_FINISH,
   F_MODIFY,
+  F_PUSH,
   F_READ,
   F_WRITE,
   L_A32,
@@ -34,6 +35,7 @@ import {
   L_ADDRESS,
   L_B32,
   L_B64,
+  L_BUDGET,
   L_ENTRY,
   L_FLOW,
   L_GPR,
@@ -57,6 +59,7 @@ import {
   I32_LOAD,
   I32_LOAD8_S,
   I32_LOAD16_S,
+  I32_OR,
   I32_SHL,
   I32_SHR_U,
   I32_STORE,
@@ -115,11 +118,11 @@ export function next_delta(r: u32): i32 {
   return delta_of(r) + (load<u8>(r + R_LEN) as i32);
 }
 
-/** Pushes a register of 2^size bytes. */
+/** Pushes a register of 2^size bytes: an i64 for 8 bytes, an i32 that is sign-extended for less. */
 export function push_register(address: u32, size: u32): void {
   get(L_GPR + register_at(address));
   if (size == 3) return;
-  byte(I32_WRAP);
+  if (is_wide()) byte(I32_WRAP);
   if (size == 0 && is_high(address)) {
     i32_const(8);
     byte(I32_SHR_U);
@@ -130,23 +133,29 @@ export function push_register(address: u32, size: u32): void {
 
 /** Writes the value on the stack to a register of 2^size bytes; 32 bits clear the upper half. */
 export function set_register(address: u32, size: u32): void {
-  const local = L_GPR + register_at(address);
-  if (size == 2) byte(I64_EXTEND_U);
-  if (size >= 2) return set(local);
-  const shift: i64 = size == 0 && is_high(address) ? 8 : 0;
-  const mask: i64 = size == 0 ? 0xff : 0xffff;
-  byte(I64_EXTEND_U);
-  i64_const(mask);
-  byte(I64_AND);
-  if (shift) {
-    i64_const(shift);
-    byte(I64_SHL);
-  }
-  get(local);
-  i64_const(~(mask << shift));
-  byte(I64_AND);
-  byte(I64_OR);
-  set(local);
+  const n = register_at(address);
+  if (size < 2) {
+    const shift: u32 = size == 0 && is_high(address) ? 8 : 0;
+    const mask: u32 = size == 0 ? 0xff : 0xffff;
+    i32_const(mask as i32);
+    byte(I32_AND);
+    if (shift) {
+      i32_const(shift);
+      byte(I32_SHL);
+    }
+    if (is_wide()) byte(I64_EXTEND_U);
+    get(L_GPR + n);
+    if (is_wide()) {
+      i64_const(~((mask as i64) << shift));
+      byte(I64_AND);
+      byte(I64_OR);
+    } else {
+      i32_const(~(mask << shift) as i32);
+      byte(I32_AND);
+      byte(I32_OR);
+    }
+  } else if (size == 2 && is_wide()) byte(I64_EXTEND_U);
+  set_gpr(n);
 }
 
 /** Pushes the operand at R_REG or the like: a register, or the record's own immediate. */
@@ -179,35 +188,51 @@ function push_base(offset: u32): void {
 export function push_address32(r: u32): void {
   const base: u32 = load<u16>(r + R_BASE);
   const index: u32 = load<u16>(r + R_INDEX);
-  i32_const(load<i32>(r + R_DISP));
+  const displacement = load<i32>(r + R_DISP);
+  const scale: u32 = load<u8>(r + R_SCALE);
+  let terms: u32 = 0;
   if (base != V_ZERO) {
     push_base(base);
-    byte(I32_WRAP);
-    byte(I32_ADD);
+    if (is_wide()) byte(I32_WRAP);
+    terms++;
   }
   if (index != V_ZERO) {
     push_base(index);
-    byte(I32_WRAP);
-    i32_const(load<u8>(r + R_SCALE));
-    byte(I32_SHL);
-    byte(I32_ADD);
+    if (is_wide()) byte(I32_WRAP);
+    if (scale) {
+      i32_const(scale);
+      byte(I32_SHL);
+    }
+    if (terms++) byte(I32_ADD);
+  }
+  if (displacement || terms == 0) {
+    i32_const(displacement);
+    if (terms) byte(I32_ADD);
   }
 }
 
-/** The same as i64. */
+/** The same as i64, in 64-bit code. */
 export function push_address64(r: u32): void {
   const base: u32 = load<u16>(r + R_BASE);
   const index: u32 = load<u16>(r + R_INDEX);
-  i64_const(load<i32>(r + R_DISP) as i64);
+  const displacement = load<i32>(r + R_DISP);
+  const scale: u32 = load<u8>(r + R_SCALE);
+  let terms: u32 = 0;
   if (base != V_ZERO) {
     push_base(base);
-    byte(I64_ADD);
+    terms++;
   }
   if (index != V_ZERO) {
     push_base(index);
-    i64_const(load<u8>(r + R_SCALE));
-    byte(I64_SHL);
-    byte(I64_ADD);
+    if (scale) {
+      i64_const(scale);
+      byte(I64_SHL);
+    }
+    if (terms++) byte(I64_ADD);
+  }
+  if (displacement || terms == 0) {
+    i64_const(displacement as i64);
+    if (terms) byte(I64_ADD);
   }
 }
 
@@ -216,7 +241,7 @@ function address(r: u32): void {
   const am: u32 = load<u8>(r + R_AM) & AM_FORM;
   if (am == AM_32) {
     push_address32(r);
-    byte(I64_EXTEND_U);
+    if (is_wide()) byte(I64_EXTEND_U);
   } else if (am == AM_RIP) {
     push_rip(next_delta(r) + load<i32>(r + R_DISP));
   } else {
@@ -230,70 +255,88 @@ function address(r: u32): void {
   set(L_LA);
 }
 
+/** Pushes L_LA as an i64. */
+export function push_linear(): void {
+  get(L_LA);
+  if (!is_wide()) byte(I64_EXTEND_U);
+}
+
 /** Pushes whether the TLB allows an access of `span + 1` bytes at L_LA; L_ENTRY is the entry. */
 function push_allowed(tag: u32, span: u32): void {
   get(L_TLB);
   get(L_LA);
-  i64_const(7);
-  byte(I64_SHR_U);
-  byte(I32_WRAP);
+  if (is_wide()) {
+    i64_const(7);
+    byte(I64_SHR_U);
+    byte(I32_WRAP);
+  } else {
+    i32_const(7);
+    byte(I32_SHR_U);
+  }
   i32_const(0x7fe0);
   byte(I32_AND);
   byte(I32_ADD);
   op1(LOCAL_TEE, L_ENTRY);
   memory_op(I64_LOAD, tag);
   get(L_LA);
-  if (span) {
-    i64_const(span);
-    byte(I64_ADD);
+  if (is_wide()) {
+    if (span) {
+      i64_const(span);
+      byte(I64_ADD);
+    }
+    i64_const(~0xfff);
+    byte(I64_AND);
+  } else {
+    if (span) {
+      i32_const(span);
+      byte(I32_ADD);
+    }
+    i32_const(~0xfff);
+    byte(I32_AND);
+    byte(I64_EXTEND_U);
   }
-  i64_const(~0xfff);
-  byte(I64_AND);
   byte(I64_EQ);
 }
 
 /** Pushes the host's address of L_LA. */
 function push_host(): void {
   get(L_LA);
-  byte(I32_WRAP);
+  if (is_wide()) byte(I32_WRAP);
   get(L_ENTRY);
   memory_op(I32_LOAD, TLB_ADDEND);
   byte(I32_ADD);
 }
 
-/** What a function that may leave is told of the instruction: span, segment, instructions before it, its length. */
+/** What a function that may leave is told of the instruction, see exec/compiled.ts; and the budget. */
 function push_info(r: u32, span: u32, segment: u32): void {
-  i32_const(delta_of(r));
-  i32_const((span | (segment << 5) | (done << 8) | ((load<u8>(r + R_LEN) as u32) << 16)) as i32);
+  get(L_BUDGET);
+  const low = span | (segment << 5) | (done << 8) | ((load<u8>(r + R_LEN) as u32) << 16);
+  i64_const(((delta_of(r) as i64) << 20) | (low as i64));
 }
 
-/** The host's address of `span + 1` bytes at L_LA into L_ADDRESS, or out with a fault. */
-function reach(r: u32, tag: u32, span: u32, segment: u32): void {
+/** Pushes the host's address of `span + 1` bytes at L_LA, or leaves with a fault. */
+function push_reached(r: u32, tag: u32, span: u32, segment: u32): void {
   push_allowed(tag, span);
   open(IF, I32);
   push_host();
   byte(ELSE);
-  spill_budget();
   get(L_V);
-  get(L_LA);
+  push_linear();
   push_info(r, span, segment);
   op1(CALL, tag == TLB_WRITE ? F_MODIFY : F_READ);
   op1(LOCAL_TEE, L_ADDRESS);
   byte(I32_EQZ);
-  open(IF, EMPTY);
-  set_flow(FLOW_FAULT);
-  go_out();
-  close();
+  go_fault_if();
   get(L_ADDRESS);
   close();
-  set(L_ADDRESS);
 }
 
 /** The memory operand's address into L_ADDRESS, for reading, or for writing what was read. */
 export function reach_operand(r: u32): void {
   address(r);
   const tag: u32 = load<u8>(r + R_AM) & AM_STORES ? TLB_WRITE : TLB_READ;
-  reach(r, tag, load<u8>(r + R_SPAN), load<u8>(r + R_SEG));
+  push_reached(r, tag, load<u8>(r + R_SPAN), load<u8>(r + R_SEG));
+  set(L_ADDRESS);
 }
 
 /** Pushes 2^size bytes at L_ADDRESS. */
@@ -306,7 +349,7 @@ export function push_memory(size: u32): void {
 export function store_memory(local: u32, size: u32): void {
   get(L_ADDRESS);
   get(local);
-  memory_op(size == 0 ? I32_STORE8 : size == 1 ? I32_STORE16 : size == 2 ? I32_STORE : I64_STORE, 0);
+  store_op(size);
 }
 
 /** Behind everything that an instruction with reach_operand for writing does. */
@@ -314,7 +357,6 @@ export function finish_memory(r: u32): void {
   get(L_V);
   memory_op(I32_LOAD, V_LEAVE);
   open(IF, EMPTY);
-  spill_budget();
   get(L_V);
   push_info(r, 0, 0);
   op1(CALL, F_FINISH);
@@ -337,57 +379,91 @@ export function set_rm(r: u32, local: u32, size: u32): void {
 }
 
 /** Linear address in the stack, `delta` from its pointer, into L_LA. */
-export function stack_address(delta: i64): void {
+export function stack_address(delta: i32): void {
   get(L_GPR + 4);
-  if (delta) {
-    i64_const(delta);
+  if (delta && is_wide()) {
+    i64_const(delta as i64);
     byte(I64_ADD);
-  }
-  if (!is_wide()) {
-    i64_const(0xffffffff);
-    byte(I64_AND);
+  } else if (delta) {
+    i32_const(delta);
+    byte(I32_ADD);
   }
   set(L_LA);
 }
 
-/** Stores the value in the local `value` (i64, or i32 for 32 bits and less) at L_LA. `leaving` follows when that ends the run. */
-function store_at(r: u32, value: u32, size: u32, segment: u32): void {
-  const span: u32 = (1 << size) - 1;
-  push_allowed(TLB_WRITE, span);
+/** RSP becomes L_LA and `bytes` more. */
+export function move_stack(bytes: i32): void {
+  get(L_LA);
+  if (bytes && is_wide()) {
+    i64_const(bytes as i64);
+    byte(I64_ADD);
+  } else if (bytes) {
+    i32_const(bytes);
+    byte(I32_ADD);
+  }
+  set_gpr(4);
+}
+
+function store_op(size: u32): void {
+  memory_op(size == 0 ? I32_STORE8 : size == 1 ? I32_STORE16 : size == 2 ? I32_STORE : I64_STORE, 0);
+}
+
+/** Stores the value in the local `value` at L_LA if the TLB allows it. What else is to be done then follows, and `end_store`. */
+function begin_store(value: u32, size: u32): void {
+  push_allowed(TLB_WRITE, (1 << size) - 1);
   open(IF, EMPTY);
   push_host();
   get(value);
-  memory_op(size == 0 ? I32_STORE8 : size == 1 ? I32_STORE16 : size == 2 ? I32_STORE : I64_STORE, 0);
+  store_op(size);
   byte(ELSE);
-  spill_budget();
   get(L_V);
-  get(L_LA);
+  push_linear();
   get(value);
   if (size < 3) byte(I64_EXTEND_U);
-  push_info(r, span, segment);
-  op1(CALL, F_WRITE);
-  set(L_FLOW);
 }
 
-/** MOV to memory: the operand's address is not reached before. */
-export function store_operand(r: u32, value: u32, size: u32): void {
-  address(r);
-  store_at(r, value, size, load<u8>(r + R_SEG));
-  get(L_FLOW);
+/** The core's function `f` has been given all it asks for. */
+function end_store(f: u32): void {
+  op1(CALL, f);
+  op1(LOCAL_TEE, L_FLOW);
   go_out_if();
   close();
 }
 
-/** Pushes the value in `value` to the guest's stack. `close_push` ends it. */
-export function begin_push(r: u32, value: u32): void {
+/** MOV to memory of the value in the local `value` (i64, or i32 for 32 bits and less): the address is not reached before. */
+export function store_operand(r: u32, value: u32, size: u32): void {
+  address(r);
+  begin_store(value, size);
+  push_info(r, (1 << size) - 1, load<u8>(r + R_SEG));
+  end_store(F_WRITE);
+}
+
+/** Pushes the value in a local, as wide as the code is, to the guest's stack. */
+export function push_to_stack(r: u32, value: u32): void {
+  const size: u32 = is_wide() ? 3 : 2;
   stack_address(is_wide() ? -8 : -4);
-  store_at(r, value, is_wide() ? 3 : 2, SS);
+  begin_store(value, size);
+  push_info(r, (1 << size) - 1, SS);
+  end_store(F_PUSH);
+  move_stack(0);
+}
+
+/** The same for a CALL to the place in the i64 local `target`: where the run goes on when it ends behind the store. */
+export function push_return(r: u32, value: u32, target: u32): void {
+  const size: u32 = is_wide() ? 3 : 2;
+  stack_address(is_wide() ? -8 : -4);
+  begin_store(value, size);
+  get(target);
+  push_info(r, (1 << size) - 1, SS);
+  end_store(F_CALL);
+  move_stack(0);
 }
 
 /** The stack's slot at its pointer into L_ADDRESS. */
 export function reach_stack(r: u32): void {
   stack_address(0);
-  reach(r, TLB_READ, is_wide() ? 7 : 3, SS);
+  push_reached(r, TLB_READ, is_wide() ? 7 : 3, SS);
+  set(L_ADDRESS);
 }
 
 /** The locals for operands of 2^size bytes. */

@@ -2,39 +2,38 @@
 // A node with several ways into it follows a block, one that is gone back to heads a loop, any other stands where its only
 // way comes from. Each loop looks at requests and the budget whenever it begins anew.
 
-import { B_BYTES, BLOCK_HEADER, FLOW_BRANCH, FLOW_STOP, R_IMM, R_OP, R_SEG, RECORD_SIZE } from '../abi/insn';
+import { B_BYTES, BLOCK_HEADER, R_IMM, R_OP, R_SEG, RECORD_SIZE } from '../abi/insn';
 import { NODE_BLOCK, NODE_DELTA, NODE_FORWARD, NODE_IS_HEADER, NONE } from '../abi/jit';
 import { OP_CALL, OP_CALL_RM, OP_END, OP_JCC, OP_JMP, OP_JMP_RM, OP_RET } from '../abi/ops';
-import { V_REQUESTS, V_RIP } from '../abi/vcpu_page';
-import { assume_flags, FLAGS_UNKNOWN, known_flags, push_condition } from './flags';
+import { V_REQUESTS } from '../abi/vcpu_page';
+import { assume_flags, FLAGS_UNKNOWN, known_flags, merged_flags, push_condition } from './flags';
 import {
   close,
+  exit_behind,
   exit_to,
   exit_to_local,
   get,
   go,
   go_gone_if,
-  go_out_if,
   is_wide,
   open,
   push_rip,
   reload,
   retire,
   set,
-  set_flow,
-  spill,
-  spill_budget,
+  spill_flags,
 } from './frame';
-import { emit, move_stack } from './instructions';
-import { F_RECORD, L_A64, L_B32, L_B64, L_BUDGET, L_FLOW, L_GPR, L_LA, L_V } from './locals';
+import { emit } from './instructions';
+import { F_RECORD, L_A64, L_B32, L_B64, L_BUDGET, L_FLOW, L_V } from './locals';
 import {
   begin_instruction,
-  begin_push,
   delta_of,
   is_memory,
   is_plain,
+  move_stack,
   next_delta,
   push_memory,
+  push_return,
   push_rm,
   reach_operand,
   reach_stack,
@@ -58,17 +57,14 @@ import {
   byte,
   CALL,
   EMPTY,
-  I32_EQ,
   I32_LOAD,
   I32_LT_S,
   I32_OR,
-  I32_WRAP,
   I64_EQ,
   I64_EXTEND_U,
   I64_NE,
   I64_SHL,
   I64_SHR_S,
-  I64_STORE,
   IF,
   i32_const,
   i64_const,
@@ -81,14 +77,20 @@ import {
 /** Where a node's labels are, in the part of NODE_SIZE that region.ts leaves free. */
 const LABEL_BLOCK: u32 = 112;
 const LABEL_LOOP: u32 = 116;
+/** What is known of the flags on all forward ways into the node, see merged_flags. */
+const MERGED_FLAGS: u32 = 120;
 
-/** Goes from node `n` to the place `delta` bytes behind the entry. */
-function branch(v: u32, n: u32, delta: i32): void {
+/** Goes from node `n`, `retired` instructions of which are not counted yet, to the place `delta` bytes behind the entry. */
+function branch(v: u32, n: u32, delta: i32, retired: u32): void {
   const to = node_of(delta);
-  if (to == NONE || !has_edge(n, to)) return exit_to(delta);
+  if (to == NONE || !has_edge(n, to)) return exit_behind(delta, retired);
   const at = node_at(to);
+  if (retired) retire(retired);
   if (place_of(to) <= place_of(n)) return go(load<u32>(at + LABEL_LOOP));
-  if (load<u32>(at + NODE_FORWARD) > 1) return go(load<u32>(at + LABEL_BLOCK));
+  if (load<u32>(at + NODE_FORWARD) > 1) {
+    store<u32>(at + MERGED_FLAGS, merged_flags(load<u32>(at + MERGED_FLAGS)));
+    return go(load<u32>(at + LABEL_BLOCK));
+  }
   emit_tree(v, to);
 }
 
@@ -127,7 +129,7 @@ function emit_within(v: u32, n: u32): void {
     const child = in_order(i);
     if (!is_merge_of(child, n)) continue;
     close();
-    assume_flags(FLAGS_UNKNOWN);
+    assume_flags(load<u32>(node_at(child) + MERGED_FLAGS));
     emit_tree(v, child);
   }
 }
@@ -135,9 +137,9 @@ function emit_within(v: u32, n: u32): void {
 /** The interpreter executes the record `r`, the `n`th of its block. */
 function interpret(r: u32, n: u32, delta: i32): void {
   const copy = keep_record(r);
-  spill();
-  spill_budget();
+  spill_flags();
   get(L_V);
+  get(L_BUDGET);
   i32_const(copy as i32);
   i32_const((copy - n * RECORD_SIZE) as i32);
   i32_const(delta);
@@ -150,36 +152,18 @@ function interpret(r: u32, n: u32, delta: i32): void {
 
 /** Pushes the return address and goes to `target` (a delta), or to what is in L_A64 when it is NONE. */
 function call(v: u32, n: u32, r: u32, retired: u32, target: i32, to_local: bool): void {
-  const wide = is_wide();
+  const value = is_wide() ? L_B64 : L_B32;
   push_rip(next_delta(r));
-  if (wide) {
-    set(L_B64);
-  } else {
-    byte(I32_WRAP);
-    set(L_B32);
+  set(value);
+  if (!to_local) {
+    push_rip(target);
+    if (!is_wide()) byte(I64_EXTEND_U);
+    set(L_A64);
   }
-  begin_push(r, wide ? L_B64 : L_B32);
-  // Behind the call the run ends, which a store may ask for, at the target.
-  get(L_FLOW);
-  i32_const(FLOW_STOP);
-  byte(I32_EQ);
-  open(IF, EMPTY);
-  get(L_LA);
-  set(L_GPR + 4);
-  get(L_V);
-  if (to_local) get(L_A64);
-  else push_rip(target);
-  memory_op(I64_STORE, V_RIP);
-  set_flow(FLOW_BRANCH);
-  close();
-  get(L_FLOW);
-  go_out_if();
-  close();
-  get(L_LA);
-  set(L_GPR + 4);
+  push_return(r, value, L_A64);
+  if (!to_local) return branch(v, n, target, retired + 1);
   retire(retired + 1);
-  if (to_local) exit_to_local(L_A64);
-  else branch(v, n, target);
+  exit_to_local(L_A64);
 }
 
 /** Leaves before the record `r`, which the interpreter shall execute, when 64-bit code could not go to the address in L_A64. */
@@ -193,8 +177,7 @@ function check_canonical(r: u32, retired: u32): void {
   get(L_A64);
   byte(I64_NE);
   open(IF, EMPTY);
-  retire(retired);
-  exit_to(delta_of(r));
+  exit_behind(delta_of(r), retired);
   close();
 }
 
@@ -202,31 +185,11 @@ function check_canonical(r: u32, retired: u32): void {
 function end_with(v: u32, n: u32, r: u32, op: u32, retired: u32, delta: i32): void {
   switch (op) {
     case OP_JMP:
-      retire(retired + 1);
-      return branch(v, n, branch_delta(delta, r));
+      return branch(v, n, branch_delta(delta, r), retired + 1);
     case OP_CALL:
       return call(v, n, r, retired, branch_delta(delta, r), false);
     case OP_RET:
-      reach_stack(r);
-      push_memory(is_wide() ? 3 : 2);
-      if (!is_wide()) byte(I64_EXTEND_U);
-      set(L_A64);
-      check_canonical(r, retired);
-      move_stack((is_wide() ? 8 : 4) + load<i64>(r + R_IMM));
-      retire(retired + 1);
-      for (let i: u32 = 0; i < returns_count(); i++) {
-        const to = node_of(return_at(i));
-        if (!has_edge(n, to)) continue;
-        get(L_A64);
-        push_rip(return_at(i));
-        byte(I64_EQ);
-        open(IF, EMPTY);
-        const flags = known_flags();
-        branch(v, n, return_at(i));
-        assume_flags(flags);
-        close();
-      }
-      return exit_to_local(L_A64);
+      return end_with_return(v, n, r, retired);
     default:
       break;
   }
@@ -237,6 +200,30 @@ function end_with(v: u32, n: u32, r: u32, op: u32, retired: u32, delta: i32): vo
   set(L_A64);
   check_canonical(r, retired);
   if (op == OP_CALL_RM) return call(v, n, r, retired, 0, true);
+  retire(retired + 1);
+  exit_to_local(L_A64);
+}
+
+function end_with_return(v: u32, n: u32, r: u32, retired: u32): void {
+  reach_stack(r);
+  push_memory(is_wide() ? 3 : 2);
+  if (!is_wide()) byte(I64_EXTEND_U);
+  set(L_A64);
+  check_canonical(r, retired);
+  move_stack((is_wide() ? 8 : 4) + load<i32>(r + R_IMM));
+  for (let i: u32 = 0; i < returns_count(); i++) {
+    const to = node_of(return_at(i));
+    if (!has_edge(n, to)) continue;
+    get(L_A64);
+    push_rip(return_at(i));
+    if (!is_wide()) byte(I64_EXTEND_U);
+    byte(I64_EQ);
+    open(IF, EMPTY);
+    const flags = known_flags();
+    branch(v, n, return_at(i), retired + 1);
+    assume_flags(flags);
+    close();
+  }
   retire(retired + 1);
   exit_to_local(L_A64);
 }
@@ -252,8 +239,7 @@ function emit_node(v: u32, n: u32): void {
     const op: u32 = load<u16>(r + R_OP);
     begin_instruction(v, delta, retired);
     if (op == OP_END) {
-      retire(retired);
-      branch(v, n, delta + (load<u32>(b + B_BYTES) as i32));
+      branch(v, n, delta + (load<u32>(b + B_BYTES) as i32), retired);
       going = false;
     } else if (
       op == OP_JMP ||
@@ -267,8 +253,7 @@ function emit_node(v: u32, n: u32): void {
       push_condition(load<u8>(r + R_SEG));
       open(IF, EMPTY);
       const flags = known_flags();
-      retire(retired + 1);
-      branch(v, n, branch_delta(delta, r));
+      branch(v, n, branch_delta(delta, r), retired + 1);
       assume_flags(flags);
       close();
       begin_instruction(v, delta, retired);

@@ -1,10 +1,19 @@
 // Which tier executes a block: the interpreter, or the region that was compiled of it once it was hot.
 
 import { B_HEAT, B_REGION, FLOW_BRANCH, HEAT_LIMIT } from '../abi/insn';
-import { NONE, REGION_COUNT, REGION_HVA, REGION_SLOT } from '../abi/jit';
+import {
+  EXIT_DELTA_SHIFT,
+  EXIT_RETIRED_SHIFT,
+  EXIT_TOLD,
+  NONE,
+  REGION_COUNT,
+  REGION_HVA,
+  REGION_SLOT,
+} from '../abi/jit';
 import { VM_HEAT, VM_PAGE } from '../abi/map';
-import { V_BUDGET, V_JIT_REGIONS, V_JIT_RIP, V_REQUESTS, V_RIP } from '../abi/vcpu_page';
-import { flush_blocks } from '../decode/block';
+import { V_BUDGET, V_JIT_REGIONS, V_JIT_RIP, V_LEAVE, V_REQUESTS, V_RIP } from '../abi/vcpu_page';
+import { wrap_rip } from '../cpu/operands';
+import { flush_blocks, next_region } from '../decode/block';
 import { flush_regions, has_own_regions, region, regions_are_full } from '../decode/regions';
 import { exec_block } from '../exec/dispatch';
 import { vm_base } from '../host';
@@ -53,9 +62,29 @@ export function execute(v: u32, b: u32): u32 {
     return exec_block(v, b);
   const rip = load<u64>(v + V_RIP);
   const budget = load<i32>(v + V_BUDGET);
-  store<u64>(v + V_JIT_RIP, rip);
-  const flow = call_indirect<u32>(load<u32>(found + REGION_SLOT), v);
+  const flow = run_regions(v, found);
   // A region leaves before an instruction that only the interpreter can execute. At its entry that is no way forward.
   const stands = flow == FLOW_BRANCH && load<u64>(v + V_RIP) == rip && load<i32>(v + V_BUDGET) == budget;
   return stands && load<u32>(v + V_REQUESTS) == 0 ? exec_block(v, b) : flow;
+}
+
+/** Executes the region `found` at V_RIP and those that follow it, as long as one does and nothing else is to be done. */
+function run_regions(v: u32, found: u32): u32 {
+  while (true) {
+    const rip = load<u64>(v + V_RIP);
+    const budget = load<i32>(v + V_BUDGET);
+    store<u64>(v + V_JIT_RIP, rip);
+    const told = call_indirect<u32>(load<u32>(found + REGION_SLOT), v);
+    if (told & EXIT_TOLD) {
+      store<u64>(v + V_RIP, wrap_rip(v, rip + (((told as i32) >> EXIT_DELTA_SHIFT) as i64)));
+      const retired = (told >> EXIT_RETIRED_SHIFT) & 0x7f;
+      store<i32>(v + V_BUDGET, load<i32>(v + V_BUDGET) - (retired as i32));
+    }
+    if ((told & 7) != FLOW_BRANCH) return told & 7;
+    if (load<u32>(v + V_LEAVE) | load<u32>(v + V_REQUESTS)) return FLOW_BRANCH;
+    found = next_region(v);
+    if (found == 0) return FLOW_BRANCH;
+    // Whoever leaves where it began would do so again.
+    if (load<i32>(v + V_BUDGET) == budget && load<u64>(v + V_RIP) == rip) return FLOW_BRANCH;
+  }
 }

@@ -13,6 +13,8 @@ const IMPORTS = [
   'compiled_carry',
   'compiled_zero_product',
   'compiled_overflow',
+  'compiled_push',
+  'compiled_call',
 ] as const;
 
 export interface RegionHost extends Record<(typeof IMPORTS)[number], () => void> {
