@@ -240,7 +240,19 @@ export function exit_to_local(rip: u32): void {
 
 /** Leaves as behind a branch with `retired` instructions more, for the place `delta` bytes behind the entry. */
 export function exit_behind(delta: i32, retired: u32): void {
+  if ((delta << EXIT_DELTA_SHIFT) >> EXIT_DELTA_SHIFT != delta) return exit_far(delta, retired);
   set_flow(((delta << EXIT_DELTA_SHIFT) | (retired << EXIT_RETIRED_SHIFT) | EXIT_TOLD | FLOW_BRANCH) as u32);
+  go(OUT);
+}
+
+/** The same for a place that the number does not reach. */
+function exit_far(delta: i32, retired: u32): void {
+  if (retired) retire(retired);
+  get(L_V);
+  push_rip(delta);
+  if (!wide) byte(I64_EXTEND_U);
+  memory_op(I64_STORE, V_RIP);
+  set_flow(FLOW_BRANCH);
   go(OUT);
 }
 
