@@ -261,7 +261,7 @@ function watch_page(v: u32, hva: u32): void {
 }
 
 /** The heat that a new block begins with: as far below the limit as VM_HEAT says, or so far that it is never reached. */
-function first_heat(): i32 {
+export function first_heat(): i32 {
   const entries = load<i32>(vm_base + VM_PAGE + VM_HEAT);
   return entries ? HEAT_LIMIT - (entries - 1) : i32.MIN_VALUE;
 }

@@ -6,9 +6,11 @@
 import {
   B_BYTES,
   B_COUNT,
+  B_HEAT,
   B_HVA,
   B_MODE,
   BLOCK_HEADER,
+  HEAT_LIMIT,
   R_DISP,
   R_LEN,
   R_OFF,
@@ -35,9 +37,12 @@ import {
 } from '../abi/jit';
 import { BLOCK_HASH_ENTRIES, VCPU_BLOCK_HASH, VCPU_JIT, VCPU_PAGE } from '../abi/map';
 import { OP_CALL, OP_END, OP_JCC, OP_JMP, OP_RET } from '../abi/ops';
+import { first_heat } from '../decode/block';
 
 /** Instructions of a region at most. */
-const INSTRUCTIONS_MAX: u32 = 600;
+const INSTRUCTIONS_MAX: u32 = 200;
+/** A block that is entered once while the entry is entered so often stays out of the region. */
+const COLD: i32 = 16;
 
 let nodes: u32 = 0;
 let order: u32 = 0;
@@ -103,6 +108,12 @@ export function branch_delta(delta: i32, r: u32): i32 {
   return delta + (load<u16>(r + R_OFF) as i32) + (load<u8>(r + R_LEN) as i32) + load<i32>(r + R_DISP);
 }
 
+/** The block has been entered so seldom that its code would cost more than leaving the region for it. */
+function is_cold(b: u32): bool {
+  const start = first_heat();
+  return (load<i32>(b + B_HEAT) - start) * COLD < HEAT_LIMIT - start;
+}
+
 /** The node at `delta`: one that exists, or one made of a decoded block of the same page, or NONE. */
 function find_node(v: u32, entry: u32, delta: i32): u32 {
   let to = node_of(delta);
@@ -110,7 +121,7 @@ function find_node(v: u32, entry: u32, delta: i32): u32 {
     const hva = load<u32>(entry + B_HVA) + delta;
     if ((hva ^ load<u32>(entry + B_HVA)) & ~0xfff || count == NODES_MAX) return NONE;
     const b = block_at(v, hva, load<u32>(entry + B_MODE));
-    if (b == 0 || instructions + load<u32>(b + B_COUNT) > INSTRUCTIONS_MAX) return NONE;
+    if (b == 0 || is_cold(b) || instructions + load<u32>(b + B_COUNT) > INSTRUCTIONS_MAX) return NONE;
     to = add_node(b, delta);
   }
   return to;
