@@ -378,12 +378,12 @@ function conditional_move(r: u32, size: u32): void {
   close();
 }
 
+/** SETcc: its old byte is not read, which a device would notice. */
 function set_condition(r: u32): void {
-  if (is_memory(r)) reach_operand(r);
   push_condition(load<u32>(r + R_IMM));
   set(L_R32);
-  set_rm(r, L_R32, 0);
-  if (is_memory(r)) finish_memory(r);
+  if (is_memory(r)) store_operand(r, L_R32, 0);
+  else set_rm(r, L_R32, 0);
 }
 
 function push(r: u32): void {
