@@ -43,9 +43,15 @@ export const REGION_HVA: u32 = 0; // u32 hva of its first byte, NONE = gone
 export const REGION_MODE: u32 = 4;
 export const REGION_SLOT: u32 = 8; // u32 its function's place in the table
 export const REGION_COUNT: u32 = 12; // u32 instructions that a way through it has at most
+export const REGION_LINES: u32 = 16; // u64 lines of its page that its code was made of
+export const REGION_EPOCH: u32 = 24; // u32 V_BLOCK_EPOCH when it was made
+export const REGION_NEXT: u32 = 28; // u16 next region of the same chain, 0 = last
 /** Numbers of regions by hva and mode: u16 each, 0 = none. */
 export const JIT_HASH: u32 = 0x50000;
 export const JIT_HASH_ENTRIES: u32 = 4096;
+/** Chains of the regions of a page, by its number: u16 each, 0 = empty. */
+export const JIT_CHAINS: u32 = 0x54000;
+export const JIT_CHAINS_ENTRIES: u32 = 1024;
 /** Copies of records for the interpreter, up to the end of the vCPU's area. */
 export const JIT_RECORDS: u32 = 0x60000;
 export const JIT_END: u32 = 0x100000;

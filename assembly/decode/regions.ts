@@ -2,21 +2,27 @@
 // It compiles nothing.
 
 import {
+  JIT_CHAINS,
+  JIT_CHAINS_ENTRIES,
   JIT_END,
   JIT_HASH,
   JIT_HASH_ENTRIES,
   JIT_RECORDS,
   JIT_TABLE,
   NONE,
+  REGION_EPOCH,
   REGION_HVA,
+  REGION_LINES,
   REGION_MODE,
+  REGION_NEXT,
   REGION_SIZE,
   REGION_SLOT,
   REGIONS_MAX,
 } from '../abi/jit';
 import { VCPU_JIT, VCPU_PAGE } from '../abi/map';
-import { V_JIT_OWNER, V_JIT_REGIONS, V_JIT_TOP } from '../abi/vcpu_page';
+import { V_BLOCK_EPOCH, V_JIT_OWNER, V_JIT_REGIONS, V_JIT_TOP } from '../abi/vcpu_page';
 import { host_instance, host_release } from '../host';
+import { region_chain } from '../memory/code_marks';
 
 /** Bytes of records that one region may keep at most. */
 const RECORDS_ROOM: u32 = 0x8000;
@@ -46,26 +52,39 @@ export function regions_are_full(v: u32): bool {
   return load<u32>(v + V_JIT_REGIONS) + 1 >= REGIONS_MAX || load<u32>(v + V_JIT_TOP) > records;
 }
 
-/** A number for a new region at `hva`; regions_are_full has been asked. */
-export function add_region(v: u32, hva: u32, mode: u32, slot: u32): u32 {
+/** A number for a new region at `hva`, made of `lines` of its page; regions_are_full has been asked. */
+export function add_region(v: u32, hva: u32, mode: u32, slot: u32, lines: u64): u32 {
   const number = load<u32>(v + V_JIT_REGIONS) + 1;
   store<u32>(v + V_JIT_REGIONS, number);
   const added = region(v, number);
+  const chain = region_chain(v, hva);
   store<u32>(added + REGION_HVA, hva);
   store<u32>(added + REGION_MODE, mode);
   store<u32>(added + REGION_SLOT, slot);
+  store<u64>(added + REGION_LINES, lines);
+  store<u32>(added + REGION_EPOCH, load<u32>(v + V_BLOCK_EPOCH));
+  store<u16>(added + REGION_NEXT, load<u16>(chain));
+  store<u16>(chain, number as u16);
   store<u16>(hash_slot(v, hva, mode), number as u16);
   return number;
 }
 
 /** The regions of the page at `first` are gone. */
 export function drop_regions(v: u32, first: u32): void {
-  const end = region(v, load<u32>(v + V_JIT_REGIONS) + 1);
-  for (let at = region(v, 1); at < end; at += REGION_SIZE) {
-    const hva = load<u32>(at + REGION_HVA);
-    if (hva == NONE || (hva ^ first) & ~0xfff) continue;
-    store<u32>(at + REGION_HVA, NONE);
-    host_release(load<u32>(at + REGION_SLOT));
+  if (load<u32>(v + V_JIT_REGIONS) == 0) return;
+  let link = region_chain(v, first);
+  let number: u32 = load<u16>(link);
+  while (number != 0) {
+    const at = region(v, number);
+    const next: u32 = load<u16>(at + REGION_NEXT);
+    if (((load<u32>(at + REGION_HVA) ^ first) & ~0xfff) == 0) {
+      store<u32>(at + REGION_HVA, NONE);
+      host_release(load<u32>(at + REGION_SLOT));
+      store<u16>(link, next as u16);
+    } else {
+      link = at + REGION_NEXT;
+    }
+    number = next;
   }
 }
 
@@ -78,6 +97,7 @@ export function flush_regions(v: u32): void {
     }
   }
   memory.fill(v - VCPU_PAGE + VCPU_JIT + JIT_HASH, 0, JIT_HASH_ENTRIES * 2);
+  memory.fill(v - VCPU_PAGE + VCPU_JIT + JIT_CHAINS, 0, JIT_CHAINS_ENTRIES * 2);
   store<u32>(v + V_JIT_REGIONS, 0);
   store<u32>(v + V_JIT_TOP, v - VCPU_PAGE + VCPU_JIT + JIT_RECORDS);
   store<u32>(v + V_JIT_OWNER, host_instance);

@@ -29,7 +29,7 @@ import {
 } from './locals';
 import { begin_instruction } from './operands';
 import { begin_records, records_full } from './records';
-import { find_region, first_record, instruction_count, node_count } from './region';
+import { find_region, first_record, instruction_count, node_count, region_lines } from './region';
 import { emit_tree } from './structure';
 import { begin, byte, here, I32, I64, name, overflowed, patch, size_field, uleb } from './wasm';
 
@@ -163,7 +163,7 @@ export function compile_region(v: u32, b: u32): u32 {
   if (overflowed() || records_full()) return 0;
   const slot = host_compile(code, here() - code);
   if (slot == 0) return 0;
-  const number = add_region(v, load<u32>(b + B_HVA), mode, slot);
+  const number = add_region(v, load<u32>(b + B_HVA), mode, slot, region_lines(b));
   store<u32>(region(v, number) + REGION_COUNT, instruction_count());
   return number;
 }

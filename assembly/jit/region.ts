@@ -38,6 +38,7 @@ import {
 import { BLOCK_HASH_ENTRIES, VCPU_BLOCK_HASH, VCPU_JIT, VCPU_PAGE } from '../abi/map';
 import { OP_CALL, OP_END, OP_JCC, OP_JMP, OP_RET } from '../abi/ops';
 import { first_heat } from '../decode/block';
+import { lines_of } from '../memory/code_marks';
 
 /** Instructions of a region at most. */
 const INSTRUCTIONS_MAX: u32 = 200;
@@ -73,6 +74,18 @@ export function reached_count(): u32 {
 /** The node at a place in reverse postorder. */
 export function in_order(place: u32): u32 {
   return load<u32>(order + place * 4);
+}
+
+/** Lines of the page of the entry block that its region is made of. */
+export function region_lines(entry: u32): u64 {
+  let lines: u64 = 0;
+  for (let n: u32 = 0; n < count; n++) {
+    lines |= lines_of(
+      load<u32>(entry + B_HVA) + load<i32>(node_at(n) + NODE_DELTA),
+      load<u32>(load<u32>(node_at(n) + NODE_BLOCK) + B_BYTES),
+    );
+  }
+  return lines;
 }
 
 export function first_record(n: u32): u32 {

@@ -7,6 +7,16 @@
 // SDM vol. 3, 9.1.3) needs no more.
 import { B_BYTES, B_CHAIN, B_HVA } from '../abi/insn';
 import {
+  JIT_CHAINS,
+  JIT_CHAINS_ENTRIES,
+  JIT_TABLE,
+  REGION_EPOCH,
+  REGION_HVA,
+  REGION_LINES,
+  REGION_NEXT,
+  REGION_SIZE,
+} from '../abi/jit';
+import {
   BLOCK_CHAINS,
   CODE_LINE_SHIFT,
   CODE_LINES,
@@ -16,12 +26,14 @@ import {
   PAGE_SHIFT,
   PAGE_WATCHED,
   VCPU_BLOCK_CHAINS,
+  VCPU_JIT,
   VCPU_PAGE,
 } from '../abi/map';
 import {
   CLEAN_ENTRIES,
   CODE_QUEUE_MAX,
   REQ_CODE,
+  V_BLOCK_EPOCH,
   V_CLEAN,
   V_CODE_QUEUE,
   V_CODE_QUEUE_COUNT,
@@ -40,7 +52,7 @@ function lines_at(hva: u32): u32 {
 }
 
 /** The lines of `bytes` bytes at `hva`, all in one page, as bits. */
-function lines_of(hva: u32, bytes: u32): u64 {
+export function lines_of(hva: u32, bytes: u32): u64 {
   const first = (hva & 0xfff) >> CODE_LINE_SHIFT;
   const last = ((hva & 0xfff) + bytes - 1) >> CODE_LINE_SHIFT;
   return (u64.MAX_VALUE >> ((63 - (last - first)) as u64)) << (first as u64);
@@ -97,6 +109,29 @@ function in_own_block(v: u32, hva: u32, bytes: u32): bool {
   return false;
 }
 
+/** Head of the chain of the regions of a page, as u16. */
+export function region_chain(v: u32, hva: u32): u32 {
+  return v - VCPU_PAGE + VCPU_JIT + JIT_CHAINS + ((hva >> PAGE_SHIFT) & (JIT_CHAINS_ENTRIES - 1)) * 2;
+}
+
+/**
+ * A compiled region whose blocks have left the decode cache was made of one of these lines. While its blocks are there, they
+ * know its bytes.
+ */
+function in_old_region(v: u32, hva: u32, bytes: u32): bool {
+  const lines = lines_of(hva, bytes);
+  const epoch = load<u32>(v + V_BLOCK_EPOCH);
+  let number: u32 = load<u16>(region_chain(v, hva));
+  while (number != 0) {
+    const region = v - VCPU_PAGE + VCPU_JIT + JIT_TABLE + number * REGION_SIZE;
+    const is_near = ((load<u32>(region + REGION_HVA) ^ hva) & ~0xfff) == 0;
+    if (is_near && load<u32>(region + REGION_EPOCH) != epoch && load<u64>(region + REGION_LINES) & lines)
+      return true;
+    number = load<u16>(region + REGION_NEXT);
+  }
+  return false;
+}
+
 function clean_entry(v: u32, hva: u32): u32 {
   return v + V_CLEAN + ((hva >> 2) & (CLEAN_ENTRIES - 1)) * 8;
 }
@@ -107,7 +142,7 @@ export function hits_code(v: u32, hva: u32, bytes: u32): bool {
   const entry = clean_entry(v, hva);
   if (load<u64>(entry) == key && is_alone(v)) return false;
   if ((atomic.load<u64>(lines_at(hva)) & lines_of(hva, bytes)) == 0) return false;
-  if (!is_alone(v) || in_own_block(v, hva, bytes)) return true;
+  if (!is_alone(v) || in_own_block(v, hva, bytes) || in_old_region(v, hva, bytes)) return true;
   store<u64>(entry, key);
   return false;
 }
