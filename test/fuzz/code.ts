@@ -13,6 +13,8 @@ export interface CodeOptions {
   readonly noise: number;
   /** An instruction begins at every multiple of LINE bytes: a handler that goes on there is back in step. */
   readonly lines: boolean;
+  /** Percentage of instructions that are loops, calls, returns and indirect jumps. */
+  readonly loops?: number;
 }
 
 /** One-byte opcodes that leave the stream or the mode: rare, so that most worlds live for long. */
@@ -153,6 +155,8 @@ const immediateTwo = (opcode: number): boolean =>
   [0x70, 0x71, 0x72, 0x73, 0xa4, 0xac, 0xba, 0xc2, 0xc4, 0xc5, 0xc6].includes(opcode);
 
 const NOP = 0x90;
+/** Starts of instructions that a loop may go back to. */
+const STARTS = 24;
 
 /** Fills `code` with instructions, and what hangs over its end is cut off. */
 export class CodeWriter {
@@ -163,6 +167,7 @@ export class CodeWriter {
   #prefix66 = false;
   #prefix67 = false;
   #wide = false;
+  readonly #starts: number[] = [];
 
   constructor(random: Random, options: CodeOptions) {
     this.#random = random;
@@ -174,6 +179,8 @@ export class CodeWriter {
     this.#at = 0;
     while (this.#at < code.length) {
       const start = this.#at;
+      this.#starts.push(start);
+      if (this.#starts.length > STARTS) this.#starts.shift();
       this.instruction();
       const line = (start | (LINE - 1)) + 1;
       if (!this.#options.lines || this.#at <= line) continue;
@@ -204,6 +211,10 @@ export class CodeWriter {
     const { width, wild, noise } = this.#options;
     if (random.chance(noise)) {
       this.#number(random.u32(), 4);
+      return;
+    }
+    if (random.chance(this.#options.loops ?? 0)) {
+      this.#flow();
       return;
     }
     // A register gets an address now and then, so that operands through it exist.
@@ -285,6 +296,47 @@ export class CodeWriter {
   /** The operand size is 16 bits. */
   #word(): boolean {
     return !this.#wide && (this.#options.width === 16) !== this.#prefix66;
+  }
+
+  /** Control flow as programs have it. */
+  #flow(): void {
+    const random = this.#random;
+    const { width } = this.#options;
+    switch (random.below(6)) {
+      case 0:
+      case 1: // ADD byte [counter], n; JNC back: a loop of a few rounds, whose counter is any byte of the data
+        this.#put(0x80, ...(width === 64 ? [0x04, 0x25] : [width === 32 ? 0x05 : 0x06]));
+        this.#number(this.#address(), width === 16 ? 2 : 4);
+        this.#put(0x10 + random.below(0x60));
+        this.#back(0x73);
+        return;
+      case 2: // DEC; JNZ of a register that a loop has counted
+        this.#put(0xfe, 0xc8 + random.below(8));
+        this.#back(0x75);
+        return;
+      case 3: // CALL a little ahead
+        this.#put(0xe8);
+        this.#number(random.below(48), width === 16 ? 2 : 4);
+        return;
+      case 4:
+        this.#put(0xc3);
+        return;
+      default: {
+        // MOV r, a line of the code; JMP or CALL r.
+        const register = random.pick([0, 1, 2, 3, 6, 7]);
+        const line = (this.#at + random.below(0x200)) & ~(LINE - 1);
+        this.#put(0xb8 + register);
+        this.#number((width === 16 ? 0 : this.codeBase) + line, width === 16 ? 2 : 4);
+        this.#put(0xff, (random.chance(70) ? 0xe0 : 0xd0) + register);
+      }
+    }
+  }
+
+  /** A short jump back to the start of an instruction. */
+  #back(opcode: number): void {
+    const near = this.#starts.filter((start) => this.#at + 2 - start < 0x80);
+    const to = near.length ? this.#random.pick(near) : this.#at;
+    this.#put(opcode, (to - this.#at - 2) & 0xff);
   }
 
   #relative(): void {

@@ -1,5 +1,6 @@
 // `node test/fuzz/run.mjs --seconds 60 --seed 1 [--mode NAME]`: the fuzzer by hand. `--mode NAME --world SEED` runs one
-// world again and looks for the instruction; `--instructions N` ends a world early. Vite's runner reads the TypeScript.
+// world again and looks for the instruction; `--instructions N` ends a world early. `--tiers` compares the interpreter with
+// compiled regions, state for state, until `--seconds` or `--millions` of instructions are over. Vite's runner reads the TypeScript.
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { runnerImport } from 'vite';
@@ -11,13 +12,15 @@ const { values: options } = parseArgs({
     mode: { type: 'string', default: '' },
     world: { type: 'string' },
     instructions: { type: 'string' },
+    tiers: { type: 'boolean', default: false },
+    millions: { type: 'string' },
   },
 });
 const load = async (name) => {
   const file = new URL(name, import.meta.url).pathname;
   return (await runnerImport(file, { configFile: false, logLevel: 'silent' })).module;
 };
-const { Fuzzer, MODES, dump } = await load('index.ts');
+const { compareTiers, Fuzzer, MODES, dump } = await load('index.ts');
 const modes = MODES.filter((name) => name.startsWith(options.mode));
 if (modes.length === 0) {
   console.error(`vitrine: --mode takes the start of one of: ${MODES.join(', ')}.`);
@@ -41,6 +44,12 @@ function onWorld(mode, seed) {
   shared[1] = seed;
   shared[2] = MODES.indexOf(mode);
   shared[0]++;
+}
+
+if (options.tiers) {
+  const seed = Number(options.world ?? options.seed);
+  const count = await compareTiers({ ...options, seed, modes, single: options.world !== undefined, onWorld });
+  process.exit(count > 0 ? 1 : 0);
 }
 
 const fuzzer = new Fuzzer();

@@ -42,7 +42,7 @@ const LDT = 0x1400;
 const IDT = 0x2000;
 const TSS = 0x3000;
 const KERNEL_STACK = 0x7f00;
-const TABLES = 0x8000;
+export const TABLES = 0x8000;
 const KERNEL_PAGES = 0x10;
 const DATA = 0x20000;
 const DATA_BYTES = 0x20000;
@@ -137,12 +137,16 @@ export class World {
   readonly #kernel: bigint;
   /** Instructions keep to lines of 16 bytes; without, they lie anywhere, over the ends of pages too. */
   readonly #lines: boolean;
+  /** Percentage of instructions that make loops and calls. */
+  readonly #loops: number;
   /** Offsets in the data segment that exist. */
   readonly #data: readonly [number, number];
 
-  constructor(mode: Mode, seed: number) {
+  /** `loops`: most worlds have control flow as programs have it. */
+  constructor(mode: Mode, seed: number, loops = false) {
     this.mode = mode;
     const random = new Random(seed);
+    this.#loops = loops ? random.pick([0, 5, 12, 25]) : 0;
     this.#random = random;
     this.plan = planOf(mode, random);
     this.#lines = random.chance(75);
@@ -188,6 +192,7 @@ export class World {
       wild: random.pick([0, 1, 1, 3, 10, 40]),
       noise: this.#lines ? random.pick([0, 0, 2]) : random.pick([0, 5, 60]),
       lines: this.#lines,
+      loops: this.#loops,
     });
     writer.codeBase = CODE;
     writer.fill(this.image.subarray(CODE, CODE + CODE_MASK + 1));
