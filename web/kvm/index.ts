@@ -5,6 +5,7 @@ export { type Place, place } from './aliases.ts';
 export { COALESCED_MMIO_PAGE_OFFSET, type CoalescedWrite, type CoalescedZone } from './coalesced.ts';
 export { type Core, type PortServer, servePorts } from './core.ts';
 export { cpuidOf, FEATURES, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, MAX_CPUID_ENTRIES } from './cpuid.ts';
+export { clearDerived, derivedRanges } from './derived.ts';
 export { type DirtyPages, dirtyPages, hostWritten, slotWritten } from './dirty_log.ts';
 export { type DirtyGfn, DirtyRing, dirtyRingEntries, KVM_DIRTY_LOG_PAGE_OFFSET } from './dirty_ring.ts';
 export { type IoeventfdInfo, type IrqfdInfo, ioeventfds, irqfds, releaseEvents } from './event_tables.ts';

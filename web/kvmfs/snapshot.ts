@@ -4,27 +4,21 @@
 //   24 bytes of the memory u64 | 32 bytes of the image u64 | 40 pages u32 | 44 zero to 64
 //   64 the number of each page (u32), up to a multiple of 8, then the pages, 4096 bytes each
 //
-// Pages that hold only zeros are left out, and so is what is derived from the rest: TLBs, decoded code, code marks.
+// Pages that hold only zeros are left out, and so is what is derived from the rest: TLBs, decoded and
+// compiled code, code marks.
 
-import {
-  PAGE_FLAGS,
-  PAGE_SIZE,
-  VCPU_BASE,
-  VCPU_BLOCKS_END,
-  VCPU_STRIDE,
-  VCPU_TLB,
-  VM_LAYOUT_VERSION,
-  VM_MAX_VCPUS,
-} from '../../assembly/abi/map.ts';
+import { PAGE_SIZE, VM_LAYOUT_VERSION, VM_MAX_VCPUS } from '../../assembly/abi/map.ts';
 import {
   V_BLOCKS_TOP,
   V_CODE_QUEUE_COUNT,
   V_CURRENT_RECORD,
+  V_JIT_OWNER,
+  V_JIT_REGIONS,
   V_REQUESTS,
   V_STATE,
 } from '../../assembly/abi/vcpu_page.ts';
 import { type FileNode, type OpenNode, S_IFREG } from '../fs/index.ts';
-import { KvmError, type MachineMemory, releaseEvents, vcpuPage } from '../kvm/index.ts';
+import { derivedRanges, KvmError, type MachineMemory, releaseEvents, vcpuPage } from '../kvm/index.ts';
 import { Machine } from '../vmm/index.ts';
 import type { VmEntry } from './vm_entry.ts';
 
@@ -32,23 +26,21 @@ const MAGIC = 'VITRINE\0';
 const FORMAT = 1;
 const HEADER = 64;
 const WORDS = PAGE_SIZE / 8;
-
-/** Whether the page at `offset` holds only what can be made anew. */
-function isDerived(offset: number, vcpus: number): boolean {
-  if (offset >= PAGE_FLAGS && offset < VCPU_BASE) return true;
-  const area = offset - VCPU_BASE;
-  if (area < 0 || area >= vcpus * VCPU_STRIDE) return false;
-  const inside = area % VCPU_STRIDE;
-  return inside >= VCPU_TLB && inside < VCPU_BLOCKS_END;
-}
+/** Words of a vCPU page that speak of what is left out. */
+const DERIVED = [
+  ...[V_BLOCKS_TOP, V_CURRENT_RECORD, V_CODE_QUEUE_COUNT, V_REQUESTS, V_STATE],
+  ...[V_JIT_OWNER, V_JIT_REGIONS],
+];
 
 function imageOf(memory: MachineMemory): Uint8Array {
   const bytes = memory.size;
   const vcpus = memory.u32(memory.vm + VM_MAX_VCPUS);
   const words = new BigUint64Array(memory.wasm.buffer, 0, bytes / 8);
   const pages: number[] = [];
+  const derived = derivedRanges(memory);
   for (let page = 0; page < bytes / PAGE_SIZE; page++) {
-    if (isDerived(page * PAGE_SIZE, vcpus)) continue;
+    const offset = page * PAGE_SIZE;
+    if (derived.some(([from, to]) => offset >= from && offset < to)) continue;
     for (let n = page * WORDS; n < (page + 1) * WORDS; n++) {
       if (words[n] === 0n) continue;
       pages.push(page);
@@ -134,9 +126,8 @@ async function restore(entry: VmEntry, image: Uint8Array): Promise<void> {
     load(memory, image);
     for (const id of vm.vcpuIds()) {
       const v = vcpuPage(memory, id);
-      // Decoded code, TLBs and threads did not travel.
-      for (const word of [V_BLOCKS_TOP, V_CURRENT_RECORD, V_CODE_QUEUE_COUNT, V_REQUESTS, V_STATE])
-        memory.store(v + word, 0);
+      // Decoded and compiled code, TLBs and threads did not travel.
+      for (const word of DERIVED) memory.store(v + word, 0);
     }
     // Neither did who held eventfds.
     releaseEvents(vm);

@@ -16,7 +16,7 @@ import { MachineDevices } from './devices.ts';
 import { DISKS, type DiskUse, type KeptDisks, type OpenDisks } from './folders/disks.ts';
 import { mountFolders, type OpenFolder } from './folders/request.ts';
 import { Given, type GivenOptions } from './given.ts';
-import { memoryHash } from './hash.ts';
+import { machineHash } from './hash.ts';
 import { netTree } from './net_tree.ts';
 import { Networks } from './networks.ts';
 import { DEFAULT_LINE, type MachineLine } from './options_text.ts';
@@ -129,7 +129,7 @@ export class MachineServer implements OwnVm {
         return found.valid ? found.physical_address : undefined;
       }
       case 'hash':
-        return memoryHash(this.#made.vm.memory.wasm.buffer);
+        return machineHash(this.#made.vm);
       case 'give':
         return this.#give(argument as GivenOptions);
       case 'reboot':

@@ -135,7 +135,7 @@ export interface Session {
   /** Guest-virtual to guest-physical, as KVM_TRANSLATE; undefined when not mapped. */
   translate(vcpu: number, gva: bigint): Promise<bigint | undefined>;
   /**
-   * SHA-256 of the machine's whole memory in hexadecimal, see memoryHash. Pauses a machine that runs.
+   * SHA-256 of the machine's whole memory in hexadecimal, see machineHash. Pauses a machine that runs.
    * Rejects when the host has no room for a copy.
    */
   hash(): Promise<string>;

@@ -12,6 +12,12 @@ describe('the deterministic engine', () => {
     expect(two).toMatchObject({ sha256: one.sha256, instructions: one.instructions });
   });
 
+  test('leaves the same memory whatever is compiled', () => {
+    const plain = statistics(race);
+    const compiled = statistics([...race, '--jit', '0']);
+    expect(compiled).toMatchObject({ sha256: plain.sha256, instructions: plain.instructions });
+  });
+
   test('interleaves otherwise with another seed', () => {
     const [one, two] = [statistics([...race, '--seed', '3']), statistics([...race, '--seed', '5'])];
     expect(one.sha256).not.toBe(two.sha256);
