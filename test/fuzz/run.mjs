@@ -30,16 +30,16 @@ if (modes.length === 0) {
 /** Worlds begun, and the mode and seed of the last: what a world that never comes back from the core leaves behind. */
 const shared = new Int32Array(new SharedArrayBuffer(12));
 const WATCHDOG = `
-  const { workerData: [shared, modes] } = require('node:worker_threads');
+  const { workerData: [shared, modes, limit] } = require('node:worker_threads');
   let last = -1;
   let since = Date.now();
   setInterval(() => {
     if (shared[0] !== last) [last, since] = [shared[0], Date.now()];
-    if (Date.now() - since < 30000) return;
+    if (Date.now() - since < limit) return;
     require('node:fs').writeSync(2, \`hangs: --mode '\${modes[shared[2]]}' --world \${shared[1] >>> 0}\\n\`);
     process.kill(process.pid, 'SIGKILL');
   }, 1000);`;
-new Worker(WATCHDOG, { eval: true, workerData: [shared, MODES] }).unref();
+new Worker(WATCHDOG, { eval: true, workerData: [shared, MODES, options.tiers ? 300_000 : 30_000] }).unref();
 function onWorld(mode, seed) {
   shared[1] = seed;
   shared[2] = MODES.indexOf(mode);

@@ -21,6 +21,7 @@ export const vectorsCommand = defineCommand({
   },
   args: {
     show: { type: 'string', description: 'Failing lines to print for each file', default: '5' },
+    jit: { type: 'boolean', description: 'Compile every block before it runs', default: false },
   },
   run({ args }) {
     const files = args._;
@@ -40,7 +41,7 @@ export const vectorsCommand = defineCommand({
         const text = readLines(file);
         const first = JSON.parse(text.slice(0, text.indexOf('\n'))) as object;
         if ('op' in first && 'i' in first) runSst286(core, text, report);
-        else runGolden(core, text, readFrame(path.dirname(file)), report, group);
+        else runGolden(core, text, readFrame(path.dirname(file)), report, group, args.jit ? 0 : undefined);
       } catch (error) {
         const why = error instanceof Error ? error.message : String(error);
         console.error(`vitrine vectors: ${file}: ${why}`);
@@ -51,7 +52,9 @@ export const vectorsCommand = defineCommand({
       const seconds = ((performance.now() - start) / 1000).toFixed(1);
       const left = report.skipped ? `, ${report.skipped} that only another processor does` : '';
       const cases = report.passed + report.failed;
-      console.log(`${group}: ${report.passed} of ${cases} pass${left} (${seconds} s)`);
+      const { compiled, emitted } = report;
+      const tiers = args.jit ? `, ${compiled} compiled, ${emitted} of them whole` : '';
+      console.log(`${group}: ${report.passed} of ${cases} pass${left}${tiers} (${seconds} s)`);
       passed += report.passed;
       failed += report.failed;
     }

@@ -63,8 +63,9 @@ export function runGolden(
   frame: Frame,
   report: Report,
   group = '',
+  compileAfter?: number,
 ): void {
-  const machine = new GoldenMachine(core, frame);
+  const machine = new GoldenMachine(core, frame, compileAfter);
   const expected = new Uint8Array(frame.pattern.length);
   let index = 0;
   for (const line of text.split('\n')) {
@@ -78,4 +79,6 @@ export function runGolden(
     const name = `${test.name} (${test.mode}-bit, ${Buffer.from(test.code).toString('hex')})`;
     report.note(test.index, name, wrong);
   }
+  report.compiled = machine.compiled;
+  report.emitted = machine.emitted;
 }

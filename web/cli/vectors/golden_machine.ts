@@ -1,6 +1,7 @@
 // The machine in which golden CPU cases run: a bare long-mode kernel of tables, the cases at CPL 3, every exception ends in HLT.
 
-import { RUN_EXIT } from '../../../assembly/abi/vcpu_page.ts';
+import { RECORD_SIZE } from '../../../assembly/abi/insn.ts';
+import { RUN_EXIT, V_JIT_REGIONS, V_JIT_TOP } from '../../../assembly/abi/vcpu_page.ts';
 import { KVM_EXIT, Kvm, type KvmSregs, type Vcpu, type Vm } from '../../kvm/index.ts';
 import { type Case, type FloatState, type Frame, GPR } from './golden_case.ts';
 import { floatOf, xsaveOf } from './golden_float.ts';
@@ -38,6 +39,9 @@ export interface Outcome {
 }
 
 export class GoldenMachine {
+  /** Cases whose code became a compiled region, and those of which nothing but the INT3 was left to the interpreter. */
+  compiled = 0;
+  emitted = 0;
   readonly #vm: Vm;
   readonly #vcpu: Vcpu;
   readonly #frame: Frame;
@@ -45,10 +49,12 @@ export class GoldenMachine {
   readonly #data: Uint8Array;
   readonly #code: Uint8Array;
 
-  constructor(core: WebAssembly.Module, frame: Frame) {
+  /** `compileAfter`: see Vm.compileAfter. */
+  constructor(core: WebAssembly.Module, frame: Frame, compileAfter?: number) {
     const kvm = Kvm.open({ core });
     this.#frame = frame;
     this.#vm = kvm.createVm({ maxVcpus: 1 });
+    this.#vm.compileAfter(compileAfter);
     this.#vm.setUserMemoryRegion({
       slot: 0,
       flags: 0,
@@ -150,6 +156,18 @@ export class GoldenMachine {
     };
   }
 
+  /** Regions that were compiled, and records that they keep for the interpreter. */
+  #regions(): [regions: number, records: number] {
+    const { memory } = this.#vm;
+    return [V_JIT_REGIONS, V_JIT_TOP].map((at) => memory.u32(this.#vcpu.page + at)) as [number, number];
+  }
+
+  #count([regions, top]: [number, number], [regionsNow, topNow]: [number, number]): void {
+    if (regionsNow === regions) return;
+    this.compiled++;
+    if (topNow - top <= RECORD_SIZE) this.emitted++;
+  }
+
   /** Runs one case to its exception. */
   run(test: Case): Outcome {
     this.#data.set(this.#frame.pattern);
@@ -162,7 +180,9 @@ export class GoldenMachine {
     const regs = Object.fromEntries(GPR.map((name, n) => [name, test.gpr[n] ?? 0n]));
     this.#vcpu.setRegs({ ...regs, rip, rflags: BigInt(test.flags) } as Parameters<Vcpu['setRegs']>[0]);
     this.#vcpu.setXsave(xsaveOf(test.float));
+    const before = this.#regions();
     const why = this.#vcpu.enter(BUDGET);
+    this.#count(before, this.#regions());
     const after = this.#vcpu.getRegs();
     const gpr = GPR.map((name) => after[name]);
     const outcome: Outcome = {

@@ -4,6 +4,9 @@ export class Report {
   passed = 0;
   failed = 0;
   skipped = 0;
+  /** See GoldenMachine. */
+  compiled = 0;
+  emitted = 0;
   readonly #show: number;
   readonly #print: (line: string) => void;
 
