@@ -1,31 +1,21 @@
 // The dirty log: which pages of a slot were written since the last harvest. The core marks; this reads and resets.
 
 import {
-  CODE_LINES,
   MANUAL_INITIALLY_SET,
   MANUAL_PROTECT_ENABLE,
-  PAGE_FLAGS,
-  PAGE_HOLDS_CODE,
   PAGE_SHIFT,
   PAGE_SIZE,
-  PAGE_WATCHED,
   VM_MANUAL_PROTECT,
   VM_SLOT_LOCK,
 } from '../../assembly/abi/map.ts';
-import {
-  CODE_QUEUE_MAX,
-  REQ_CODE,
-  REQ_FLUSH_WRITE_TLB,
-  V_CODE_QUEUE,
-  V_CODE_QUEUE_COUNT,
-} from '../../assembly/abi/vcpu_page.ts';
+import { REQ_FLUSH_WRITE_TLB } from '../../assembly/abi/vcpu_page.ts';
 import { KvmError } from './abi/index.ts';
 import { place } from './aliases.ts';
+import { dropCode } from './code_marks.ts';
 import { dirtyRingEntries } from './dirty_ring.ts';
 import type { MachineMemory } from './memory.ts';
-import { request, requestAll } from './requests.ts';
+import { requestAll } from './requests.ts';
 import { bitmapBytes, checkSlotId, KVM_MEM_LOG_DIRTY_PAGES, type Slot, slot } from './slots.ts';
-import { livingVms, vcpuIds, vcpuPage } from './vm_page.ts';
 
 /** ENXIO while the vCPUs' dirty rings say what they write. */
 function refuseRings(memory: MachineMemory): void {
@@ -165,24 +155,6 @@ export function dirtyPages(bitmap: Uint8Array): number[] {
     for (let bit = 0; bit < 8; bit++) if ((byte >> bit) & 1) pages.push(index * 8 + bit);
   });
   return pages;
-}
-
-/** The page of `hva` holds decoded instructions no longer: every vCPU must drop its blocks of it. */
-function dropCode(memory: MachineMemory, hva: number): void {
-  const flags = PAGE_FLAGS + (hva >>> PAGE_SHIFT);
-  const bytes = memory.bytes(flags, 1);
-  if ((Atomics.and(bytes, 0, ~(PAGE_HOLDS_CODE | PAGE_WATCHED)) & PAGE_HOLDS_CODE) === 0) return;
-  memory.setU64(CODE_LINES + (hva >>> PAGE_SHIFT) * 8, 0n);
-  // Code marks are one for all VMs of the memory, so all of their vCPUs are told.
-  for (const vm of livingVms(memory.wasm)) {
-    for (const id of vcpuIds(vm)) {
-      const v = vcpuPage(vm, id);
-      // A count above the queue's length tells the reader to drop everything.
-      const place = memory.add(v + V_CODE_QUEUE_COUNT, 1);
-      if (place < CODE_QUEUE_MAX) memory.store(v + V_CODE_QUEUE + place * 4, (hva >>> PAGE_SHIFT) + 1);
-      request(vm, id, REQ_CODE);
-    }
-  }
 }
 
 /** As hostWritten, of `length` bytes from `offset` on in a slot that the caller has looked up. */

@@ -25,6 +25,7 @@ import {
 import { ADDRESS_SPACES, SPACE_SHIFT } from '../../assembly/abi/smm.ts';
 import { REQ_FLUSH_TLB } from '../../assembly/abi/vcpu_page.ts';
 import { type Input, KvmError, type KvmMemoryRegion, type KvmUserspaceMemoryRegion } from './abi/index.ts';
+import { dropAllCode } from './code_marks.ts';
 import type { MachineMemory } from './memory.ts';
 import { waitForPins } from './pins.ts';
 import { requestAll } from './requests.ts';
@@ -304,6 +305,8 @@ export function setUserMemoryRegion(memory: MachineMemory, given: Input<KvmUsers
     const bitmap = logs ? old?.bitmap || bitmapFor(memory, region.id, region.size) : 0;
     // A moved slot is nowhere for a moment, so that no vCPU sees half of the change.
     if (old && old.gpa !== region.gpa) remove(memory, region.id);
+    // While no slot was there, whoever has the memory has written what he liked.
+    if (!old) dropAllCode(memory, region.hva, region.size);
     install(memory, { ...region, bitmap });
     publish(memory);
   });

@@ -1,26 +1,37 @@
-// Compiled regions and what changes under them: code that is written, slots, a vCPU that another thread runs.
+// Compiled regions and what changes under them: code that is written by whomever, slots, instances of the core.
 
-import { describe, expect, test } from 'vitest';
-import { VCPU_JIT, VCPU_PAGE } from '../../../assembly/abi/map.ts';
-import { RUN_EXIT, V_JIT_REGIONS } from '../../../assembly/abi/vcpu_page.ts';
-import type { Vcpu, Vm } from '../../../web/kvm/index.ts';
-import { flatVcpu, type Guest, load, vmWithRam } from './machine.ts';
+import { expect, test } from 'vitest';
+import { RUN_EXIT, V_JIT_OWNER, V_JIT_REGIONS } from '../../../assembly/abi/vcpu_page.ts';
+import { Kvm, type Vcpu, Vm } from '../../../web/kvm/index.ts';
+import { flatVcpu, type Guest, load, RAM, vmWithRam } from './machine.ts';
 
-/** One VM whose blocks are compiled before they run, one vCPU, one program. */
-function compiled(source: string): Guest {
-  const vm = vmWithRam();
-  vm.compileAfter(0);
+/** One VM whose blocks are compiled before they run, if nothing else is said, one vCPU, one program. */
+function compiled(source: string, vcpus = 1, jit: number | 'off' = 0): Guest {
+  const vm = vmWithRam({ vcpus });
+  if (jit !== 'off') vm.compileAfter(jit);
   const labels = load(vm, source);
   return { vm, vcpu: flatVcpu(vm), labels };
 }
 
 /** Enters until the HLT; RAX. */
-function run({ vcpu }: { vcpu: Vcpu }): number {
+function run(vcpu: Vcpu): number {
   expect(vcpu.enter(1_000_000)).toBe(RUN_EXIT);
   return Number(vcpu.getRegs().rax);
 }
 
-const regions = (vm: Vm, vcpu: Vcpu): number => vm.memory.u32(vcpu.page + V_JIT_REGIONS);
+const regions = ({ vm, vcpu }: Guest): number => vm.memory.u32(vcpu.page + V_JIT_REGIONS);
+
+/** A function at 0x2000 that gives 1, called twice by code that halts. */
+const CALLS = `
+    call 0x2000
+    call 0x2000
+    hlt
+    times 0x2000 - 0x1000 - ($ - $$) db 0x90
+    mov eax, 1
+    ret
+`;
+/** The same that gives 2. */
+const SECOND = new Uint8Array([0xb8, 2, 0, 0, 0, 0xc3]);
 
 test('a store to code drops its region when the decode cache has forgotten the blocks', () => {
   // The filler has more instructions than the cache has room for.
@@ -38,6 +49,109 @@ test('a store to code drops its region when the decode cache has forgotten the b
     times 0x18000 nop
     jmp back
   `);
-  expect(run(machine)).toBe(2);
-  expect(regions(machine.vm, machine.vcpu)).toBeGreaterThan(2);
+  expect(run(machine.vcpu)).toBe(2);
+  expect(regions(machine)).toBeGreaterThan(2);
+});
+
+test('a loop that writes the instruction behind its store goes on with the new one', () => {
+  // INC EAX (40) becomes DEC EAX (48) in the third round.
+  const machine = compiled(`
+    mov eax, 100
+    mov ecx, 5
+  again: mov dl, 0x40
+    cmp ecx, 3
+    jne keep
+    mov dl, 0x48
+  keep: mov [there], dl
+  there: inc eax
+    dec ecx
+    jnz again
+    hlt
+  `);
+  expect(run(machine.vcpu)).toBe(103);
+  expect(regions(machine)).toBeGreaterThan(2);
+});
+
+test('what another vCPU writes runs, though it wrote to the page before it was code', () => {
+  const machine = compiled(`${CALLS}\nwrite: mov [0x2001], bl\nmov eax, ebx\nhlt`, 2);
+  const { vm, vcpu, labels } = machine;
+  const writer = flatVcpu(vm, 1, Number(labels.get('write')));
+  const write = (value: number): void => {
+    writer.setRegs({ ...writer.getRegs(), rip: labels.get('write') as bigint, rbx: value });
+    expect(run(writer)).toBe(value);
+  };
+  const again = (): number => {
+    vcpu.setRegs({ ...vcpu.getRegs(), rip: 0x1000 });
+    return run(vcpu);
+  };
+  write(1);
+  expect(again()).toBe(1);
+  for (const value of [7, 8, 9]) {
+    write(value);
+    expect(again()).toBe(value);
+  }
+  expect(regions(machine)).toBeGreaterThan(5);
+});
+
+test('what the host writes runs', () => {
+  const { vm, vcpu } = compiled(CALLS);
+  expect(run(vcpu)).toBe(1);
+  vm.write(0x2000, SECOND);
+  vcpu.setRegs({ ...vcpu.getRegs(), rip: 0x1000 });
+  expect(run(vcpu)).toBe(2);
+});
+
+test('a slot that comes back with other content has no code of before', () => {
+  const { vm, vcpu } = compiled(CALLS);
+  expect(run(vcpu)).toBe(1);
+  const { hva } = vm.slot(0) as { hva: number };
+  vm.setUserMemoryRegion({ slot: 0, guest_phys_addr: 0, memory_size: 0, userspace_addr: 0 });
+  vm.memory.bytes(hva + 0x2000, SECOND.length).set(SECOND);
+  vm.setUserMemoryRegion({ slot: 0, guest_phys_addr: 0, memory_size: RAM, userspace_addr: hva });
+  vcpu.setRegs({ ...vcpu.getRegs(), rip: 0x1000 });
+  expect(run(vcpu)).toBe(2);
+});
+
+test('a vCPU that another instance of the core runs begins without regions, and so does the first when it comes back', () => {
+  const machine = compiled(CALLS);
+  const { vm, vcpu } = machine;
+  expect(run(vcpu)).toBe(1);
+  const owner = vm.memory.u32(vcpu.page + V_JIT_OWNER);
+  const count = regions(machine);
+  const other = Vm.attach(vm.handle).vcpu(0);
+  const runs = [other, vcpu, other].map((turn) => {
+    turn.setRegs({ ...turn.getRegs(), rip: 0x1000, rax: 0 });
+    return [run(turn), regions(machine), vm.memory.u32(vcpu.page + V_JIT_OWNER) === owner];
+  });
+  expect(runs).toEqual([
+    [1, count, false],
+    [1, count, true],
+    [1, count, false],
+  ]);
+});
+
+test('a budget of every size ends a loop where the interpreter would', () => {
+  const source = `
+    mov ecx, 40
+  again: add eax, ecx
+    test cl, 1
+    jz even
+    add eax, 3
+  even: dec ecx
+    jnz again
+    hlt
+  `;
+  const machines = (['off', 0] as const).map((jit) => compiled(source, 1, jit));
+  for (let budget = 1; budget < 60; budget++) {
+    const states = machines.map(({ vcpu }) => {
+      vcpu.setRegs({ ...vcpu.getRegs(), rip: 0x1000, rax: 0, rcx: 0, rflags: 2 });
+      const seen = [];
+      for (let why = -1; why !== RUN_EXIT; ) {
+        why = vcpu.enter(budget);
+        seen.push([why, vcpu.instructions, vcpu.getRegs()]);
+      }
+      return seen;
+    });
+    expect(states[1]).toEqual(states[0]);
+  }
 });
