@@ -76,6 +76,15 @@ export class CpuMachine {
     this.#pristine = readState(this.#vcpu);
   }
 
+  get vm(): Vm {
+    return this.#vm;
+  }
+
+  /** The vCPU that cases run on. */
+  get vcpu(): Vcpu {
+    return this.#vcpu;
+  }
+
   /** Runs a case in one tier. */
   run(test: Case, tier: Tier): Outcome {
     if (this.#prepared?.[0] !== test) this.#prepared = [test, this.#prepare(test)];
