@@ -164,13 +164,6 @@ export function reload_flags(): void {
   set(L_OVER);
 }
 
-/** What the interpreter may have changed into locals. */
-export function reload(): void {
-  reload_registers(0xffff);
-  reload_flags();
-  load_field(L_TLB, I32_LOAD, V_TLB);
-}
-
 /** Pushes a local that flags are made of as an i64. */
 export function push_flag(local: u32): void {
   get(local);
@@ -273,7 +266,9 @@ export function enter(is_64: bool, mask: u32): void {
   level = 0;
   load_field(L_BUDGET, I32_LOAD, V_BUDGET);
   load_wide(L_RIP, V_JIT_RIP);
-  reload();
+  reload_registers(0xffff);
+  reload_flags();
+  load_field(L_TLB, I32_LOAD, V_TLB);
   for (let label: u32 = 0; label < FAULT; label++) open(BLOCK, EMPTY);
 }
 

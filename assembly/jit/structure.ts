@@ -15,10 +15,12 @@ import {
   get,
   go,
   go_gone_if,
+  go_out_if,
   is_wide,
   open,
   push_rip,
-  reload,
+  reload_flags,
+  reload_registers,
   retire,
   set,
   spill_flags,
@@ -52,6 +54,7 @@ import {
   return_at,
   returns_count,
 } from './region';
+import { read_registers, USES_FLAGS, written_registers } from './uses';
 import {
   BLOCK,
   byte,
@@ -135,9 +138,11 @@ function emit_within(v: u32, n: u32): void {
 }
 
 /** The interpreter executes the record `r`, the `n`th of its block. */
-function interpret(r: u32, n: u32, delta: i32): void {
+function interpret(v: u32, r: u32, n: u32, delta: i32): void {
   const copy = keep_record(r);
-  spill_flags();
+  const with_flags = (read_registers(v, r) & USES_FLAGS) != 0;
+  const written = written_registers(v, r);
+  if (with_flags) spill_flags();
   get(L_V);
   get(L_BUDGET);
   i32_const(copy as i32);
@@ -145,9 +150,13 @@ function interpret(r: u32, n: u32, delta: i32): void {
   i32_const(delta);
   op1(CALL, F_RECORD);
   op1(LOCAL_TEE, L_FLOW);
-  go_gone_if();
-  reload();
-  assume_flags(FLAGS_UNKNOWN);
+  if (with_flags) go_gone_if();
+  else go_out_if();
+  reload_registers(written);
+  if (written & USES_FLAGS) {
+    reload_flags();
+    assume_flags(FLAGS_UNKNOWN);
+  }
 }
 
 /** Pushes the return address and goes to `target` (a delta), or to what is in L_A64 when it is NONE. */
@@ -258,7 +267,7 @@ function emit_node(v: u32, n: u32): void {
       close();
       begin_instruction(v, delta, retired);
     } else if (!emit(v, r)) {
-      interpret(r, retired, delta);
+      interpret(v, r, retired, delta);
     }
     retired++;
     r += RECORD_SIZE;
