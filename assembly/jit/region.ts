@@ -140,15 +140,12 @@ function find_node(v: u32, entry: u32, delta: i32): u32 {
   return to;
 }
 
-/** An edge from node `n`. */
+/** An edge from node `n`: one for each of its branches, so that what several lead to is emitted once. */
 function connect(n: u32, to: u32): void {
   if (to == NONE) return;
   const at = node_at(n);
   const edges = load<u32>(at + NODE_EDGES);
   if (edges == EDGES_MAX) return;
-  for (let i: u32 = 0; i < edges; i++) {
-    if (load<u32>(at + NODE_EDGE + i * 4) == to) return;
-  }
   store<u32>(at + NODE_EDGE + edges * 4, to);
   store<u32>(at + NODE_EDGES, edges + 1);
 }
