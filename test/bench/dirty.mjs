@@ -5,7 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { assembleWorkload, EXIT_PORT, ROOT } from './workloads.mjs';
+import { assembleKernel, EXIT_PORT, ROOT } from './workloads.mjs';
 
 const { values } = parseArgs({
   options: { passes: { type: 'string', default: '100' }, rounds: { type: 'string', default: '5' } },
@@ -14,7 +14,7 @@ const work = mkdtempSync(join(tmpdir(), 'vitrine-dirty-'));
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 const image = join(work, 'store.bin');
 const stats = join(work, 'stats.json');
-assembleWorkload('store', Number(values.passes), image);
+assembleKernel('store', Number(values.passes), image);
 
 /** Instructions a second of one run. */
 function measure(log) {

@@ -7,7 +7,7 @@ import { cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { assembleWorkload, EXIT_PORT, ROOT, ROUNDS } from './workloads.mjs';
+import { assembleKernel, EXIT_PORT, ROOT, SMP_ROUNDS } from './workloads.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const { values: options } = parseArgs({
@@ -26,7 +26,7 @@ const stats = join(work, 'stats.json');
 /** Seconds that `count` vCPUs take for the loop on each of them, and CPU seconds of all threads. */
 function measure(count) {
   const image = join(work, `guest${count}.bin`);
-  assembleWorkload('smp', Math.round(ROUNDS.smp * Number(options.scale)), image, { CPUS: count });
+  assembleKernel('smp', Math.round(SMP_ROUNDS * Number(options.scale)), image, { CPUS: count });
   const usage = join(work, 'usage.json');
   const done = spawnSync(
     process.execPath,

@@ -1,14 +1,9 @@
-; branchy: jumps that depend on data, calls and returns. About 13 instructions a turn; COUNTED are exact in --stats.
-bits 32
-org 0x100000
-    dd 0x1badb002, 0x10000, -(0x1badb002 + 0x10000)
-    dd 0x100000, 0x100000, end, end, start
-start:
-    mov esp, 0x300000
-    mov ecx, ROUNDS
+; branchy: jumps that depend on data, calls and returns. About 13 instructions a pass, a million passes.
+work:
+    mov ecx, 1000000
     mov eax, 1
     xor ebx, ebx
-.turn:
+.pass:
     imul eax, eax, 1103515245
     add eax, 12345
     test eax, 0x10000
@@ -27,11 +22,9 @@ start:
     sub ebx, 2
 .above:
     dec ecx
-    jnz .turn
-    xor eax, eax
-    out 0xf4, al
-    cli
-    hlt
+    jnz .pass
+    mov eax, ebx
+    ret
 odd:
     push eax
     xor ebx, eax

@@ -1,19 +1,9 @@
-; count: ROUNDS turns of a loop of four instructions.
-bits 32
-org 0x100000
-    dd 0x1badb002, 0x10000, -(0x1badb002 + 0x10000)
-    dd 0x100000, 0x100000, end, end, start
-start:
-    xor eax, eax
-    xor ebx, ebx
-    mov ecx, ROUNDS
-.turn:
-    inc eax
-    add ebx, eax
-    cmp eax, ecx
-    jne .turn
-    xor eax, eax
-    out 0xf4, al
-    cli
-    hlt
+; count: a loop of two instructions, the least that a machine can do with one. 2 instructions a pass, 4 million passes.
+work:
+    mov ecx, 4000000
+.pass:
+    dec ecx
+    jnz .pass
+    mov eax, ecx
+    ret
 end:

@@ -1,13 +1,14 @@
-; memory: loads, stores and read-modify-writes over 256 KiB, with and without an index. 9 instructions a turn.
-bits 32
-org 0x100000
-    dd 0x1badb002, 0x10000, -(0x1badb002 + 0x10000)
-    dd 0x100000, 0x100000, end, end, start
+; memory: loads, stores and read-modify-writes over 256 KiB, with and without an index. 9 instructions a pass, a million
+; passes over the same bytes from zero.
 BUFFER equ 0x400000
-start:
-    mov ecx, ROUNDS
+work:
+    mov edi, BUFFER
+    xor eax, eax
+    mov ecx, 0x10040
+    rep stosd
+    mov ecx, 1000000
     xor esi, esi
-.turn:
+.pass:
     mov eax, [BUFFER + esi]
     add eax, ecx
     mov [BUFFER + esi + 64], eax
@@ -16,9 +17,7 @@ start:
     add esi, 68
     and esi, 0x3fffc
     dec ecx
-    jnz .turn
-    xor eax, eax
-    out 0xf4, al
-    cli
-    hlt
+    jnz .pass
+    add eax, edx
+    ret
 end:

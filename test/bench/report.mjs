@@ -1,0 +1,117 @@
+// What the measurements say: medians, ratios, geometric means, as a table and as JSON. Measures nothing.
+import { cpus } from 'node:os';
+
+export const median = (numbers) => {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+};
+
+export const geometricMean = (numbers) =>
+  numbers.length === 0
+    ? undefined
+    : Math.exp(numbers.reduce((sum, each) => sum + Math.log(each), 0) / numbers.length);
+
+/** The peers' seconds over ours; ours are the interpreter's where the JIT is not measured. */
+function ratiosOf(seconds) {
+  const { vitrine, interpreter, ...peers } = seconds;
+  const ours = vitrine ?? interpreter;
+  const all = vitrine === undefined ? peers : { ...peers, interpreter };
+  const pairs = Object.entries(all).filter(([, theirs]) => ours > 0 && theirs > 0);
+  return Object.fromEntries(pairs.map(([name, theirs]) => [name, theirs / ours]));
+}
+
+const medians = (samples, what) =>
+  Object.fromEntries(
+    Object.entries(samples)
+      .filter(([, each]) => each.length > 0)
+      .map(([machine, each]) => [machine, median(each.map((sample) => sample[what]))]),
+  );
+
+/** One workload's row. `samples`: by machine, `{ user, system, wall }` of each round, in seconds of all turns. */
+export function summarize({ suite, name, turns, samples }) {
+  const seconds = medians(samples, 'user');
+  return {
+    name: `${suite}/${name}`,
+    turns,
+    seconds,
+    ratios: ratiosOf(seconds),
+    wall: medians(samples, 'wall'),
+    samples,
+  };
+}
+
+/** Geometric means of the ratios, by suite and of all, and each peer's least with the workload's name. */
+export function meansOf(rows) {
+  const suites = [...new Set(rows.map(({ name }) => name.split('/')[0]))];
+  const peers = [...new Set(rows.flatMap(({ ratios }) => Object.keys(ratios)))];
+  const meansIn = (some) =>
+    Object.fromEntries(
+      peers.map((peer) => [
+        peer,
+        geometricMean(some.flatMap(({ ratios }) => (ratios[peer] === undefined ? [] : [ratios[peer]]))),
+      ]),
+    );
+  return {
+    ...Object.fromEntries(
+      suites.map((suite) => [suite, meansIn(rows.filter(({ name }) => name.startsWith(`${suite}/`)))]),
+    ),
+    all: meansIn(rows),
+  };
+}
+
+const WIDE = 24;
+const CELL = 13;
+const line = (first, cells) => `${first.padEnd(WIDE)}${cells.map((cell) => cell.padStart(CELL)).join('')}\n`;
+const cell = (number, digits = 2) => (number === undefined ? '-' : number.toFixed(digits));
+
+/** Lines of the table, a piece at a time, so that a long run shows what it has. */
+export function tableOf(machines) {
+  const ours = machines.find((name) => name === 'vitrine') ?? machines.find((name) => name === 'interpreter');
+  const peers = machines.filter((name) => name !== ours);
+  return {
+    head: () => line('user CPU seconds', [...machines, ...peers.map((peer) => `/ ${peer}`)]),
+    row: ({ name, seconds, ratios }) =>
+      line(name, [
+        ...machines.map((machine) => cell(seconds[machine])),
+        ...peers.map((peer) => cell(ratios[peer])),
+      ]),
+    means: (means) =>
+      Object.entries(means)
+        .map(([suite, each]) =>
+          line(`geometric mean, ${suite}`, [
+            ...machines.map(() => ''),
+            ...peers.map((peer) => cell(each[peer])),
+          ]),
+        )
+        .join(''),
+    memory: (memory) =>
+      Object.entries(memory)
+        .map(([suite, each]) =>
+          line(
+            `peak MiB, ${suite}`,
+            machines.map((machine) =>
+              cell(each[machine] === undefined ? undefined : each[machine] / 2 ** 20, 0),
+            ),
+          ),
+        )
+        .join(''),
+  };
+}
+
+/** What stands in the JSON file. */
+export function jsonOf({ options, rows, memory, errors }) {
+  const { rounds, scale, slow, jit, kernels } = options;
+  return {
+    rounds,
+    scale,
+    slow,
+    jit,
+    kernels,
+    host: { node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length },
+    workloads: rows,
+    means: meansOf(rows),
+    memory,
+    errors,
+  };
+}
