@@ -8,8 +8,8 @@ import { machines } from './machines.mjs';
 import { measureSession } from './measure.mjs';
 import { readOptions } from './options.mjs';
 import { drawPicture } from './picture.mjs';
-import { prepareSessions } from './sessions.mjs';
 import { jsonOf, meansOf, summarize, tableOf } from './report.mjs';
+import { prepareSessions } from './sessions.mjs';
 
 const options = readOptions(process.argv.slice(2));
 const work = mkdtempSync(join(tmpdir(), 'vitrine-bench-'));
@@ -36,7 +36,9 @@ function judge({ suite, expected }, machine, results) {
 
 /** All rounds of one session on every machine that can run it, in turn; its rows. */
 async function measure(session) {
-  const able = options.machines.filter((name) => all[name].long || (session.bits === 32 && session.cpus === 1));
+  const able = options.machines.filter(
+    (name) => all[name].long || (session.bits === 32 && session.cpus === 1),
+  );
   const samples = Object.fromEntries(
     session.workloads.map(({ name }) => [name, Object.fromEntries(able.map((machine) => [machine, []]))]),
   );
@@ -72,13 +74,17 @@ async function measure(session) {
 const table = tableOf(options.machines);
 const rows = [];
 const memory = {};
-process.stdout.write(`medians of ${options.rounds}; a ratio above 1 means that Vitrine is faster\n${table.head()}`);
+process.stdout.write(
+  `medians of ${options.rounds}; a ratio above 1 means that Vitrine is faster\n${table.head()}`,
+);
 for (const session of sessions) {
   const done = await measure(session);
   for (const row of done.rows) process.stdout.write(table.row(row));
   rows.push(...done.rows);
-  const most = (memory[session.suite] ??= {});
-  for (const [machine, bytes] of Object.entries(done.memory)) most[machine] = Math.max(most[machine] ?? 0, bytes);
+  memory[session.suite] ??= {};
+  const most = memory[session.suite];
+  for (const [machine, bytes] of Object.entries(done.memory))
+    most[machine] = Math.max(most[machine] ?? 0, bytes);
 }
 process.stdout.write(table.means(meansOf(rows)));
 process.stdout.write(table.memory(memory));

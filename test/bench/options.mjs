@@ -8,7 +8,7 @@ export const USAGE = `npm run bench -- [OPTIONS]
   --machines NAME,...   of vitrine, interpreter, v86, v86-interpreter, qemu; all but v86-interpreter when left out
   --rounds N            times that everything is measured, 3 when left out; medians count
   --scale X             of the turns of each workload, 1 when left out
-  --slow X              of the turns that interpreters get, 0.1 when left out; seconds are given for all turns
+  --slow X              of the turns that interpreters get, 0.25 when left out; seconds are given for all turns
   --kernel NAME,...     the fetched guests that the Linux suites boot: 686 or small32, cloud or small
   --cpus N,...          vCPUs of linux64: 1,2 when left out
   --jit N               after how many entries Vitrine compiles, as vitrine run --jit
@@ -46,7 +46,7 @@ export function readOptions(args) {
         machines: { type: 'string', default: MACHINES.filter((name) => name !== 'v86-interpreter').join() },
         rounds: { type: 'string', default: '3' },
         scale: { type: 'string', default: '1' },
-        slow: { type: 'string', default: '0.1' },
+        slow: { type: 'string', default: '0.25' },
         kernel: { type: 'string' },
         cpus: { type: 'string', default: '1,2' },
         jit: { type: 'string', default: '2000' },

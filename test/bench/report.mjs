@@ -10,7 +10,7 @@ export const median = (numbers) => {
 export const geometricMean = (numbers) =>
   numbers.length === 0
     ? undefined
-    : Math.exp(numbers.reduce((sum, each) => sum + Math.log(each), 0) / numbers.length);
+    : 2 ** (numbers.reduce((sum, each) => sum + Math.log2(each), 0) / numbers.length);
 
 /** The peers' seconds over ours; ours are the interpreter's where the JIT is not measured. */
 function ratiosOf(seconds) {

@@ -50,7 +50,9 @@ function linuxSession({ suite, bits, cpus, workloads, row, program, expected, wo
     expected,
     guestFor(share) {
       const turns = turnsFor(workloads, share);
-      const list = workloads.filter((one) => one.name !== BOOT).map((one) => ({ name: one.name, turns: turns[one.name] }));
+      const list = workloads
+        .filter((one) => one.name !== BOOT)
+        .map((one) => ({ name: one.name, turns: turns[one.name] }));
       const initrd = join(work, `${name}-${share}.initrd`);
       if (!existsSync(initrd)) writeFileSync(initrd, withProgram(join(TARGET, row.initrd), program, list));
       const append = `${row.append} run="${RUN}"`;
@@ -87,11 +89,22 @@ export function prepareSessions({ suites, only, kernels, scale, cpus: counts }, 
     const program = compileProgram(bits, work);
     const names = chosen(2).map(({ name }) => name);
     const expected = Object.fromEntries(
-      names.filter((name) => name !== BOOT && !KERNEL_WORK.includes(name)).map((name) => [name, nativeResult(program, name)]),
+      names
+        .filter((name) => name !== BOOT && !KERNEL_WORK.includes(name))
+        .map((name) => [name, nativeResult(program, name)]),
     );
     return (wanted.length > 0 ? wanted : known.slice(0, 1)).flatMap((kernel) =>
       (possible.length > 1 ? counts : possible).map((cpus) =>
-        linuxSession({ suite, bits, cpus, workloads: chosen(cpus), row: guestRow(kernel), program, expected, work }),
+        linuxSession({
+          suite,
+          bits,
+          cpus,
+          workloads: chosen(cpus),
+          row: guestRow(kernel),
+          program,
+          expected,
+          work,
+        }),
       ),
     );
   });

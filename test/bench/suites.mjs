@@ -28,7 +28,7 @@ const LINUX = {
   'nbody-x87': 20,
   'nbody-sse2': 60,
   getppid: 60,
-  fork: 20,
+  fork: 100,
   exec: 20,
   faults: 60,
   pipe: 60,

@@ -15,7 +15,15 @@ const sourceOf = (name) => join(HERE, 'workloads', `${name}.asm`);
 
 function assemble(source, out, defines) {
   const all = Object.entries(defines).map(([key, value]) => `${key}=${value}`);
-  const command = [join(ROOT, 'build', 'cli', 'main.js'), 'asm', source, '--out', out, '--define', all.join()];
+  const command = [
+    join(ROOT, 'build', 'cli', 'main.js'),
+    'asm',
+    source,
+    '--out',
+    out,
+    '--define',
+    all.join(),
+  ];
   const done = spawnSync(process.execPath, command, { encoding: 'utf8' });
   if (done.status !== 0) throw new Error(`${source} does not assemble: ${done.stderr}`);
 }

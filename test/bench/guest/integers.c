@@ -3,7 +3,9 @@
 
 enum { LIMIT = 2000000 };
 
-static u32 count_primes(u8 *composite) {
+static u8 composite[LIMIT];
+
+u32 sieve(void) {
     memset(composite, 0, LIMIT);
     for (u32 step = 2; step * step < LIMIT; step++) {
         if (composite[step]) continue;
@@ -11,13 +13,6 @@ static u32 count_primes(u8 *composite) {
     }
     u32 primes = 0;
     for (u32 at = 2; at < LIMIT; at++) primes += !composite[at];
-    return primes;
-}
-
-u32 sieve(void) {
-    u8 *composite = pages(LIMIT);
-    const u32 primes = count_primes(composite);
-    release(composite, LIMIT);
     return primes;
 }
 

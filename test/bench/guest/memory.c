@@ -10,6 +10,8 @@ static void fill(word bytes) {
     from = pages(bytes);
     to = pages(bytes);
     for (word at = 0; at < bytes; at += 4) *(u32 *)(from + at) = next_random(&state);
+    // Pages that nobody has touched would be faults in the first turn.
+    memset(to, 1, bytes);
 }
 
 static u32 sample(word bytes) {
