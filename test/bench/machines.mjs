@@ -34,12 +34,24 @@ const qemu = ({ kernel, initrd, append, multiboot, memory, cpus, bits }) => [
 
 /**
  * By their names in tables and JSON: `command` of a guest (`{ kernel, initrd, append } or { multiboot }, memory, cpus, bits`);
- * `isSlow` ones get fewer turns; `long` ones run 64-bit guests, and several processors.
+ * `isSlow` ones get fewer turns; `long` ones run 64-bit guests, and several processors. With `isBrowser` a command is a page
+ * of browser/ and its guest; QEMU has none.
  */
-export const machines = (jit) => ({
-  vitrine: { long: true, command: vitrine('--jit', jit) },
-  interpreter: { long: true, isSlow: true, command: vitrine('--jit', 'off') },
-  v86: { command: v86(true) },
-  'v86-interpreter': { isSlow: true, command: v86(false) },
-  qemu: { long: true, command: qemu },
-});
+export function machinesFor({ jit, browser: isBrowser }) {
+  const page = (name, compileAfter) => (guest) => [name, { ...guest, jit: compileAfter }];
+  if (isBrowser) {
+    return {
+      vitrine: { long: true, command: page('vitrine', Number(jit)) },
+      interpreter: { long: true, isSlow: true, command: page('vitrine', 'off') },
+      v86: { command: page('v86', 0) },
+      'v86-interpreter': { isSlow: true, command: page('v86', 'off') },
+    };
+  }
+  return {
+    vitrine: { long: true, command: vitrine('--jit', jit) },
+    interpreter: { long: true, isSlow: true, command: vitrine('--jit', 'off') },
+    v86: { command: v86(true) },
+    'v86-interpreter': { isSlow: true, command: v86(false) },
+    qemu: { long: true, command: qemu },
+  };
+}

@@ -4,10 +4,12 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { machines } from './machines.mjs';
+import { TARGET } from '../../web/cli/guests/store.mjs';
+import { machinesFor } from './machines.mjs';
 import { measureSession } from './measure.mjs';
 import { readOptions } from './options.mjs';
 import { drawPicture } from './picture.mjs';
+import { watchProcess } from './process.mjs';
 import { jsonOf, meansOf, summarize, tableOf } from './report.mjs';
 import { prepareSessions } from './sessions.mjs';
 
@@ -16,7 +18,12 @@ const work = mkdtempSync(join(tmpdir(), 'vitrine-bench-'));
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => process.exit(130));
 
-const all = machines(options.jit);
+const all = machinesFor(options);
+const chosen = options.machines.filter((name) => all[name] !== undefined);
+// Only --browser loads what it needs.
+const browser = options.browser
+  ? await (await import('./browser.mjs')).openBrowserBench({ guests: TARGET, work })
+  : { watch: watchProcess, close: async () => {} };
 const sessions = prepareSessions(options, work);
 const errors = [];
 const note = (sentence) => {
@@ -49,7 +56,12 @@ async function measure(session) {
       const share = all[machine].isSlow ? options.slow : 1;
       const { guest, turns } = session.guestFor(share);
       const names = session.workloads.map(({ name }) => name);
-      const measured = await measureSession(all[machine].command(guest), names, session.kind === 'bare');
+      const measured = await measureSession(
+        browser.watch,
+        all[machine].command(guest),
+        names,
+        session.kind === 'bare',
+      );
       if (measured.error !== undefined) note(`${session.title} on ${machine}: ${measured.error}`);
       judge(session, machine, measured.results);
       memory[machine] = Math.max(memory[machine] ?? 0, measured.memory);
@@ -71,7 +83,7 @@ async function measure(session) {
   return { rows, memory };
 }
 
-const table = tableOf(options.machines);
+const table = tableOf(chosen);
 const rows = [];
 const memory = {};
 process.stdout.write(
@@ -86,6 +98,7 @@ for (const session of sessions) {
   for (const [machine, bytes] of Object.entries(done.memory))
     most[machine] = Math.max(most[machine] ?? 0, bytes);
 }
+await browser.close();
 process.stdout.write(table.means(meansOf(rows)));
 process.stdout.write(table.memory(memory));
 if (options.json)

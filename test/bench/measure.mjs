@@ -1,6 +1,5 @@
 // One session: a machine starts once, runs a list of workloads, and is read at the guest's lines. Knows how the guests'
 // lines look (guest/main.c, workloads/frame.asm), and neither machines nor rounds.
-import { watchProcess } from './process.mjs';
 import { BOOT } from './suites.mjs';
 
 /** What the guests' init says before the shell. */
@@ -12,11 +11,11 @@ const PATIENCE = 3600;
 const QUIET = 0.05;
 
 /**
- * Runs `command` for the workloads `names`; a name of the guest's lines stands for itself, `bare` for the only one. Gives
+ * Runs `command` by `watch` (process.mjs, browser.mjs) for the workloads `names`; a name of the guest's lines stands for itself, `bare` for the only one. Gives
  * `{ samples, results, memory, error }`: by workload, user and system CPU and wall seconds, and the result of a turn with
  * the number of turns that gave another; bytes at the peak; and a sentence when the session ended too early.
  */
-export async function measureSession(command, names, isBare) {
+export async function measureSession(watch, command, names, isBare) {
   const samples = {};
   const results = {};
   let memory = 0;
@@ -45,7 +44,7 @@ export async function measureSession(command, names, isBare) {
     return kind === 'done';
   };
   let error;
-  await watchProcess(command, PATIENCE, onLine).catch((reason) => {
+  await watch(command, PATIENCE, onLine).catch((reason) => {
     error = reason.message;
   });
   const missing = names.filter((name) => samples[name] === undefined);

@@ -9,13 +9,13 @@ const TICKS = 100;
 const KEPT = 4000;
 
 /** CPU seconds of a process so far, all its threads: of the program itself, and of the kernel for it. */
-function cpuSeconds(pid) {
+export function cpuSeconds(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').pop().split(' ');
   return { user: Number(fields[11]) / TICKS, system: Number(fields[12]) / TICKS };
 }
 
 /** The most memory that the process has had resident, in bytes. */
-function peakMemory(pid) {
+export function peakMemory(pid) {
   const found = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'));
   return Number(found?.[1] ?? 0) * 1024;
 }

@@ -101,13 +101,14 @@ export function tableOf(machines) {
 
 /** What stands in the JSON file. */
 export function jsonOf({ options, rows, memory, errors }) {
-  const { rounds, scale, slow, jit, kernels } = options;
+  const { rounds, scale, slow, jit, kernels, browser } = options;
   return {
     rounds,
     scale,
     slow,
     jit,
     kernels,
+    browser,
     host: { node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length },
     workloads: rows,
     means: meansOf(rows),
