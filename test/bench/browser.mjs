@@ -84,7 +84,10 @@ export async function openBrowserBench(folders) {
       );
       const tab = await browser.newPage();
       await new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error(`not done within ${patience} s`)), patience * 1000);
+        const timer = setTimeout(
+          () => reject(new Error(`the page said nothing for ${patience} s`)),
+          patience * 1000,
+        );
         const end = (settle, value) => {
           clearTimeout(timer);
           settle(value);
@@ -92,6 +95,7 @@ export async function openBrowserBench(folders) {
         tab.on('pageerror', (error) => end(reject, error));
         tab.on('crash', () => end(reject, new Error('the page has crashed')));
         tab.on('console', (message) => {
+          timer.refresh();
           if (message.type() === 'error') return end(reject, new Error(message.text()));
           try {
             const now = { wall: (performance.now() - began) / 1000, ...readFamily(pid) };

@@ -1,5 +1,5 @@
 // What dirty logging costs a store: the same store loop over 16 MiB with and without KVM_MEM_LOG_DIRTY_PAGES, in turn.
-// Options: --passes N (over the 16 MiB), --rounds N. It measures; it judges nothing.
+// Options: --passes N (over the 16 MiB), --rounds N, --jit N (as vitrine run). It measures; it judges nothing.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,7 +8,11 @@ import { parseArgs } from 'node:util';
 import { assembleKernel, EXIT_PORT, ROOT } from './workloads.mjs';
 
 const { values } = parseArgs({
-  options: { passes: { type: 'string', default: '100' }, rounds: { type: 'string', default: '5' } },
+  options: {
+    passes: { type: 'string', default: '100' },
+    rounds: { type: 'string', default: '5' },
+    jit: { type: 'string', default: 'off' },
+  },
 });
 const work = mkdtempSync(join(tmpdir(), 'vitrine-dirty-'));
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
@@ -24,6 +28,8 @@ function measure(log) {
     image,
     '--memory',
     '32M',
+    '--jit',
+    values.jit,
     '--exit-port',
     String(EXIT_PORT),
     '--stats',

@@ -1,6 +1,7 @@
 // The machines that are compared, and how each is started for a guest. Starts nothing.
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { OTHER_JIT } from './options.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const MAIN = join(HERE, '..', '..', 'build', 'cli', 'main.js');
@@ -37,11 +38,14 @@ const qemu = ({ kernel, initrd, append, multiboot, memory, cpus, bits }) => [
  * `isSlow` ones get fewer turns; `long` ones run 64-bit guests, and several processors. With `isBrowser` a command is a page
  * of browser/ and its guest; QEMU has none.
  */
-export function machinesFor({ jit, browser: isBrowser }) {
+export function machinesFor({ jit, machines, browser: isBrowser }) {
+  const others = machines.flatMap((name) => OTHER_JIT.exec(name)?.[1] ?? []);
+  const named = (make) => Object.fromEntries(others.map((one) => [`vitrine-${one}`, make(one)]));
   const page = (name, compileAfter) => (guest) => [name, { ...guest, jit: compileAfter }];
   if (isBrowser) {
     return {
       vitrine: { long: true, command: page('vitrine', Number(jit)) },
+      ...named((one) => ({ long: true, command: page('vitrine', Number(one)) })),
       interpreter: { long: true, isSlow: true, command: page('vitrine', 'off') },
       v86: { command: page('v86', 0) },
       'v86-interpreter': { isSlow: true, command: page('v86', 'off') },
@@ -49,6 +53,7 @@ export function machinesFor({ jit, browser: isBrowser }) {
   }
   return {
     vitrine: { long: true, command: vitrine('--jit', jit) },
+    ...named((one) => ({ long: true, command: vitrine('--jit', one) })),
     interpreter: { long: true, isSlow: true, command: vitrine('--jit', 'off') },
     v86: { command: v86(true) },
     'v86-interpreter': { isSlow: true, command: v86(false) },

@@ -10,7 +10,7 @@ import { measureSession } from './measure.mjs';
 import { readOptions } from './options.mjs';
 import { drawPicture } from './picture.mjs';
 import { watchProcess } from './process.mjs';
-import { jsonOf, meansOf, summarize, tableOf } from './report.mjs';
+import { jsonOf, markdownOf, meansOf, speedupsOf, summarize, tableOf } from './report.mjs';
 import { prepareSessions } from './sessions.mjs';
 
 const options = readOptions(process.argv.slice(2));
@@ -78,7 +78,7 @@ async function measure(session) {
     }
   }
   const rows = session.workloads.map(({ name, turns }) =>
-    summarize({ suite: session.suite, name, turns, samples: samples[name] }),
+    summarize({ suite: session.suite, name, turns, samples: samples[name] }, options.by),
   );
   return { rows, memory };
 }
@@ -87,7 +87,7 @@ const table = tableOf(chosen);
 const rows = [];
 const memory = {};
 process.stdout.write(
-  `medians of ${options.rounds}; a ratio above 1 means that Vitrine is faster\n${table.head()}`,
+  `medians of ${options.rounds}; a ratio above 1 means that Vitrine is faster\n${table.head(options.by)}`,
 );
 for (const session of sessions) {
   const done = await measure(session);
@@ -100,9 +100,11 @@ for (const session of sessions) {
 }
 await browser.close();
 process.stdout.write(table.means(meansOf(rows)));
+process.stdout.write(table.speedups(speedupsOf(rows)));
 process.stdout.write(table.memory(memory));
 if (options.json)
   writeFileSync(options.json, `${JSON.stringify(jsonOf({ options, rows, memory, errors }), null, 2)}\n`);
+if (options.markdown) writeFileSync(options.markdown, markdownOf(rows, chosen));
 if (options.picture) writeFileSync(options.picture, drawPicture(rows));
 if (errors.length > 0) {
   process.stderr.write(`vitrine: ${errors.length} errors; the first: ${errors[0]}\n`);

@@ -23,7 +23,7 @@ export function peakMemory(pid) {
 /**
  * Runs `[program, args]` until `onLine` returns true, then kills it. `onLine(line, now)` gets each line of its stdout as it
  * comes, with `{ wall, user, system, memory }` of that moment: seconds since the start, and bytes. Throws with the last
- * output when the process ends before, or after `patience` seconds.
+ * output when the process ends before, or says nothing for `patience` seconds.
  */
 export function watchProcess([program, args], patience, onLine) {
   const began = performance.now();
@@ -43,11 +43,12 @@ export function watchProcess([program, args], patience, onLine) {
       child.kill('SIGKILL');
     };
     const watch = setTimeout(() => {
-      trouble = `${program} was not done within ${patience} s`;
+      trouble = `${program} said nothing for ${patience} s`;
       end();
     }, patience * 1000);
     child.stdout.on('data', (bytes) => {
       if (isDone) return;
+      watch.refresh();
       const text = bytes.toString('latin1');
       tail = (tail + text).slice(-KEPT);
       const lines = (pending + text).split(/\r*\n/);

@@ -28,14 +28,18 @@ const medians = (samples, what) =>
       .map(([machine, each]) => [machine, median(each.map((sample) => sample[what]))]),
   );
 
-/** One workload's row. `samples`: by machine, `{ user, system, wall }` of each round, in seconds of all turns. */
-export function summarize({ suite, name, turns, samples }) {
-  const seconds = medians(samples, 'user');
+/**
+ * One workload's row. `samples`: by machine, `{ user, system, wall }` of each round, in seconds of all turns; `by` is the one
+ * that counts.
+ */
+export function summarize({ suite, name, turns, samples }, by = 'user') {
+  const seconds = medians(samples, by);
   return {
     name: `${suite}/${name}`,
     turns,
     seconds,
     ratios: ratiosOf(seconds),
+    user: medians(samples, 'user'),
     wall: medians(samples, 'wall'),
     samples,
   };
@@ -60,6 +64,26 @@ export function meansOf(rows) {
   };
 }
 
+/**
+ * What several processors are worth: wall seconds of the work in one process over those in two at once, by suite, then by
+ * workload, then by machine.
+ */
+export function speedupsOf(rows) {
+  const found = {};
+  for (const { name, wall } of rows.filter((row) => row.name.endsWith('-1'))) {
+    const base = name.slice(0, -2);
+    const pair = rows.find((row) => row.name === `${base}-2`);
+    const [suite, work] = base.split('/');
+    for (const [machine, alone] of Object.entries(wall)) {
+      if (pair?.wall[machine] === undefined) continue;
+      found[suite] ??= {};
+      found[suite][work] ??= {};
+      found[suite][work][machine] = alone / pair.wall[machine];
+    }
+  }
+  return found;
+}
+
 const WIDE = 24;
 const CELL = 13;
 const line = (first, cells) => `${first.padEnd(WIDE)}${cells.map((cell) => cell.padStart(CELL)).join('')}\n`;
@@ -70,7 +94,11 @@ export function tableOf(machines) {
   const ours = machines.find((name) => name === 'vitrine') ?? machines.find((name) => name === 'interpreter');
   const peers = machines.filter((name) => name !== ours);
   return {
-    head: () => line('user CPU seconds', [...machines, ...peers.map((peer) => `/ ${peer}`)]),
+    head: (by) =>
+      line(by === 'wall' ? 'wall seconds' : 'user CPU seconds', [
+        ...machines,
+        ...peers.map((peer) => `/ ${peer}`),
+      ]),
     row: ({ name, seconds, ratios }) =>
       line(name, [
         ...machines.map((machine) => cell(seconds[machine])),
@@ -83,6 +111,19 @@ export function tableOf(machines) {
             ...machines.map(() => ''),
             ...peers.map((peer) => cell(each[peer])),
           ]),
+        )
+        .join(''),
+    speedups: (speedups) =>
+      Object.entries(speedups)
+        .flatMap(([suite, works]) =>
+          Object.entries(works).map(([work, each]) =>
+            line(
+              `${suite}/${work}, 2 at once`,
+              machines.map((machine) =>
+                each[machine] === undefined ? '-' : `${each[machine].toFixed(2)} x`,
+              ),
+            ),
+          ),
         )
         .join(''),
     memory: (memory) =>
@@ -99,9 +140,37 @@ export function tableOf(machines) {
   };
 }
 
+/** The rows as a table in Markdown, with the geometric means below. */
+export function markdownOf(rows, machines) {
+  const peers = ['interpreter', 'v86', 'v86-interpreter', 'qemu'].filter((peer) =>
+    rows.some(({ ratios }) => ratios[peer] !== undefined),
+  );
+  const titles = [
+    'workload',
+    ...machines.map((machine) => `${machine}, s`),
+    ...peers.map((peer) => `${peer} / ours`),
+  ];
+  const body = rows.map(({ name, seconds, ratios }) => [
+    name,
+    ...machines.map((machine) => cell(seconds[machine])),
+    ...peers.map((peer) => cell(ratios[peer])),
+  ]);
+  const means = Object.entries(meansOf(rows)).map(([suite, each]) => [
+    `geometric mean, ${suite}`,
+    ...machines.map(() => ''),
+    ...peers.map((peer) => cell(each[peer])),
+  ]);
+  const all = [titles, ...body, ...means];
+  const widths = titles.map((_, column) => Math.max(...all.map((each) => each[column].length)));
+  const text = (cells) =>
+    `| ${cells.map((each, column) => (column === 0 ? each.padEnd(widths[column]) : each.padStart(widths[column]))).join(' | ')} |\n`;
+  const rule = `| ${widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`)).join(' | ')} |\n`;
+  return text(titles) + rule + [...body, ...means].map(text).join('');
+}
+
 /** What stands in the JSON file. */
 export function jsonOf({ options, rows, memory, errors }) {
-  const { rounds, scale, slow, jit, kernels, browser } = options;
+  const { rounds, scale, slow, jit, kernels, browser, by } = options;
   return {
     rounds,
     scale,
@@ -109,9 +178,11 @@ export function jsonOf({ options, rows, memory, errors }) {
     jit,
     kernels,
     browser,
+    by,
     host: { node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length },
     workloads: rows,
     means: meansOf(rows),
+    speedups: speedupsOf(rows),
     memory,
     errors,
   };

@@ -39,7 +39,7 @@ function bareSessions(workloads, work) {
 /** One session for all workloads under one Linux. */
 function linuxSession({ suite, bits, cpus, workloads, row, program, expected, work }) {
   const first = SUITES[suite].kernels[0];
-  const name = `${suite}${row.name === first ? '' : `-${row.name}`}${cpus > 1 ? `x${cpus}` : ''}`;
+  const name = `${suite}${cpus > 1 ? `x${cpus}` : ''}${row.name === first ? '' : `-${row.name}`}`;
   return {
     title: name,
     suite: name,

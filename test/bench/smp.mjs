@@ -1,5 +1,5 @@
 // How much more N vCPUs do together than one: the same loop on each at once (workloads/smp.asm), in turn with one alone,
-// medians. Options: --cpus N,N (2), --rounds N, --scale X, --json FILE. It measures; it judges nothing. Give it a quiet
+// medians. Options: --cpus N,N (2), --rounds N, --scale X, --jit N, --json FILE. It measures; it judges nothing. Give it a quiet
 // machine: with fewer free cores than vCPUs it tells of them.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ const { values: options } = parseArgs({
     cpus: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '5' },
     scale: { type: 'string', default: '1' },
+    jit: { type: 'string', default: 'off' },
     json: { type: 'string' },
   },
 });
@@ -33,7 +34,7 @@ function measure(count) {
     [
       ...['--import', join(HERE, 'usage.mjs')],
       ...[join(ROOT, 'build', 'cli', 'main.js'), 'run', '--kernel', image, '--memory', '32M'],
-      ...['--cpus', String(count), '--exit-port', `0x${EXIT_PORT.toString(16)}`],
+      ...['--cpus', String(count), '--jit', options.jit, '--exit-port', `0x${EXIT_PORT.toString(16)}`],
       ...['--stats', stats, '--timeout', '300', '--no-reboot'],
     ],
     { encoding: 'utf8', env: { ...process.env, VITRINE_USAGE: usage } },
