@@ -22,7 +22,7 @@ export function peakMemory(pid) {
 
 /**
  * Runs `[program, args]` until `onLine` returns true, then kills it. `onLine(line, now)` gets each line of its stdout as it
- * comes, with `{ wall, user, system, memory }` of that moment: seconds since the start, and bytes. Throws with the last
+ * comes, with `{ wall, user, system, memory, pid }` of that moment: seconds since the start, and bytes. Throws with the last
  * output when the process ends before, or says nothing for `patience` seconds.
  */
 export function watchProcess([program, args], patience, onLine) {
@@ -32,6 +32,7 @@ export function watchProcess([program, args], patience, onLine) {
     wall: (performance.now() - began) / 1000,
     ...cpuSeconds(child.pid),
     memory: peakMemory(child.pid),
+    pid: child.pid,
   });
   return new Promise((resolve, reject) => {
     let tail = '';

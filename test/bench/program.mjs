@@ -63,14 +63,14 @@ export const RUN = 'sh /bench/run';
 
 /**
  * The initial RAM disk `initrd` and behind it an archive of ours, which Linux unpacks over it: the program, and the
- * script that runs `turns` (`[{ name, turns }]`).
+ * script that runs `turns` (`[{ name, turns }]`) once, or for ever.
  */
-export function withProgram(initrd, program, turns) {
+export function withProgram(initrd, program, turns, isEndless = false) {
+  const list = turns.map(({ name, turns: count }) => `/bench/bench ${name} ${count}`);
   const script = [
     // What the boot has left to an engine's compilers is no part of the first workload.
     `sleep ${SETTLE_SECONDS}`,
-    ...turns.map(({ name, turns: count }) => `/bench/bench ${name} ${count}`),
-    '/bench/bench done',
+    ...(isEndless ? ['while true; do', ...list, 'done'] : [...list, '/bench/bench done']),
   ];
   const ours = writeCpio([
     { path: 'bench' },

@@ -8,8 +8,11 @@ import { assembleWorkload } from './workloads.mjs';
 
 /** v86 puts the initial RAM disk at 64 MiB, so a Linux has more than that. */
 const MEMORY = { bare: 2 ** 25, linux: 2 ** 28 };
-/** Not measured twice where the host's system calls are slow: what they give is seen at once. */
+/** What the host's own processor is not asked for: work of its kernel rather than of the processor, and busybox's. */
 const KERNEL_WORK = ['fork', 'exec', 'mixed-1', 'mixed-2', 'gzip', 'sha256sum'];
+
+/** What an endless guest runs of each workload at a time. */
+const ENDLESS_SHARE = 0.1;
 
 /** Turns of each workload for a machine with this share of them. */
 const turnsFor = (workloads, share) =>
@@ -69,6 +72,21 @@ function guestRow(name) {
   const row = readGuests().find((one) => one.name === name);
   if (row === undefined) throw new Error(`there is no guest "${name}" yet: run "npm run guests".`);
   return row;
+}
+
+/** A guest that runs a little of every workload again and again. */
+export function endlessGuest(kernel, cpus, work) {
+  const [, suite] = Object.entries(SUITES).find(([, { kernels }]) => kernels.includes(kernel)) ?? [];
+  if (suite === undefined) throw new Error(`there is no kernel "${kernel}" for the bench.`);
+  const row = guestRow(kernel);
+  const workloads = workloadsOf(suite, cpus).filter(({ name }) => name !== BOOT);
+  const turns = turnsFor(workloads, ENDLESS_SHARE);
+  const list = workloads.map(({ name }) => ({ name, turns: turns[name] }));
+  const initrd = join(work, 'endless.initrd');
+  const program = compileProgram(suite.bits, work);
+  writeFileSync(initrd, withProgram(join(TARGET, row.initrd), program, list, true));
+  const append = `${row.append} run="${RUN}"`;
+  return { kernel: join(TARGET, row.kernel), initrd, append, memory: MEMORY.linux, cpus, bits: suite.bits };
 }
 
 /**
