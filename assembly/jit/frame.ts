@@ -139,6 +139,15 @@ export function set_gpr(n: u32): void {
   memory_op(I64_STORE, V_GPR + n * 8);
 }
 
+/** The same for a write of 8 or 16 bits, which leaves the rest of all 64 bits as it is. */
+export function set_gpr_part(n: u32): void {
+  if (wide) return set_gpr(n);
+  set(L_GPR + n);
+  get(L_V);
+  get(L_GPR + n);
+  memory_op(I32_STORE, V_GPR + n * 8);
+}
+
 /** Pushes all 64 bits of general register `n`. */
 export function push_gpr64(n: u32): void {
   get(L_GPR + n);

@@ -22,7 +22,7 @@ import {
 } from '../abi/insn';
 import { TLB_ADDEND, TLB_READ, TLB_WRITE } from '../abi/map';
 import { SEG_BASE, SEG_STRIDE, SS, V_GPR, V_LEAVE, V_RIP, V_SEGS, V_ZERO } from '../abi/vcpu_page';
-import { close, get, go_fault_if, go_out_if, is_wide, open, push_rip, set, set_gpr } from './frame';
+import { close, get, go_fault_if, go_out_if, is_wide, open, push_rip, set, set_gpr, set_gpr_part } from './frame';
 import {
   F_CALL,
   F_FINISH,
@@ -154,7 +154,9 @@ export function set_register(address: u32, size: u32): void {
       byte(I32_AND);
       byte(I32_OR);
     }
-  } else if (size == 2 && is_wide()) byte(I64_EXTEND_U);
+    return set_gpr_part(n);
+  }
+  if (size == 2 && is_wide()) byte(I64_EXTEND_U);
   set_gpr(n);
 }
 

@@ -155,3 +155,16 @@ test('a budget of every size ends a loop where the interpreter would', () => {
     expect(states[1]).toEqual(states[0]);
   }
 });
+
+test('32-bit code keeps the upper half of a register that it writes in part, and clears it with 32 bits', () => {
+  const wide = 0x11223344_55667788n;
+  for (const jit of ['off', 0] as const) {
+    const { vcpu } = compiled('mov al, 5\ninc cx\nxchg dh, dl\nmov esi, esi\nhlt', 1, jit);
+    vcpu.setRegs({ ...vcpu.getRegs(), rax: wide, rcx: wide, rdx: wide, rsi: wide });
+    run(vcpu);
+    const { rax, rcx, rdx, rsi } = vcpu.getRegs();
+    expect([rax, rcx, rdx, rsi]).toEqual([
+      ...[0x11223344_55667705n, 0x11223344_55667789n, 0x11223344_55668877n, 0x55667788n],
+    ]);
+  }
+});
