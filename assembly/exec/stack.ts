@@ -34,6 +34,7 @@ import {
   RSP,
 } from '../abi/x86';
 import { get_flags, set_flags_word } from '../cpu/flags';
+import { update_mode } from '../cpu/mode';
 import {
   effective_address,
   finish_store,
@@ -230,6 +231,7 @@ function pop_segment(v: u32, r: u32): u32 {
     store<u64>(v + V_GPR + RSP * 8, old);
     return FLOW_FAULT;
   }
+  update_mode(v);
   if (n == SS) store<u32>(v + V_SHADOW, SHADOW_MOV_SS);
   return FLOW_STOP;
 }
