@@ -3,8 +3,11 @@
 export {
   compiled_call,
   compiled_carry,
+  compiled_compare,
   compiled_condition,
   compiled_finish,
+  compiled_float,
+  compiled_light,
   compiled_modify,
   compiled_overflow,
   compiled_push,

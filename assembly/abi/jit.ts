@@ -32,6 +32,12 @@ export const LABELS_MAX: u32 = 256;
 /** Where calls of the region return to: i32 bytes behind the entry. */
 export const JIT_RETURNS: u32 = 0x2800;
 export const RETURNS_MAX: u32 = 8;
+/** What compiled code tells of an access, beside numbers: misaligned is #GP(0); the old bytes are not wanted. */
+export const INFO_ALIGNED: u32 = 0x100000;
+export const INFO_WHOLE: u32 = 0x200000;
+export const INFO_DELTA_SHIFT: u32 = 22;
+/** In L_OVER: a comparison has set all flags; CF and ZF are at their places. */
+export const COMPARED: u32 = 0x100;
 /** Emitted bytes. */
 export const JIT_CODE: u32 = 0x4000;
 export const JIT_CODE_END: u32 = 0x3c000;
@@ -54,4 +60,8 @@ export const JIT_CHAINS: u32 = 0x54000;
 export const JIT_CHAINS_ENTRIES: u32 = 1024;
 /** Copies of records for the interpreter, up to the end of the vCPU's area. */
 export const JIT_RECORDS: u32 = 0x60000;
+/** A record for a light call: behind it, i32 its block's bytes behind the entry and u32 instructions of the block before it. */
+export const LIGHT_DELTA: u32 = 32;
+export const LIGHT_BEFORE: u32 = 36;
+export const LIGHT_SIZE: u32 = 40;
 export const JIT_END: u32 = 0x100000;

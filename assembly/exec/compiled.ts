@@ -2,18 +2,26 @@
 // that leave the region put RIP and the budget in order first.
 //
 // `info` tells of the instruction: span of the operand in bits 0 to 4, segment in 5 to 7, instructions of the block before this
-// one in 8 to 15, its length in 16 to 19, and from bit 20 on, signed, the bytes from the region's entry to it.
+// one in 8 to 15, its length in 16 to 19, INFO_*, and from bit 22 on, signed, the bytes from the region's entry to it.
 
-import { FLOW_BRANCH, FLOW_FAULT, FLOW_NEXT, FLOW_STOP, R_LEN } from '../abi/insn';
+import { V_FLOAT_RESULT, V_MXCSR } from '../abi/fpu';
+import { FLOW_BRANCH, FLOW_FAULT, FLOW_NEXT, FLOW_STOP, R_LEN, R_OP, R_RM, RECORD_SIZE } from '../abi/insn';
+import { COMPARED, INFO_ALIGNED, INFO_DELTA_SHIFT, INFO_WHOLE, LIGHT_BEFORE, LIGHT_DELTA } from '../abi/jit';
 import { TLB_READ, TLB_WRITE, VCPU_JIT, VCPU_PAGE } from '../abi/map';
+import { OP_PACKED } from '../abi/ops';
 import { V_STOPPED_BEHIND } from '../abi/pv';
-import { LEAVE_COMMIT, V_BUDGET, V_GPR, V_JIT_RIP, V_LEAVE, V_RIP, V_TLB } from '../abi/vcpu_page';
-import { FLAG_PF } from '../abi/x86';
+import { LEAVE_COMMIT, V_BUDGET, V_GPR, V_JIT_RIP, V_LEAVE, V_RFLAGS, V_RIP, V_TLB } from '../abi/vcpu_page';
+import { FLAG_CF, FLAG_PF, FLAG_ZF, GP } from '../abi/x86';
 import { condition, set_arith, set_carry } from '../cpu/flags';
 import { wrap_rip } from '../cpu/operands';
 import { access_rights, access_slow, commit } from '../memory/access';
-import { exec_record } from './general';
+import { raise_code } from '../state/fault';
+import { exec_unit } from './cold';
+import { exec_record, left } from './general';
 import { mul_high_signed } from './muldiv';
+import { is_quick } from './sse_float_lane';
+import { exec_x87 } from './x87';
+import { Hot } from './x87_hot';
 
 /** A record of which only the length counts, for what asks which instruction has ended the run. */
 const LAST_RECORD: u32 = 0x3f00;
@@ -24,7 +32,7 @@ function length_of(info: i64): u32 {
 
 /** RIP and budget of the instruction, or behind it. */
 function stop_at(v: u32, info: i64, behind: bool): void {
-  const delta = (info >> 20) + (behind ? (length_of(info) as i64) : 0);
+  const delta = (info >> INFO_DELTA_SHIFT) + (behind ? (length_of(info) as i64) : 0);
   store<u64>(v + V_RIP, wrap_rip(v, load<u64>(v + V_JIT_RIP) + delta));
   const retired: u32 = (((info >> 8) as u32) & 0xff) + (behind as u32);
   store<i32>(v + V_BUDGET, load<i32>(v + V_BUDGET) - (retired as i32));
@@ -46,7 +54,10 @@ function reach(v: u32, la: u64, tag: u32, modifies: bool, budget: i32, info: i64
   store<i32>(v + V_BUDGET, budget);
   const low = info as u32;
   const segment = (low >> 5) & 7;
-  const p = access_slow(v, load<u32>(v + V_TLB), la, tag, low & 31, segment, modifies, access_rights(v));
+  const span = low & 31;
+  let p: u32 = 0;
+  if (low & INFO_ALIGNED && (la as u32) & span) raise_code(v, GP, 0);
+  else p = access_slow(v, load<u32>(v + V_TLB), la, tag, span, segment, modifies, access_rights(v));
   if (p == 0) stop_at(v, info, false);
   return p;
 }
@@ -56,9 +67,9 @@ export function compiled_read(v: u32, la: u64, budget: i32, info: i64): u32 {
   return reach(v, la, TLB_READ, false, budget, info);
 }
 
-/** Address of bytes to be read and written, 0 = fault; compiled_finish follows. */
+/** Address of bytes to be written, and read too without INFO_WHOLE, 0 = fault; compiled_finish follows. */
 export function compiled_modify(v: u32, la: u64, budget: i32, info: i64): u32 {
-  return reach(v, la, TLB_WRITE, true, budget, info);
+  return reach(v, la, TLB_WRITE, ((info as u32) & INFO_WHOLE) == 0, budget, info);
 }
 
 /** A whole store: FLOW_NEXT, FLOW_STOP behind it, or FLOW_FAULT. */
@@ -95,13 +106,53 @@ export function compiled_record(v: u32, budget: i32, r: u32, first: u32, delta: 
   return exec_record(v, r, first);
 }
 
+/** Executes the record `r` of keep_light_record by its handler: FLOW_*. RIP and the budget are in order if it is not FLOW_NEXT. */
+export function compiled_light(v: u32, budget: i32, r: u32, operand: u32): u32 {
+  const op: u32 = load<u16>(r + R_OP);
+  const rm = operand ? operand : load<u32>(r + R_RM);
+  let flow: u32;
+  if (op < OP_PACKED) {
+    place(v, r);
+    if (Hot.execute(v, r, op, rm)) return FLOW_NEXT;
+    flow = exec_x87(v, r, op, rm);
+  } else {
+    flow = exec_unit(v, r, op, rm);
+  }
+  if (flow == FLOW_NEXT && load<u32>(v + V_LEAVE) == 0) return FLOW_NEXT;
+  place(v, r);
+  store<i32>(v + V_BUDGET, budget);
+  return left(v, r, r - load<u32>(r + LIGHT_BEFORE) * RECORD_SIZE, flow);
+}
+
+/** RIP of the block that the record is of. */
+function place(v: u32, r: u32): void {
+  store<u64>(v + V_RIP, wrap_rip(v, load<u64>(v + V_JIT_RIP) + (load<i32>(r + LIGHT_DELTA) as i64 as u64)));
+}
+
+/** The same for a record that reads MXCSR: 1 instead of FLOW_NEXT while it must be looked at for each result. */
+export function compiled_float(v: u32, budget: i32, r: u32, operand: u32): u32 {
+  const flow = compiled_light(v, budget, r, operand);
+  return flow == FLOW_NEXT ? !is_quick(load<u32>(v + V_MXCSR)) : flow;
+}
+
+/** The same for COMISS and its kin: two doubles at V_FLOAT_RESULT compare as the operands do. */
+export function compiled_compare(v: u32, budget: i32, r: u32, operand: u32): u32 {
+  const flow = compiled_light(v, budget, r, operand);
+  const bits = load<u32>(v + V_RFLAGS);
+  const unordered = (bits & FLAG_PF) != 0;
+  store<f64>(v + V_FLOAT_RESULT, unordered ? NaN : bits & (FLAG_CF | FLAG_ZF) ? 0 : 1);
+  store<f64>(v + V_FLOAT_RESULT + 8, bits & FLAG_CF ? 1 : 0);
+  return flow;
+}
+
 export function compiled_condition(v: u32, cc: u32): u32 {
   return condition(v, cc) as u32;
 }
 
-/** A rotation has replaced CF (bit 0 of `carry`). */
+/** A rotation has replaced CF (bit 0 of `carry`), or a comparison all flags (COMPARED, and CF and ZF). */
 export function compiled_carry(v: u32, carry: u32): void {
-  set_carry(v, carry & 1);
+  if (carry & COMPARED) set_arith(v, carry & (FLAG_CF | FLAG_ZF));
+  else set_carry(v, carry & 1);
 }
 
 /** Whether a signed product does not fit 64 bits. */

@@ -18,7 +18,7 @@ const GREATER: u32 = 4;
 const UNORDERED: u32 = 8;
 
 /** The relations for which each of the first 16 predicates is true, 4 bits each; the others repeat them (SDM vol. 2, CMPPD, table 3-1). */
-const PREDICATES: u64 = 0xf4650b9a7ced8312;
+export const PREDICATES: u64 = 0xf4650b9a7ced8312;
 
 /** A quiet NaN is invalid: predicates 1, 2, 5, 6 of each 8, and the opposite from 16 on. */
 function is_signaling(predicate: u32): bool {

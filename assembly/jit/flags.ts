@@ -14,7 +14,20 @@ import {
   V_RFLAGS,
 } from '../abi/vcpu_page';
 import { close, get, is_wide, open, set, spill_flags } from './frame';
-import { F_CONDITION, F_ZERO_PRODUCT, L_A, L_B, L_CARRY, L_CF, L_KIND, L_OVER, L_RES, L_V } from './locals';
+import {
+  F_CONDITION,
+  F_ZERO_PRODUCT,
+  L_A,
+  L_B,
+  L_CARRY,
+  L_CF,
+  L_KIND,
+  L_LEFT,
+  L_OVER,
+  L_RES,
+  L_RIGHT,
+  L_V,
+} from './locals';
 import {
   byte,
   CALL,
@@ -24,6 +37,7 @@ import {
   I32_EQZ,
   I32_LOAD,
   I32_MUL,
+  I32_NE,
   I32_OR,
   I64_EQZ,
   I64_EXTEND_S,
@@ -41,9 +55,14 @@ import {
   op1,
   SELECT,
 } from './wasm';
+import { F64_EQ, F64_GE, F64_GT, F64_LT, F64_NE } from './wasm_simd';
 
 /** Nothing is known of the kind. */
 const KIND_UNKNOWN: u32 = 0xff;
+/** COMISS and its kin: numbers in L_LEFT and L_RIGHT, or a NaN in L_LEFT; also in L_OVER, or LF_EXPLICIT. */
+const KIND_COMPARISON: u32 = 0xfe;
+/** PTEST: CF and ZF are in L_OVER. */
+const KIND_BITS: u32 = 0xfd;
 /** The same, for assume_flags. */
 export const FLAGS_UNKNOWN: u32 = 0x1ff;
 
@@ -93,6 +112,18 @@ export function set_flag(local: u32, size: u32): void {
   set(local);
 }
 
+/** A floating-point comparison has been made. */
+export function note_comparison(): void {
+  known = KIND_COMPARISON;
+  rotated = true;
+}
+
+/** The flags are those that L_OVER has with COMPARED. */
+export function note_bits(): void {
+  known = KIND_BITS;
+  rotated = true;
+}
+
 /** ADC and SBB: the kind depends on the carry in the local `carry`. */
 export function note_kind_with(carry: u32, with_carry: u32, without: u32): void {
   i32_const(with_carry as i32);
@@ -137,6 +168,11 @@ function choose_if_kind(kind: u32): void {
 
 /** Pushes CF as 0 or 1, of whatever kind, without a call. */
 export function push_carry(): void {
+  if (known == KIND_BITS) return push_bits(1);
+  if (known == KIND_COMPARISON) {
+    compare_doubles(F64_GE, L_RIGHT);
+    return byte(I32_EQZ);
+  }
   if (!rotated) return push_kind_carry();
   get(L_OVER);
   i32_const(1);
@@ -151,7 +187,14 @@ export function note_rotation(): void {
   get(L_CARRY);
   i32_const(2);
   byte(I32_OR);
+  if (rotated) {
+    get(L_OVER);
+    i32_const(~1);
+    byte(I32_AND);
+    byte(I32_OR);
+  }
   set(L_OVER);
+  if (known == KIND_COMPARISON || known == KIND_BITS) known = KIND_UNKNOWN;
   rotated = true;
 }
 
@@ -258,6 +301,55 @@ function push_signed(cc: u32): bool {
   }
 }
 
+/** Pushes whether one of these bits is in L_OVER. */
+function push_bits(mask: i32): void {
+  get(L_OVER);
+  i32_const(mask);
+  byte(I32_AND);
+  i32_const(0);
+  byte(I32_NE);
+}
+
+function compare_doubles(opcode: u32, with_local: u32): void {
+  get(L_LEFT);
+  get(with_local);
+  byte(opcode);
+}
+
+/** Of ZF, CF and PF, which alone a comparison may set. */
+function push_after_comparison(cc: u32): bool {
+  switch (cc) {
+    case 4:
+    case 5:
+      compare_doubles(F64_LT, L_RIGHT);
+      compare_doubles(F64_GT, L_RIGHT);
+      byte(I32_OR);
+      if (cc == 4) byte(I32_EQZ);
+      return true;
+    case 6:
+    case 7:
+      compare_doubles(F64_GT, L_RIGHT);
+      if (cc == 6) byte(I32_EQZ);
+      return true;
+    case 10:
+      compare_doubles(F64_NE, L_LEFT);
+      return true;
+    case 11:
+      compare_doubles(F64_EQ, L_LEFT);
+      return true;
+    default:
+      return false;
+  }
+}
+
+/** Behind PTEST. */
+function push_after_bits(cc: u32): bool {
+  if (cc >> 1 != 2 && cc >> 1 != 3) return false;
+  push_bits(cc >> 1 == 2 ? 0x40 : 0x41);
+  if (cc & 1) byte(I32_EQZ);
+  return true;
+}
+
 /** Conditions on ZF or SF alone: of any kind but LF_EXPLICIT. */
 function push_of_result(cc: u32): bool {
   switch (cc) {
@@ -317,7 +409,9 @@ export function push_condition(cc: u32): void {
     return;
   }
   let done = false;
-  if (rotated && cc >> 1 == 3) done = false;
+  if (known == KIND_COMPARISON) done = push_after_comparison(cc);
+  else if (known == KIND_BITS) done = push_after_bits(cc);
+  else if (rotated && cc >> 1 == 3) done = false;
   else if (known == LF_SUB) done = push_after_sub(cc);
   else if (known == LF_LOGIC) done = push_after_logic(cc);
   else if (known == LF_DEC) done = push_signed(cc);

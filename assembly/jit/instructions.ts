@@ -30,6 +30,7 @@ import {
   OP_NEG,
   OP_NOP,
   OP_NOT,
+  OP_PACKED,
   OP_POP_R,
   OP_PUSH_R,
   OP_SAR_R64,
@@ -87,6 +88,7 @@ import {
   sized,
   store_operand,
 } from './operands';
+import { emit_vector } from './vector';
 import {
   byte,
   ELSE,
@@ -554,5 +556,5 @@ export function emit(v: u32, r: u32): bool {
     return true;
   }
   if (op >= OP_SHIFT && op < OP_SHIFT + 2 && family_shift(r, op, load<u16>(r + R_FLAGS) & 3)) return true;
-  return emit_arithmetic(v, r, op, is_flagless(r));
+  return op < OP_PACKED ? emit_arithmetic(v, r, op, is_flagless(r)) : emit_vector(r, op);
 }

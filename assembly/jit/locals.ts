@@ -40,6 +40,27 @@ export const L_RES: u32 = 20;
 /** The sixteen general registers; those of the vCPU page are written at the same time. */
 export const L_GPR: u32 = 21;
 export const CODE_LOCALS: u32 = 21;
+/** For vectors: not 0 = MXCSR or its sticky flags must be looked at (i32). */
+export const L_SLOW: u32 = L_RIP + CODE_LOCALS;
+/** Operands and result of the instruction in hand. */
+export const L_X64: u32 = L_SLOW + 1;
+export const L_Y64: u32 = L_SLOW + 2;
+export const L_Z64: u32 = L_SLOW + 3;
+/** Operands of the comparison that made the flags. */
+export const L_LEFT: u32 = L_SLOW + 4;
+export const L_RIGHT: u32 = L_SLOW + 5;
+export const F64_LOCALS: u32 = 5;
+export const L_X32: u32 = L_SLOW + 6;
+export const L_Y32: u32 = L_SLOW + 7;
+export const L_Z32: u32 = L_SLOW + 8;
+export const F32_LOCALS: u32 = 3;
+/** The same as vectors, and what was found out about them. */
+export const L_XV: u32 = L_SLOW + 9;
+export const L_YV: u32 = L_SLOW + 10;
+export const L_ZV: u32 = L_SLOW + 11;
+export const L_TV: u32 = L_SLOW + 12;
+export const L_UV: u32 = L_SLOW + 13;
+export const V128_LOCALS: u32 = 5;
 
 // Imported functions (exec/compiled.ts).
 export const F_READ: u32 = 0;
@@ -53,4 +74,9 @@ export const F_ZERO_PRODUCT: u32 = 7;
 export const F_OVERFLOW: u32 = 8;
 export const F_PUSH: u32 = 9;
 export const F_CALL: u32 = 10;
-export const IMPORTED: u32 = 11;
+/** Records by their handlers: vCPU, budget, record, address of its memory operand. */
+export const F_LIGHT: u32 = 11;
+/** The same for what reads MXCSR: 1 = L_SLOW; and for COMISS and its kin. */
+export const F_FLOAT: u32 = 12;
+export const F_COMPARE: u32 = 13;
+export const IMPORTED: u32 = 14;

@@ -11,6 +11,7 @@ import {
   R_AM,
   R_BASE,
   R_DISP,
+  R_FLAGS,
   R_IMM,
   R_INDEX,
   R_LEN,
@@ -19,7 +20,10 @@ import {
   R_SCALE,
   R_SEG,
   R_SPAN,
+  RF_ALIGNED,
+  RF_RMW,
 } from '../abi/insn';
+import { INFO_ALIGNED, INFO_DELTA_SHIFT, INFO_WHOLE } from '../abi/jit';
 import { TLB_ADDEND, TLB_READ, TLB_WRITE } from '../abi/map';
 import { SEG_BASE, SEG_STRIDE, SS, V_GPR, V_LEAVE, V_RIP, V_SEGS, V_ZERO } from '../abi/vcpu_page';
 import { close, get, go_fault_if, go_out_if, is_wide, open, push_rip, set, set_gpr, set_gpr_part } from './frame';
@@ -263,8 +267,9 @@ export function push_linear(): void {
   if (!is_wide()) byte(I64_EXTEND_U);
 }
 
-/** Pushes whether the TLB allows an access of `span + 1` bytes at L_LA; L_ENTRY is the entry. */
-function push_allowed(tag: u32, span: u32): void {
+/** Pushes whether the TLB allows an access of `span + 1` bytes at L_LA, and these are `aligned` if they must be; L_ENTRY is the entry. */
+function push_allowed(tag: u32, span: u32, aligned: bool): void {
+  const mask: i32 = aligned ? ~0xfff | span : ~0xfff;
   get(L_TLB);
   get(L_LA);
   if (is_wide()) {
@@ -282,18 +287,18 @@ function push_allowed(tag: u32, span: u32): void {
   memory_op(I64_LOAD, tag);
   get(L_LA);
   if (is_wide()) {
-    if (span) {
+    if (span && !aligned) {
       i64_const(span);
       byte(I64_ADD);
     }
-    i64_const(~0xfff);
+    i64_const(mask);
     byte(I64_AND);
   } else {
-    if (span) {
+    if (span && !aligned) {
       i32_const(span);
       byte(I32_ADD);
     }
-    i32_const(~0xfff);
+    i32_const(mask);
     byte(I32_AND);
     byte(I64_EXTEND_U);
   }
@@ -312,13 +317,20 @@ function push_host(): void {
 /** What a function that may leave is told of the instruction, see exec/compiled.ts; and the budget. */
 function push_info(r: u32, span: u32, segment: u32): void {
   get(L_BUDGET);
-  const low = span | (segment << 5) | (done << 8) | ((load<u8>(r + R_LEN) as u32) << 16);
-  i64_const(((delta_of(r) as i64) << 20) | (low as i64));
+  const flags: u32 = load<u16>(r + R_FLAGS);
+  const low =
+    span |
+    (segment << 5) |
+    (done << 8) |
+    ((load<u8>(r + R_LEN) as u32) << 16) |
+    (flags & RF_ALIGNED ? INFO_ALIGNED : 0) |
+    (flags & RF_RMW ? 0 : INFO_WHOLE);
+  i64_const(((delta_of(r) as i64) << INFO_DELTA_SHIFT) | (low as i64));
 }
 
 /** Pushes the host's address of `span + 1` bytes at L_LA, or leaves with a fault. */
 function push_reached(r: u32, tag: u32, span: u32, segment: u32): void {
-  push_allowed(tag, span);
+  push_allowed(tag, span, (load<u16>(r + R_FLAGS) & RF_ALIGNED) != 0);
   open(IF, I32);
   push_host();
   byte(ELSE);
@@ -412,7 +424,7 @@ function store_op(size: u32): void {
 
 /** Stores the value in the local `value` at L_LA if the TLB allows it. What else is to be done then follows, and `end_store`. */
 function begin_store(value: u32, size: u32): void {
-  push_allowed(TLB_WRITE, (1 << size) - 1);
+  push_allowed(TLB_WRITE, (1 << size) - 1, false);
   open(IF, EMPTY);
   push_host();
   get(value);

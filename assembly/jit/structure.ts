@@ -21,11 +21,13 @@ import {
   push_rip,
   reload_flags,
   reload_registers,
+  reload_vector_state,
   retire,
   set,
   spill_flags,
 } from './frame';
 import { emit } from './instructions';
+import { emit_light } from './light';
 import { F_RECORD, L_A64, L_B32, L_B64, L_BUDGET, L_FLOW, L_V } from './locals';
 import {
   begin_instruction,
@@ -153,6 +155,7 @@ function interpret(v: u32, r: u32, n: u32, delta: i32): void {
   if (with_flags) go_gone_if();
   else go_out_if();
   reload_registers(written);
+  reload_vector_state();
   if (written & USES_FLAGS) {
     reload_flags();
     assume_flags(FLAGS_UNKNOWN);
@@ -266,7 +269,7 @@ function emit_node(v: u32, n: u32): void {
       assume_flags(flags);
       close();
       begin_instruction(v, delta, retired);
-    } else if (!emit(v, r)) {
+    } else if (!emit(v, r) && !emit_light(r)) {
       interpret(v, r, retired, delta);
     }
     retired++;

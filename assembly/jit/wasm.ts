@@ -99,6 +99,7 @@ export const I32_EQ: u32 = 0x46;
 export const I32_NE: u32 = 0x47;
 export const I32_LT_S: u32 = 0x48;
 export const I32_LT_U: u32 = 0x49;
+export const I32_GT_U: u32 = 0x4b;
 export const I64_EQZ: u32 = 0x50;
 export const I64_EQ: u32 = 0x51;
 export const I64_NE: u32 = 0x52;

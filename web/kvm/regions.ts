@@ -15,6 +15,9 @@ const IMPORTS = [
   'compiled_overflow',
   'compiled_push',
   'compiled_call',
+  'compiled_light',
+  'compiled_float',
+  'compiled_compare',
 ] as const;
 
 export interface RegionHost extends Record<(typeof IMPORTS)[number], () => void> {

@@ -1,0 +1,246 @@
+// Moves of vectors: between each other, memory and general registers, as exec/vector_move.ts does them.
+
+import { R_REG, R_RM } from '../abi/insn';
+import {
+  OP_LOAD_32,
+  OP_LOAD_64,
+  OP_LOAD_VECTOR,
+  OP_MERGE_32,
+  OP_MERGE_HIGH,
+  OP_MERGE_LOW,
+  OP_MOVDDUP,
+  OP_MOVMSKPD,
+  OP_MOVMSKPS,
+  OP_MOVSHDUP,
+  OP_MOVSLDUP,
+  OP_PEXTR,
+  OP_PINSR,
+  OP_PMOVMSKB,
+  OP_STORE_32,
+  OP_STORE_64,
+  OP_STORE_VECTOR,
+} from '../abi/ops_move';
+import { R_IMM8, R_SRC } from '../abi/simd';
+import { get } from './frame';
+import { L_ADDRESS, L_XV } from './locals';
+import {
+  finish_memory,
+  is_memory,
+  push_register,
+  reach_operand,
+  register_at,
+  set_register,
+} from './operands';
+import {
+  begin_vector,
+  end_vector,
+  push_low,
+  push_rm_alone,
+  push_rm_low,
+  push_rm_part,
+  push_rm_vector,
+  push_vector,
+} from './vector_registers';
+import {
+  I32_LOAD,
+  I32_LOAD8_U,
+  I32_LOAD16_U,
+  I32_STORE,
+  I32_STORE8,
+  I32_STORE16,
+  I64_LOAD,
+  I64_STORE,
+  i64_const,
+  LOCAL_TEE,
+  memory_op,
+  op1,
+} from './wasm';
+import {
+  I8X16_BITMASK,
+  I8X16_REPLACE,
+  I16X8_REPLACE,
+  I32X4_BITMASK,
+  I32X4_REPLACE,
+  I64X2_BITMASK,
+  I64X2_REPLACE,
+  I64X2_SPLAT,
+  shuffle32,
+  simd,
+  simd_lane,
+  simd_memory,
+  V128_LOAD64_SPLAT,
+  V128_STORE,
+} from './wasm_simd';
+
+function has_general_rm(r: u32): bool {
+  return !is_memory(r) && register_at(load<u32>(r + R_RM)) < 16;
+}
+
+/** The load and the store of 2^size bytes. */
+function load_of(size: u32): u32 {
+  return size == 3 ? I64_LOAD : size == 2 ? I32_LOAD : size == 1 ? I32_LOAD16_U : I32_LOAD8_U;
+}
+function store_of(size: u32): u32 {
+  return size == 3 ? I64_STORE : size == 2 ? I32_STORE : size == 1 ? I32_STORE16 : I32_STORE8;
+}
+
+function load_vector(r: u32): void {
+  begin_vector();
+  push_rm_vector(r);
+  end_vector(r);
+}
+
+function store_vector(r: u32): void {
+  get(L_ADDRESS);
+  push_vector(load<u32>(r + R_REG));
+  simd_memory(V128_STORE, 0);
+  finish_memory(r);
+}
+
+/** 2^size bytes with zeros above. */
+function load_low(r: u32, size: u32): void {
+  begin_vector();
+  if (has_general_rm(r)) {
+    i64_const(0);
+    simd(I64X2_SPLAT);
+    push_register(load<u32>(r + R_RM), size);
+    simd_lane(size == 3 ? I64X2_REPLACE : I32X4_REPLACE, 0);
+  } else {
+    push_rm_alone(r, 1 << size);
+  }
+  end_vector(r);
+}
+
+/** 2^size bytes at the address `from` of a vector register to memory or, with zeros above, to a general register. */
+function store_element(r: u32, from: u32, size: u32): void {
+  if (is_memory(r)) {
+    get(L_ADDRESS);
+    push_low(from, load_of(size));
+    memory_op(store_of(size), 0);
+    finish_memory(r);
+  } else {
+    push_low(from, load_of(size));
+    set_register(load<u32>(r + R_RM), size == 3 ? 3 : 2);
+  }
+}
+
+/** The first source, with 8 bytes of the r/m operand in one half. */
+function merge_half(r: u32, half: u32): void {
+  begin_vector();
+  push_vector(load<u32>(r + R_SRC));
+  push_rm_low(r, I64_LOAD);
+  simd_lane(I64X2_REPLACE, half);
+  end_vector(r);
+}
+
+function merge_32(r: u32): void {
+  begin_vector();
+  push_vector(load<u32>(r + R_SRC));
+  push_rm_low(r, I32_LOAD);
+  simd_lane(I32X4_REPLACE, 0);
+  end_vector(r);
+}
+
+function double_twice(r: u32): void {
+  begin_vector();
+  if (is_memory(r)) {
+    get(L_ADDRESS);
+    simd_memory(V128_LOAD64_SPLAT, 0);
+  } else {
+    push_rm_part(r, 8);
+    op1(LOCAL_TEE, L_XV);
+    get(L_XV);
+    shuffle32(0x1010);
+  }
+  end_vector(r);
+}
+
+function singles_twice(r: u32, order: u32): void {
+  begin_vector();
+  push_rm_vector(r);
+  op1(LOCAL_TEE, L_XV);
+  get(L_XV);
+  shuffle32(order);
+  end_vector(r);
+}
+
+/** Sign bits. */
+function sign_mask(r: u32, opcode: u32): void {
+  push_rm_vector(r);
+  simd(opcode);
+  set_register(load<u32>(r + R_REG), 2);
+}
+
+/** Bytes from the start of a vector to the element that the immediate chooses. */
+function element_offset(r: u32, size: u32): u32 {
+  return (load<u8>(r + R_IMM8) << size) & 15;
+}
+
+/** PINSRB, W, D and Q. */
+function insert(r: u32, size: u32): void {
+  begin_vector();
+  push_vector(load<u32>(r + R_SRC));
+  if (is_memory(r)) {
+    get(L_ADDRESS);
+    memory_op(load_of(size), 0);
+  } else {
+    push_register(load<u32>(r + R_RM), size == 3 ? 3 : 2);
+  }
+  simd_lane(
+    size == 3 ? I64X2_REPLACE : size == 2 ? I32X4_REPLACE : size == 1 ? I16X8_REPLACE : I8X16_REPLACE,
+    element_offset(r, size) >> size,
+  );
+  end_vector(r);
+}
+
+/** Emits a record of the family OP_VECTOR_MOVE on 128 bits; false if that is left to its handler. */
+export function emit_vector_move(r: u32, op: u32): bool {
+  if (op > OP_PMOVMSKB ? op >= OP_PINSR + 4 : op > OP_MERGE_HIGH && op < OP_MOVDDUP) return false;
+  if (is_memory(r)) reach_operand(r);
+  switch (op) {
+    case OP_LOAD_VECTOR:
+      load_vector(r);
+      break;
+    case OP_STORE_VECTOR:
+      store_vector(r);
+      break;
+    case OP_LOAD_32:
+    case OP_LOAD_64:
+      load_low(r, op == OP_LOAD_64 ? 3 : 2);
+      break;
+    case OP_STORE_32:
+    case OP_STORE_64:
+      store_element(r, load<u32>(r + R_REG), op == OP_STORE_64 ? 3 : 2);
+      break;
+    case OP_MERGE_32:
+      merge_32(r);
+      break;
+    case OP_MERGE_LOW:
+    case OP_MERGE_HIGH:
+      merge_half(r, op == OP_MERGE_HIGH ? 1 : 0);
+      break;
+    case OP_MOVDDUP:
+      double_twice(r);
+      break;
+    case OP_MOVSLDUP:
+      singles_twice(r, 0x2200);
+      break;
+    case OP_MOVSHDUP:
+      singles_twice(r, 0x3311);
+      break;
+    case OP_MOVMSKPS:
+      sign_mask(r, I32X4_BITMASK);
+      break;
+    case OP_MOVMSKPD:
+      sign_mask(r, I64X2_BITMASK);
+      break;
+    case OP_PMOVMSKB:
+      sign_mask(r, I8X16_BITMASK);
+      break;
+    default:
+      if (op < OP_PINSR)
+        store_element(r, load<u32>(r + R_REG) + element_offset(r, op - OP_PEXTR), op - OP_PEXTR);
+      else insert(r, op - OP_PINSR);
+  }
+  return true;
+}
