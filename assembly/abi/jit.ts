@@ -32,6 +32,8 @@ export const LABELS_MAX: u32 = 256;
 /** Where calls of the region return to: i32 bytes behind the entry. */
 export const JIT_RETURNS: u32 = 0x2800;
 export const RETURNS_MAX: u32 = 8;
+/** How the region uses its vector registers: 16 times four u8. */
+export const JIT_VECTORS: u32 = 0x2840;
 /** What compiled code tells of an access, beside numbers: misaligned is #GP(0); the old bytes are not wanted. */
 export const INFO_ALIGNED: u32 = 0x100000;
 export const INFO_WHOLE: u32 = 0x200000;

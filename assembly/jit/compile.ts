@@ -26,34 +26,38 @@ import {
   F_RECORD,
   F_WRITE,
   F_ZERO_PRODUCT,
-  F32_LOCALS,
-  F64_LOCALS,
   I32_LOCALS,
   I64_LOCALS,
   IMPORTED,
-  V128_LOCALS,
 } from './locals';
 import { begin_instruction } from './operands';
 import { begin_records, records_full } from './records';
 import { find_region, first_record, instruction_count, node_count, region_lines } from './region';
 import { emit_tree } from './structure';
 import { begin_checks, prepare_checks } from './vector_check';
-import { begin_vectors } from './vector_registers';
+import {
+  begin_vectors,
+  choose_vector_locals,
+  declare_vector_locals,
+  prepare_vectors,
+  VECTOR_GROUPS,
+} from './vector_registers';
 import { begin, byte, here, I32, I64, name, overflowed, patch, size_field, uleb } from './wasm';
-
-import { F32, F64, V128 } from './wasm_simd';
 
 /** Registers that the code of the region knows, as a mask. */
 function registers(v: u32): u32 {
   let mask: u32 = 0x10;
   begin_instruction(v, 0, 0);
   begin_checks();
+  begin_vectors(v);
   for (let n: u32 = 0; n < node_count(); n++) {
     for (let r = first_record(n); load<u16>(r + R_OP) != OP_END; r += RECORD_SIZE) {
       mask |= registers_of(r);
       prepare_checks(r);
+      prepare_vectors(r);
     }
   }
+  choose_vector_locals();
   return mask;
 }
 
@@ -153,22 +157,16 @@ function write_module(v: u32, is_64: bool): void {
   size = size_field();
   uleb(1);
   const body = size_field();
-  uleb(7);
+  const known = registers(v);
+  uleb(3 + VECTOR_GROUPS);
   uleb(I32_LOCALS);
   byte(I32);
   uleb(I64_LOCALS);
   byte(I64);
   uleb(CODE_LOCALS);
   byte(is_64 ? I64 : I32);
-  uleb(1);
-  byte(I32);
-  uleb(F64_LOCALS);
-  byte(F64);
-  uleb(F32_LOCALS);
-  byte(F32);
-  uleb(V128_LOCALS);
-  byte(V128);
-  enter(is_64, registers(v));
+  declare_vector_locals();
+  enter(is_64, known);
   assume_flags(FLAGS_UNKNOWN);
   emit_tree(v, 0);
   leave();
@@ -183,7 +181,6 @@ export function compile_region(v: u32, b: u32): u32 {
   if (!is_64 && (mode & MODE_FLAT) == 0) return 0;
   find_region(v, b);
   begin_records(v);
-  begin_vectors(v);
   const code = v - VCPU_PAGE + VCPU_JIT + JIT_CODE;
   begin(code, v - VCPU_PAGE + VCPU_JIT + JIT_CODE_END);
   write_module(v, is_64);

@@ -34,6 +34,7 @@ import {
   L_V,
 } from './locals';
 import { look_at_mxcsr } from './vector_check';
+import { reload_vectors } from './vector_registers';
 import {
   BLOCK,
   BR,
@@ -177,6 +178,7 @@ export function reload_flags(): void {
 /** Vector registers and MXCSR anew, where the code knows them. */
 export function reload_vector_state(): void {
   look_at_mxcsr();
+  reload_vectors();
 }
 
 /** Pushes a local that flags are made of as an i64. */

@@ -4,13 +4,22 @@
 import { R_FLAGS, R_OFF, R_OP, R_REG, R_RM, RF_ADDRESS_ONLY } from '../abi/insn';
 import { OP_FLOAT, OP_PACKED, OP_VECTOR_MOVE, OP_X87 } from '../abi/ops';
 import { OP_CVT_FROM_INT, OP_UCOMI } from '../abi/ops_float';
-import { OP_MASKMOV, OP_PEXTR, OP_PINSR, OP_STORE_32, OP_STORE_64 } from '../abi/ops_move';
+import {
+  OP_MASKMOV,
+  OP_PEXTR,
+  OP_PINSR,
+  OP_STORE_32,
+  OP_STORE_64,
+  OP_VEXTRACTF128,
+  OP_VZERO,
+} from '../abi/ops_move';
 import { OP_PTEST } from '../abi/ops_packed';
 import { OP_FCMOV, OP_FNSTSW, OP_FTST, OP_FUCOMPP } from '../abi/ops_x87';
 import { get, go_out_if, reload_registers } from './frame';
 import { F_LIGHT, L_ADDRESS, L_BUDGET, L_FLOW, L_V } from './locals';
 import { delta_of, instructions_before, is_memory, is_plain, reach_operand, register_at } from './operands';
 import { keep_light_record } from './records';
+import { reload_vector, reload_vectors } from './vector_registers';
 import { CALL, i32_const, LOCAL_TEE, op1 } from './wasm';
 
 /** A general register that the handler has written comes into its local. */
@@ -69,5 +78,7 @@ export function emit_light(r: u32): bool {
   const target = written(r, op);
   call_handler(r);
   if (target) take_register(target);
+  if (op == OP_VZERO) reload_vectors();
+  else if (op >= OP_PACKED) reload_vector(load<u32>(r + (op == OP_VEXTRACTF128 ? R_RM : R_REG)));
   return true;
 }

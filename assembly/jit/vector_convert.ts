@@ -30,7 +30,7 @@ import { call_float } from './vector_float';
 import {
   begin_scalar,
   begin_vector,
-  end_low,
+  end_scalar,
   end_vector,
   float_load,
   float_store,
@@ -85,7 +85,7 @@ function from_integer(r: u32, double: bool): void {
   get(local_a(size));
   if (double) byte(wide ? F64_CONVERT_I64_S : F64_CONVERT_I32_S);
   else byte(wide ? F32_CONVERT_I64_S : F32_CONVERT_I32_S);
-  end_low(load<u32>(r + R_REG), float_store(double));
+  end_scalar(r, float_store(double));
   if (!exact) close();
 }
 
@@ -151,7 +151,7 @@ function change_width(r: u32, from_double: bool): void {
     get(L_X32);
     byte(F64_PROMOTE);
   }
-  end_low(load<u32>(r + R_REG), float_store(!from_double));
+  end_scalar(r, float_store(!from_double));
   close();
 }
 

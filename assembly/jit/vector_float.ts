@@ -51,7 +51,7 @@ import { emit_conversion } from './vector_convert';
 import {
   begin_scalar,
   begin_vector,
-  end_low,
+  end_scalar,
   end_vector,
   float_load,
   float_store,
@@ -59,6 +59,7 @@ import {
   push_rm_low,
   push_rm_vector,
   push_vector,
+  reload_vector,
 } from './vector_registers';
 import {
   byte,
@@ -110,6 +111,7 @@ export function call_float(r: u32): void {
   i32_const(1);
   byte(I32_GT_U);
   go_out_if();
+  reload_vector(load<u32>(r + R_REG));
 }
 
 /** Distance from the host's ADD to an operation. */
@@ -160,7 +162,7 @@ function scalar(r: u32, operation: u32, double: bool): void {
   byte(ELSE);
   begin_scalar(r);
   get(local_z(double));
-  end_low(load<u32>(r + R_REG), float_store(double));
+  end_scalar(r, float_store(double));
   close();
 }
 
@@ -231,7 +233,7 @@ function compare_scalars(r: u32, double: bool): void {
   }
   byte(I32_SUB);
   if (double) byte(I64_EXTEND_S);
-  end_low(load<u32>(r + R_REG), double ? I64_STORE : I32_STORE);
+  end_scalar(r, double ? I64_STORE : I32_STORE);
   close();
 }
 

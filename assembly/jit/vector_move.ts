@@ -21,7 +21,7 @@ import {
   OP_STORE_VECTOR,
 } from '../abi/ops_move';
 import { R_IMM8, R_SRC } from '../abi/simd';
-import { get } from './frame';
+import { get, set } from './frame';
 import { L_ADDRESS, L_XV } from './locals';
 import {
   finish_memory,
@@ -31,9 +31,14 @@ import {
   register_at,
   set_register,
 } from './operands';
+import { local_x } from './vector_check';
 import {
+  begin_scalar,
   begin_vector,
+  end_scalar,
   end_vector,
+  float_load,
+  float_store,
   push_low,
   push_rm_alone,
   push_rm_low,
@@ -124,21 +129,22 @@ function store_element(r: u32, from: u32, size: u32): void {
   }
 }
 
-/** The first source, with 8 bytes of the r/m operand in one half. */
-function merge_half(r: u32, half: u32): void {
+/** The first source, with the upper 8 bytes from the r/m operand. */
+function merge_high(r: u32): void {
   begin_vector();
   push_vector(load<u32>(r + R_SRC));
   push_rm_low(r, I64_LOAD);
-  simd_lane(I64X2_REPLACE, half);
+  simd_lane(I64X2_REPLACE, 1);
   end_vector(r);
 }
 
-function merge_32(r: u32): void {
-  begin_vector();
-  push_vector(load<u32>(r + R_SRC));
-  push_rm_low(r, I32_LOAD);
-  simd_lane(I32X4_REPLACE, 0);
-  end_vector(r);
+/** The first source, with the low 8 or 4 bytes from the r/m operand. */
+function merge_low(r: u32, double: bool): void {
+  push_rm_low(r, float_load(double));
+  set(local_x(double));
+  begin_scalar(r);
+  get(local_x(double));
+  end_scalar(r, float_store(double));
 }
 
 function double_twice(r: u32): void {
@@ -213,11 +219,11 @@ export function emit_vector_move(r: u32, op: u32): bool {
       store_element(r, load<u32>(r + R_REG), op == OP_STORE_64 ? 3 : 2);
       break;
     case OP_MERGE_32:
-      merge_32(r);
-      break;
     case OP_MERGE_LOW:
+      merge_low(r, op == OP_MERGE_LOW);
+      break;
     case OP_MERGE_HIGH:
-      merge_half(r, op == OP_MERGE_HIGH ? 1 : 0);
+      merge_high(r);
       break;
     case OP_MOVDDUP:
       double_twice(r);
