@@ -59,10 +59,9 @@ export const L_XV: u32 = L_SLOW + 9;
 export const L_YV: u32 = L_SLOW + 10;
 export const L_ZV: u32 = L_SLOW + 11;
 export const L_TV: u32 = L_SLOW + 12;
-export const L_UV: u32 = L_SLOW + 13;
-export const V128_LOCALS: u32 = 5;
+export const V128_LOCALS: u32 = 4;
 /** Vector registers that the region uses, see vector_registers.ts; those of the vCPU page are written at the same time. */
-export const L_REGISTERS: u32 = L_SLOW + 14;
+export const L_REGISTERS: u32 = L_SLOW + 13;
 
 // Imported functions (exec/compiled.ts).
 export const F_READ: u32 = 0;

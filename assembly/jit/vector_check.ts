@@ -3,6 +3,10 @@
 //
 // With t(x) = the exponent field of (|x| as an integer) - 1/2: 0 for a denormal (and for the smallest normal number, which may
 // well be asked about), all ones for 0, so that zeros pass; all ones for a NaN too, whose result never passes.
+//
+// Of products, sums and differences the low bits of that field are dropped, so that operands pass that are 0 or so large that no
+// result can be denormal: for a product from 2^-511 on (singles: 2^-63), for a sum from 2^-959 on (2^-95), for what is left of
+// two of them is at least 2^-1011 (2^-118), or 0. Then all that is left to ask is whether the result is finite.
 
 import { FE_INEXACT, MXCSR_MASK_SHIFT, MXCSR_RC_SHIFT, V_MXCSR } from '../abi/fpu';
 import { R_OP } from '../abi/insn';
@@ -20,11 +24,8 @@ import { get, set } from './frame';
 import {
   L_A32,
   L_A64,
-  L_B32,
-  L_B64,
   L_SLOW,
   L_TV,
-  L_UV,
   L_V,
   L_X32,
   L_X64,
@@ -155,12 +156,19 @@ function push_doubled(local: u32): void {
   sized(I64_SHL, I32_SHL);
 }
 
-/** t(x). */
-function push_t(local: u32): void {
+/** How many low bits of the exponent fields of an operation's operands do not matter. */
+function dropped(operation: u32): i32 {
+  if (operation == LANE_MUL) return double ? 9 : 6;
+  if (operation == LANE_ADD || operation == LANE_SUB) return double ? 6 : 5;
+  return 0;
+}
+
+/** t(x), without its low bits. */
+function push_t(local: u32, without: i32): void {
   push_doubled(local);
   constant(1);
   sized(I64_SUB, I32_SUB);
-  constant(double ? 53 : 24);
+  constant((double ? 53 : 24) + without);
   sized(I64_SHR_U, I32_SHR_U);
 }
 
@@ -182,21 +190,12 @@ function multiply(): void {
   sized(I64_MUL, I32_MUL);
 }
 
-/** t of a product's or quotient's operand was all ones. */
-function increment(local: u32): void {
-  get(local);
+/** The result of a quotient is away from the lower end, or the dividend, whose t is in a local, was 0. */
+function push_not_tiny(): void {
+  push_exponent(local_z(double), 1);
+  get(double ? L_A64 : L_A32);
   constant(1);
   sized(I64_ADD, I32_ADD);
-}
-
-/** The result of a product or quotient is away from the lower end, or a zero made of a zero. */
-function push_not_tiny(operation: u32): void {
-  push_exponent(local_z(double), 1);
-  increment(double ? L_A64 : L_A32);
-  if (operation == LANE_MUL) {
-    increment(double ? L_B64 : L_B32);
-    sized(I64_OR, I32_OR);
-  }
   constant(exponent_bits());
   sized(I64_SHR_U, I32_SHR_U);
   sized(I64_OR, I32_OR);
@@ -219,8 +218,8 @@ function push_unordered(): void {
 /** Pushes whether an operand of a comparison, MIN or MAX is a NaN or denormal. */
 export function push_slow_comparison(is_double: bool): void {
   double = is_double;
-  push_t(local_x(double));
-  push_t(local_y(double));
+  push_t(local_x(double), 0);
+  push_t(local_y(double), 0);
   multiply();
   sized(I64_EQZ, I32_EQZ);
   push_unordered();
@@ -230,7 +229,7 @@ export function push_slow_comparison(is_double: bool): void {
 /** Pushes whether the one operand is denormal, and with `nan` whether it is a NaN. */
 export function push_slow_operand(is_double: bool, nan: bool): void {
   double = is_double;
-  push_t(local_x(double));
+  push_t(local_x(double), 0);
   sized(I64_EQZ, I32_EQZ);
   if (!nan) return;
   get(local_x(double));
@@ -262,19 +261,17 @@ export function push_slow_narrowing(): void {
 export function push_slow_result(operation: u32, is_double: bool): void {
   if (operation == LANE_MIN || operation == LANE_MAX) return push_slow_comparison(is_double);
   double = is_double;
-  const z = local_z(double);
+  const without = dropped(operation);
+  push_t(local_y(double), without);
   if (operation != LANE_SQRT) {
-    push_t(local_x(double));
-    if (operation == LANE_MUL || operation == LANE_DIV) op1(LOCAL_TEE, double ? L_A64 : L_A32);
+    push_t(local_x(double), without);
+    if (operation == LANE_DIV) op1(LOCAL_TEE, double ? L_A64 : L_A32);
+    multiply();
   }
-  push_t(local_y(double));
-  if (operation == LANE_MUL) op1(LOCAL_TEE, double ? L_B64 : L_B32);
-  if (operation != LANE_SQRT) multiply();
-  push_finite(z);
+  push_finite(local_z(double));
   multiply();
-  if (operation != LANE_SQRT) {
-    if (operation == LANE_ADD || operation == LANE_SUB) push_t(z);
-    else push_not_tiny(operation);
+  if (operation == LANE_DIV) {
+    push_not_tiny();
     multiply();
   }
   sized(I64_EQZ, I32_EQZ);
@@ -298,17 +295,13 @@ function push_vector_doubled(local: u32): void {
   each(I64X2_SHL, I32X4_SHL);
 }
 
-function push_all_ones(local: u32): void {
+function push_vector_t(local: u32, without: i32): void {
+  push_vector_doubled(local);
   get(local);
   get(local);
   simd(I32X4_EQ);
-}
-
-function push_vector_t(local: u32): void {
-  push_vector_doubled(local);
-  push_all_ones(L_TV);
   each(I64X2_ADD, I32X4_ADD);
-  i32_const(double ? 53 : 24);
+  i32_const((double ? 53 : 24) + without);
   each(I64X2_SHR_U, I32X4_SHR_U);
 }
 
@@ -325,19 +318,13 @@ function push_vector_finite(local: u32): void {
   simd(I32X4_SUB);
 }
 
-function vector_increment(local: u32): void {
-  get(local);
-  push_all_ones(L_ZV);
-  each(I64X2_SUB, I32X4_SUB);
-}
-
-function push_vector_not_tiny(operation: u32): void {
+function push_vector_not_tiny(): void {
   push_vector_exponent(L_ZV, 1);
-  vector_increment(L_TV);
-  if (operation == LANE_MUL) {
-    vector_increment(L_UV);
-    simd(V128_OR);
-  }
+  get(L_TV);
+  get(L_TV);
+  get(L_TV);
+  simd(I32X4_EQ);
+  each(I64X2_SUB, I32X4_SUB);
   i32_const(exponent_bits());
   each(I64X2_SHR_U, I32X4_SHR_U);
   simd(V128_OR);
@@ -353,8 +340,8 @@ function push_any_zero(): void {
 export function push_slow_vector_comparison(is_double: bool): void {
   double = is_double;
   const base = double ? F64X2_EQ : F32X4_EQ;
-  push_vector_t(L_XV);
-  push_vector_t(L_YV);
+  push_vector_t(L_XV, 0);
+  push_vector_t(L_YV, 0);
   least();
   push_any_zero();
   get(L_XV);
@@ -372,18 +359,17 @@ export function push_slow_vector_comparison(is_double: bool): void {
 export function push_slow_vector(operation: u32, is_double: bool): void {
   if (operation == LANE_MIN || operation == LANE_MAX) return push_slow_vector_comparison(is_double);
   double = is_double;
+  const without = dropped(operation);
+  push_vector_t(L_YV, without);
   if (operation != LANE_SQRT) {
-    push_vector_t(L_XV);
-    if (operation == LANE_MUL || operation == LANE_DIV) op1(LOCAL_TEE, L_TV);
+    push_vector_t(L_XV, without);
+    if (operation == LANE_DIV) op1(LOCAL_TEE, L_TV);
+    least();
   }
-  push_vector_t(L_YV);
-  if (operation == LANE_MUL) op1(LOCAL_TEE, L_UV);
-  if (operation != LANE_SQRT) least();
   push_vector_finite(L_ZV);
   least();
-  if (operation != LANE_SQRT) {
-    if (operation == LANE_ADD || operation == LANE_SUB) push_vector_t(L_ZV);
-    else push_vector_not_tiny(operation);
+  if (operation == LANE_DIV) {
+    push_vector_not_tiny();
     least();
   }
   push_any_zero();

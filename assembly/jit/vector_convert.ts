@@ -8,11 +8,13 @@ import {
   OP_CVT_TO_INT,
   OP_CVTDQ2PD,
   OP_CVTDQ2PS,
+  OP_CVTPH2PS,
   OP_CVTT_TO_INT,
   OP_CVTTPD2DQ,
+  OP_FLOAT_ROUND,
   OP_FLOAT_WIDTH,
 } from '../abi/ops_float';
-import { R_WIDE } from '../abi/simd';
+import { R_IMM8, R_WIDE } from '../abi/simd';
 import { close, get, open, set } from './frame';
 import { take_register } from './light';
 import { L_SLOW, L_X32, L_X64, L_Z32 } from './locals';
@@ -155,6 +157,33 @@ function change_width(r: u32, from_double: bool): void {
   close();
 }
 
+/** The host's rounding of a double for the low two bits of the immediate; of a single LESS_FOR_SINGLE less. */
+const ROUNDINGS = memory.data<u8>([0x9e, 0x9c, 0x9b, 0x9d]);
+const LESS_FOR_SINGLE: u32 = 14;
+
+/** ROUNDSS and ROUNDSD: to nearest where MXCSR decides, for else it is looked at for each result. */
+function round(r: u32, double: bool): void {
+  const imm: u32 = load<u8>(r + R_IMM8);
+  const by_mxcsr = (imm & 4) != 0;
+  const quiet = (imm & 8) != 0;
+  if (is_memory(r)) reach_operand(r);
+  push_rm_low(r, float_load(double));
+  set(local_x(double));
+  push_slow_operand(double, true);
+  if (by_mxcsr || !quiet) {
+    get(L_SLOW);
+    byte(I32_OR);
+  }
+  open(IF, EMPTY);
+  call_float(r);
+  byte(ELSE);
+  begin_scalar(r);
+  get(local_x(double));
+  byte(load<u8>(ROUNDINGS + (by_mxcsr ? 0 : imm & 3)) - (double ? 0 : LESS_FOR_SINGLE));
+  end_scalar(r, float_store(double));
+  close();
+}
+
 /** CVTDQ2PS. */
 function singles_from_integers(r: u32): void {
   if (is_memory(r)) reach_operand(r);
@@ -189,6 +218,7 @@ export function emit_conversion(r: u32, op: u32): bool {
   else if (op >= OP_FLOAT_WIDTH && op < OP_CVTDQ2PS) change_width(r, double);
   else if (op >= OP_CVT_FROM_INT && op < OP_CVTT_TO_INT) from_integer(r, double);
   else if (op >= OP_CVTT_TO_INT && op < OP_CVTTPD2DQ - 1) to_integer(r, double, op < OP_CVT_TO_INT);
+  else if (op >= OP_FLOAT_ROUND && op < OP_CVTPH2PS) round(r, double);
   else return false;
   return true;
 }

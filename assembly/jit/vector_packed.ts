@@ -1,6 +1,7 @@
 // Packed integers, logic, comparisons and shuffles on 128 bits: what exec/packed*.ts does, as Wasm's SIMD.
 
-import { R_RM } from '../abi/insn';
+import { R_REG, R_RM } from '../abi/insn';
+import { COMPARED } from '../abi/jit';
 import {
   OP_BLENDPD,
   OP_BLENDPS,
@@ -25,6 +26,7 @@ import {
   OP_PSLLW,
   OP_PSLLW_I,
   OP_PSRLDQ_I,
+  OP_PTEST,
   OP_PUNPCKHBW,
   OP_PUNPCKHDQ,
   OP_PUNPCKHQDQ,
@@ -40,8 +42,9 @@ import {
   OP_VPERMILPD_I,
 } from '../abi/ops_packed';
 import { R_IMM8, R_SRC } from '../abi/simd';
+import { note_bits } from './flags';
 import { get, set } from './frame';
-import { L_A64, L_ADDRESS, L_XV } from './locals';
+import { L_A64, L_ADDRESS, L_OVER, L_XV } from './locals';
 import { is_memory, reach_operand } from './operands';
 import {
   begin_vector,
@@ -53,7 +56,10 @@ import {
 } from './vector_registers';
 import {
   byte,
+  I32_EQZ,
   I32_LOAD16_U,
+  I32_OR,
+  I32_SHL,
   I32_SUB,
   I32_WRAP,
   I64_LOAD,
@@ -80,6 +86,8 @@ import {
   shuffle32,
   simd,
   V128_AND,
+  V128_ANDNOT,
+  V128_ANY_TRUE,
 } from './wasm_simd';
 
 /** Wasm's operation for each of OP_PADDB .. OP_PABSD, the last three with one operand; 0 = there is none. */
@@ -429,11 +437,37 @@ function emit_with_immediate(r: u32, op: u32, imm: u32): bool {
   }
 }
 
+/** PTEST: ZF when no bit is in both operands, CF when none is in the second alone. */
+function test_bits(r: u32): void {
+  if (is_memory(r)) reach_operand(r);
+  push_vector(load<u32>(r + R_REG));
+  push_rm_vector(r);
+  simd(V128_AND);
+  simd(V128_ANY_TRUE);
+  byte(I32_EQZ);
+  i32_const(6);
+  byte(I32_SHL);
+  push_rm_vector(r);
+  push_vector(load<u32>(r + R_REG));
+  simd(V128_ANDNOT);
+  simd(V128_ANY_TRUE);
+  byte(I32_EQZ);
+  byte(I32_OR);
+  i32_const(COMPARED);
+  byte(I32_OR);
+  set(L_OVER);
+  note_bits();
+}
+
 /** Emits a record of the family OP_PACKED on 128 bits; false if that is left to its handler. */
 export function emit_packed(r: u32, op: u32): bool {
   const imm: u32 = load<u8>(r + R_IMM8);
   if (op < OP_PSHUFD) return emit_without_immediate(r, op);
   if (op <= OP_BLENDPD) return emit_with_immediate(r, op, imm);
+  if (op == OP_PTEST) {
+    test_bits(r);
+    return true;
+  }
   if (op < OP_PSLLW || op >= OP_VPERMD) return false;
   if (op < OP_PSLLW_I) shift_by(r, op - OP_PSLLW);
   else if (op < OP_PSLLDQ_I) shift(r, op - OP_PSLLW_I, imm);

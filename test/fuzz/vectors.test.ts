@@ -90,6 +90,12 @@ const GENERAL_REG = new Set([0x2c, 0x2d, 0x50, 0xd7, 0xc5]);
 const GENERAL_RM = new Set([0x2a, 0x6e, 0xc4]);
 const STORES = new Set([0x11, 0x29, 0x7f, 0xd6]);
 
+/** 66 0F 38 and 66 0F 3A: the latter have an immediate. */
+const MAP_38 = [
+  0x00, 0x10, 0x15, 0x17, 0x17, 0x17, 0x1c, 0x20, 0x22, 0x23, 0x29, 0x2b, 0x32, 0x35, 0x37, 0x39, 0x40,
+];
+const MAP_3A = [0x08, 0x0a, 0x0b, 0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x21, 0x41];
+
 function number64(random: Random): bigint {
   const sign = BigInt(random.below(2)) << 63n;
   if (random.chance(60)) return sign | (DOUBLES[random.below(DOUBLES.length)] as bigint);
@@ -131,9 +137,18 @@ function instruction(random: Random): number[] {
   const at = memory(random, STORES.has(opcode) || (opcode === 0x7e && prefix === 0x66));
   const modrm = inRegister ? [0xc0 | (reg << 3) | rm] : [0x05 | (reg << 3), ...u32(at)];
   const imm = immediate ? [random.below(256)] : [];
+  if (random.chance(15)) return three(random, modrm);
   if (random.chance(15))
     return [...vex(prefix, opcode, random.chance(50) ? random.below(8) : 0, modrm), ...imm];
   return [...(prefix < 0 ? [] : [prefix]), 0x0f, opcode, ...modrm, ...imm];
+}
+
+/** An instruction of the three-byte maps with the r/m operand of another. */
+function three(random: Random, given: number[]): number[] {
+  const [first, ...rest] = given as [number, ...number[]];
+  const modrm = [(first & 0xc7) | (random.below(8) << 3), ...rest];
+  if (random.chance(50)) return [0x66, 0x0f, 0x38, MAP_38[random.below(MAP_38.length)] as number, ...modrm];
+  return [0x66, 0x0f, 0x3a, MAP_3A[random.below(MAP_3A.length)] as number, ...modrm, random.below(256)];
 }
 
 /** What looks at flags: SETcc BL, ADC, a jump over INC, a rotation before a condition, CMOV. */
