@@ -10,6 +10,7 @@ import { host_compile } from '../host';
 import { assume_flags, FLAGS_UNKNOWN } from './flags';
 import { enter, leave } from './frame';
 import { registers_of } from './instructions';
+import { reload_vector_state } from './light';
 import {
   CODE_LOCALS,
   F_CALL,
@@ -167,6 +168,7 @@ function write_module(v: u32, is_64: bool): void {
   byte(is_64 ? I64 : I32);
   declare_vector_locals();
   enter(is_64, known);
+  reload_vector_state();
   assume_flags(FLAGS_UNKNOWN);
   emit_tree(v, 0);
   leave();

@@ -33,8 +33,6 @@ import {
   L_TLB,
   L_V,
 } from './locals';
-import { look_at_mxcsr } from './vector_check';
-import { reload_vectors } from './vector_registers';
 import {
   BLOCK,
   BR,
@@ -175,12 +173,6 @@ export function reload_flags(): void {
   set(L_OVER);
 }
 
-/** Vector registers and MXCSR anew, where the code knows them. */
-export function reload_vector_state(): void {
-  look_at_mxcsr();
-  reload_vectors();
-}
-
 /** Pushes a local that flags are made of as an i64. */
 export function push_flag(local: u32): void {
   get(local);
@@ -286,7 +278,6 @@ export function enter(is_64: bool, mask: u32): void {
   reload_registers(0xffff);
   reload_flags();
   load_field(L_TLB, I32_LOAD, V_TLB);
-  reload_vector_state();
   for (let label: u32 = 0; label < FAULT; label++) open(BLOCK, EMPTY);
 }
 

@@ -19,6 +19,7 @@ import { get, go_out_if, reload_registers } from './frame';
 import { F_LIGHT, L_ADDRESS, L_BUDGET, L_FLOW, L_V } from './locals';
 import { delta_of, instructions_before, is_memory, is_plain, reach_operand, register_at } from './operands';
 import { keep_light_record } from './records';
+import { look_at_mxcsr } from './vector_check';
 import { reload_vector, reload_vectors } from './vector_registers';
 import { CALL, i32_const, LOCAL_TEE, op1 } from './wasm';
 
@@ -81,4 +82,10 @@ export function emit_light(r: u32): bool {
   if (op == OP_VZERO) reload_vectors();
   else if (op >= OP_PACKED) reload_vector(load<u32>(r + (op == OP_VEXTRACTF128 ? R_RM : R_REG)));
   return true;
+}
+
+/** Vector registers and MXCSR anew, where the code knows them. */
+export function reload_vector_state(): void {
+  look_at_mxcsr();
+  reload_vectors();
 }

@@ -26,7 +26,18 @@ import {
 import { INFO_ALIGNED, INFO_DELTA_SHIFT, INFO_WHOLE } from '../abi/jit';
 import { TLB_ADDEND, TLB_READ, TLB_WRITE } from '../abi/map';
 import { SEG_BASE, SEG_STRIDE, SS, V_GPR, V_LEAVE, V_RIP, V_SEGS, V_ZERO } from '../abi/vcpu_page';
-import { close, get, go_fault_if, go_out_if, is_wide, open, push_rip, set, set_gpr, set_gpr_part } from './frame';
+import {
+  close,
+  get,
+  go_fault_if,
+  go_out_if,
+  is_wide,
+  open,
+  push_rip,
+  set,
+  set_gpr,
+  set_gpr_part,
+} from './frame';
 import {
   F_CALL,
   F_FINISH,

@@ -21,13 +21,12 @@ import {
   push_rip,
   reload_flags,
   reload_registers,
-  reload_vector_state,
   retire,
   set,
   spill_flags,
 } from './frame';
 import { emit } from './instructions';
-import { emit_light } from './light';
+import { emit_light, reload_vector_state } from './light';
 import { F_RECORD, L_A64, L_B32, L_B64, L_BUDGET, L_FLOW, L_V } from './locals';
 import {
   begin_instruction,
