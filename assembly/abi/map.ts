@@ -91,6 +91,11 @@ export const TLB_SET_STRIDE: u32 = 0x20000;
 /** A set: for each mode but TLB_NONE an array of TLB_ENTRIES entries, then the execute arrays. */
 export const TLB_ENTRIES: u32 = 1024;
 export const TLB_ENTRY_SIZE: u32 = 32;
+/**
+ * A data entry is that of (la >> 12 ^ la >> TLB_FOLD) modulo TLB_ENTRIES: two arrays that lie a multiple of 4 MiB apart, as a copy
+ * has them, would throw each other out otherwise.
+ */
+export const TLB_FOLD: u32 = 22;
 export const TLB_MODE_STRIDE: u32 = 0x8000;
 export const TLB_SUPERVISOR: u32 = 0;
 export const TLB_USER: u32 = 1;

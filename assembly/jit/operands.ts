@@ -24,7 +24,7 @@ import {
   RF_RMW,
 } from '../abi/insn';
 import { INFO_ALIGNED, INFO_DELTA_SHIFT, INFO_WHOLE } from '../abi/jit';
-import { TLB_ADDEND, TLB_READ, TLB_WRITE } from '../abi/map';
+import { TLB_ADDEND, TLB_FOLD, TLB_READ, TLB_WRITE } from '../abi/map';
 import { SEG_BASE, SEG_STRIDE, SS, V_GPR, V_LEAVE, V_RIP, V_SEGS, V_ZERO } from '../abi/vcpu_page';
 import {
   close,
@@ -81,6 +81,7 @@ import {
   I32_STORE8,
   I32_STORE16,
   I32_WRAP,
+  I32_XOR,
   I64_ADD,
   I64_AND,
   I64_EQ,
@@ -88,7 +89,6 @@ import {
   I64_LOAD,
   I64_OR,
   I64_SHL,
-  I64_SHR_U,
   I64_STORE,
   IF,
   i32_const,
@@ -278,19 +278,24 @@ export function push_linear(): void {
   if (!is_wide()) byte(I64_EXTEND_U);
 }
 
+/** Pushes the lower half of L_LA. */
+function push_linear32(): void {
+  get(L_LA);
+  if (is_wide()) byte(I32_WRAP);
+}
+
 /** Pushes whether the TLB allows an access of `span + 1` bytes at L_LA, and these are `aligned` if they must be; L_ENTRY is the entry. */
 function push_allowed(tag: u32, span: u32, aligned: bool): void {
   const mask: i32 = aligned ? ~0xfff | span : ~0xfff;
   get(L_TLB);
-  get(L_LA);
-  if (is_wide()) {
-    i64_const(7);
-    byte(I64_SHR_U);
-    byte(I32_WRAP);
-  } else {
-    i32_const(7);
-    byte(I32_SHR_U);
-  }
+  // (la >> 12 ^ la >> TLB_FOLD) % TLB_ENTRIES * TLB_ENTRY_SIZE
+  push_linear32();
+  push_linear32();
+  i32_const((TLB_FOLD as i32) - 12);
+  byte(I32_SHR_U);
+  byte(I32_XOR);
+  i32_const(7);
+  byte(I32_SHR_U);
   i32_const(0x7fe0);
   byte(I32_AND);
   byte(I32_ADD);
@@ -318,8 +323,7 @@ function push_allowed(tag: u32, span: u32, aligned: bool): void {
 
 /** Pushes the host's address of L_LA. */
 function push_host(): void {
-  get(L_LA);
-  if (is_wide()) byte(I32_WRAP);
+  push_linear32();
   get(L_ENTRY);
   memory_op(I32_LOAD, TLB_ADDEND);
   byte(I32_ADD);

@@ -16,6 +16,7 @@ import {
   TLB_EXEC_FLAGS,
   TLB_EXEC_STRIDE,
   TLB_FLAGS,
+  TLB_FOLD,
   TLB_GLOBAL,
   TLB_HUGE,
   TLB_KEY_SHIFT,
@@ -64,7 +65,12 @@ export function tlb_array(v: u32, mode: u32): u32 {
   return load<u32>(v + V_TLB_SET) + mode * TLB_MODE_STRIDE;
 }
 
+/** Which data entry `la` falls on; abi/map.ts says why. */
 function index_of(la: u64): u32 {
+  return (((la >> 12) ^ (la >> TLB_FOLD)) as u32) & (TLB_ENTRIES - 1);
+}
+
+function exec_index_of(la: u64): u32 {
   return ((la >> 12) as u32) & (TLB_ENTRIES - 1);
 }
 
@@ -75,7 +81,7 @@ export function exec_array(v: u32, user: u32): u32 {
 
 /** Address of the execute entry that `la` falls on; `user` is 0 or 1. */
 export function exec_entry(v: u32, la: u64, user: u32): u32 {
-  return exec_array(v, user) + index_of(la) * TLB_EXEC_ENTRY_SIZE;
+  return exec_array(v, user) + exec_index_of(la) * TLB_EXEC_ENTRY_SIZE;
 }
 
 /** The PCID that CR3 names; 0 without CR4.PCIDE. */
@@ -199,6 +205,7 @@ function huge_bit(la: u64): u64 {
 /** INVLPG, and INVPCID of one address: the page, of whatever size, in every mode and for every PCID. */
 export function flush_page(v: u32, la: u64): void {
   const index = index_of(la);
+  const exec_index = exec_index_of(la);
   const large = (load<u8>(large_byte(v, la)) & large_bit(la)) != 0;
   const huge = (load<u64>(v + V_TLB_HUGE) & huge_bit(la)) != 0;
   for (let n: u32 = 0; n < TLB_SETS; n++) {
@@ -206,8 +213,8 @@ export function flush_page(v: u32, la: u64): void {
     const set = tlb_set(v, n);
     for (let mode: u32 = 0; mode < TLB_NONE; mode++)
       empty_data(set + mode * TLB_MODE_STRIDE + index * TLB_ENTRY_SIZE);
-    store<u64>(set + TLB_EXEC + index * TLB_EXEC_ENTRY_SIZE, EMPTY);
-    store<u64>(set + TLB_EXEC + TLB_EXEC_STRIDE + index * TLB_EXEC_ENTRY_SIZE, EMPTY);
+    store<u64>(set + TLB_EXEC + exec_index * TLB_EXEC_ENTRY_SIZE, EMPTY);
+    store<u64>(set + TLB_EXEC + TLB_EXEC_STRIDE + exec_index * TLB_EXEC_ENTRY_SIZE, EMPTY);
     if (large) flush_parts(set, la, LARGE_SHIFT, TLB_LARGE);
     if (huge) flush_parts(set, la, HUGE_SHIFT, TLB_HUGE);
   }
