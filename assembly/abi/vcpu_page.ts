@@ -193,6 +193,8 @@ export const LEAVE_BUS_LOCK: u32 = 32;
 export const LEAVE_TPR: u32 = 64;
 /** What lies of the local APIC in guest memory must be shown anew. */
 export const LEAVE_LAPIC: u32 = 128;
+/** A chip of the core has something for this vCPU: it comes behind the instruction, whoever executes that. */
+export const LEAVE_EVENTS: u32 = 256;
 /** Queue of hva pages whose code changed: lock, count, then CODE_QUEUE_MAX page numbers (u32). */
 export const V_CODE_QUEUE_COUNT: u32 = 0x488;
 export const V_CODE_QUEUE: u32 = 0x500;

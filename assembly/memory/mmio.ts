@@ -11,6 +11,7 @@ import {
 import { VCPU_PAGE } from '../abi/map';
 import { V_APIC_ATTENTION } from '../abi/pv';
 import {
+  LEAVE_EVENTS,
   LEAVE_LAPIC,
   LEAVE_MMIO,
   MMIO_QUEUE_MAX,
@@ -27,6 +28,7 @@ import {
   V_REPLAY,
   V_REPLAY_COUNT,
   V_REPLAY_NEXT,
+  V_REQUESTS,
 } from '../abi/vcpu_page';
 import { ioapic_read, ioapic_write } from '../irqchip/ioapic';
 import { lapic_read, lapic_write } from '../irqchip/lapic';
@@ -77,8 +79,13 @@ export function mmio_read(v: u32, gpa: u64, size: u32): u64 {
 /** Writes `size` (1..8) bytes: at once to an in-core chip, else queued for the exit that ends the instruction. */
 export function mmio_write(v: u32, gpa: u64, size: u32, value: u64): void {
   if (has_irqchip()) {
-    if (on_lapic(v, gpa)) return lapic_write(v, (gpa as u32) & 0xfff, value as u32);
-    if ((gpa & ~0xfff) == IOAPIC_GPA && has_pic()) return ioapic_write((gpa as u32) & 0xfff, value as u32);
+    const lapic = on_lapic(v, gpa);
+    if (lapic || ((gpa & ~0xfff) == IOAPIC_GPA && has_pic())) {
+      if (lapic) lapic_write(v, (gpa as u32) & 0xfff, value as u32);
+      else ioapic_write((gpa as u32) & 0xfff, value as u32);
+      if (load<u32>(v + V_REQUESTS)) store<u32>(v + V_LEAVE, load<u32>(v + V_LEAVE) | LEAVE_EVENTS);
+      return;
+    }
   }
   const n = load<u32>(v + V_MMIO_COUNT);
   // A doorbell rings at once, so that the block goes on. Should a later access of the same instruction fault, it rings
