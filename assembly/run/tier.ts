@@ -47,7 +47,8 @@ export function execute(v: u32, b: u32): u32 {
     if (regions_are_full(v)) {
       flush_regions(v);
       flush_blocks(v);
-      return exec_block(v, b);
+      // `b` is not among the blocks any more, so that a store to its own code would go unnoticed: it is found anew.
+      return FLOW_BRANCH;
     }
     number = compile_region(v, b);
     store<u32>(b + B_REGION, number);

@@ -1,6 +1,7 @@
 // Compiled regions and what changes under them: code that is written by whomever, slots, instances of the core.
 
 import { expect, test } from 'vitest';
+import { KVM_GUESTDBG_ENABLE, KVM_GUESTDBG_USE_HW_BP } from '../../../assembly/abi/kvm_run.ts';
 import { RUN_EXIT, V_JIT_OWNER, V_JIT_REGIONS } from '../../../assembly/abi/vcpu_page.ts';
 import { Kvm, type Vcpu, Vm } from '../../../web/kvm/index.ts';
 import { flatVcpu, type Guest, load, RAM, vmWithRam } from './machine.ts';
@@ -167,4 +168,50 @@ test('32-bit code keeps the upper half of a register that it writes in part, and
       ...[0x11223344_55667705n, 0x11223344_55667789n, 0x11223344_55668877n, 0x55667788n],
     ]);
   }
+});
+
+test('a data breakpoint stops behind the instruction that reads or writes, inside of a region too', () => {
+  const source = `
+    mov ecx, 3
+  again: mov eax, [0x4000]
+    inc ebx
+    test ecx, 1
+    jz even
+    inc ebx
+  even: mov [0x4004], eax
+    inc ebx
+    dec ecx
+    jnz again
+    hlt
+  `;
+  const seen = (['off', 0] as const).map((jit) => {
+    const { vcpu } = compiled(source, 1, jit);
+    // DR0: reads and writes of four bytes at 0x4000; DR1: writes of four bytes at 0x4004.
+    const debugreg = [0x4000n, 0x4004n, 0n, 0n, 0n, 0n, 0n, 0x400n | 0xdf_0000n | 5n];
+    vcpu.setGuestDebug({ control: KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_USE_HW_BP, arch: { debugreg } });
+    return Array.from({ length: 7 }, () => {
+      vcpu.enter(1000);
+      const { rip, rbx } = vcpu.getRegs();
+      return [vcpu.kvmRun.exit.name, rip, rbx, vcpu.instructions];
+    });
+  });
+  expect(seen[0]?.map(([name]) => name)).toEqual([...Array(6).fill('KVM_EXIT_DEBUG'), 'KVM_EXIT_HLT']);
+  expect(seen[1]).toEqual(seen[0]);
+});
+
+test('a loop that writes itself goes on with the new code where the tables are full', () => {
+  // What is left to the interpreter fills the tables: a region of this keeps more than a kilobyte.
+  const { vcpu } = compiled(`
+    mov esi, 900
+    xor edi, edi
+  again: inc byte [there + 2]
+  there: add edi, 0
+    times 50 cpuid
+    dec esi
+    jnz again
+    mov eax, edi
+    hlt
+  `);
+  const sum = Array.from({ length: 900 }, (_, n) => ((n + 1) << 24) >> 24).reduce((a, b) => a + b);
+  expect(run(vcpu) | 0).toBe(sum);
 });
