@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { drawPicture } from './picture.mjs';
 import { compileProgram, nativeResult } from './program.mjs';
-import { meansOf, summarize } from './report.mjs';
+import { markdownOf, meansOf, speedupsOf, summarize, tableOf } from './report.mjs';
 
 const MAIN = fileURLToPath(new URL('./main.mjs', import.meta.url));
 const work = mkdtempSync(join(tmpdir(), 'vitrine-bench-test-'));
@@ -33,6 +33,23 @@ test('a ratio is the median of the peer over the median of ours, and means are g
   expect(row).toMatchObject({ name: 'bare/a', seconds: { vitrine: 2, v86: 4 }, ratios: { v86: 2 } });
   const faster = { ...row, name: 'linux32/b', ratios: { v86: 32 } };
   expect(meansOf([row, faster])).toEqual({ bare: { v86: 2 }, linux32: { v86: 32 }, all: { v86: 8 } });
+});
+
+test('two processors are worth the wall time of one process over that of two', () => {
+  const row = (name: string, wall: number) => ({ name, wall: { vitrine: wall } });
+  const rows = [row('linux64x2/sieve-1', 4), row('linux64x2/sieve-2', 2), row('linux64/sieve-2', 4)];
+  expect(speedupsOf(rows)).toEqual({ linux64x2: { sieve: { vitrine: 2 } } });
+});
+
+test('tables have a column for each machine and each peer, and a dash for what was not measured', () => {
+  const row = summarize({ suite: 'bare', name: 'a', turns: 1, samples: { vitrine: [sample(2)], qemu: [] } });
+  const table = tableOf(['vitrine', 'qemu']);
+  const lines = [table.head('user'), table.row(row), table.means(meansOf([row]))].map((line) =>
+    line.trimEnd(),
+  );
+  expect(lines[0]).toMatch(/^user CPU seconds +vitrine +qemu +\/ qemu$/);
+  expect(lines[1]).toMatch(/^bare\/a +2\.00 +- +-$/);
+  expect(markdownOf([row], ['vitrine', 'qemu'])).toContain('| bare/a               |       2.00 |       - |');
 });
 
 test('the picture has a bar for each ratio, to the left of 1 where the peer is faster', () => {

@@ -84,59 +84,45 @@ export function speedupsOf(rows) {
   return found;
 }
 
-const WIDE = 24;
-const CELL = 13;
-const line = (first, cells) => `${first.padEnd(WIDE)}${cells.map((cell) => cell.padStart(CELL)).join('')}\n`;
+/** Characters of a table's first column, and of the others at least. */
+const FIRST = 32;
+const LEAST = 10;
 const cell = (number, digits = 2) => (number === undefined ? '-' : number.toFixed(digits));
 
 /** Lines of the table, a piece at a time, so that a long run shows what it has. */
 export function tableOf(machines) {
   const ours = machines.find((name) => name === 'vitrine') ?? machines.find((name) => name === 'interpreter');
   const peers = machines.filter((name) => name !== ours);
+  const titles = [...machines, ...peers.map((peer) => `/ ${peer}`)];
+  const line = (first, cells) =>
+    `${first.padEnd(FIRST)}${cells.map((each, column) => each.padStart(Math.max(LEAST, titles[column].length + 2))).join('')}\n`;
+  const ofMachines = (make) => machines.map((machine) => make(machine));
+  const ofPeers = (values) => peers.map((peer) => cell(values[peer]));
+  const linesOf = (values, make) => Object.entries(values).flatMap(make).join('');
   return {
-    head: (by) =>
-      line(by === 'wall' ? 'wall seconds' : 'user CPU seconds', [
-        ...machines,
-        ...peers.map((peer) => `/ ${peer}`),
-      ]),
+    head: (by) => line(by === 'wall' ? 'wall seconds' : 'user CPU seconds', titles),
     row: ({ name, seconds, ratios }) =>
-      line(name, [
-        ...machines.map((machine) => cell(seconds[machine])),
-        ...peers.map((peer) => cell(ratios[peer])),
-      ]),
+      line(name, [...ofMachines((machine) => cell(seconds[machine])), ...ofPeers(ratios)]),
     means: (means) =>
-      Object.entries(means)
-        .map(([suite, each]) =>
-          line(`geometric mean, ${suite}`, [
-            ...machines.map(() => ''),
-            ...peers.map((peer) => cell(each[peer])),
-          ]),
-        )
-        .join(''),
+      linesOf(means, ([suite, each]) =>
+        line(`geometric mean, ${suite}`, [...ofMachines(() => ''), ...ofPeers(each)]),
+      ),
     speedups: (speedups) =>
-      Object.entries(speedups)
-        .flatMap(([suite, works]) =>
-          Object.entries(works).map(([work, each]) =>
-            line(
-              `${suite}/${work}, 2 at once`,
-              machines.map((machine) =>
-                each[machine] === undefined ? '-' : `${each[machine].toFixed(2)} x`,
-              ),
-            ),
-          ),
-        )
-        .join(''),
-    memory: (memory) =>
-      Object.entries(memory)
-        .map(([suite, each]) =>
+      linesOf(speedups, ([suite, works]) =>
+        Object.entries(works).map(([work, each]) =>
           line(
-            `peak MiB, ${suite}`,
-            machines.map((machine) =>
-              cell(each[machine] === undefined ? undefined : each[machine] / 2 ** 20, 0),
-            ),
+            `${suite}/${work}, 2 at once`,
+            ofMachines((machine) => (each[machine] === undefined ? '-' : `${cell(each[machine])} x`)),
           ),
-        )
-        .join(''),
+        ),
+      ),
+    memory: (memory) =>
+      linesOf(memory, ([suite, each]) =>
+        line(
+          `peak MiB, ${suite}`,
+          ofMachines((machine) => cell(each[machine] && each[machine] / 2 ** 20, 0)),
+        ),
+      ),
   };
 }
 
