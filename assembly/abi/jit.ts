@@ -40,6 +40,9 @@ export const INFO_WHOLE: u32 = 0x200000;
 export const INFO_DELTA_SHIFT: u32 = 22;
 /** In L_OVER: a comparison has set all flags; CF and ZF are at their places. */
 export const COMPARED: u32 = 0x100;
+/** For compiled_carry: what is changed is CF and OF, or ZF. */
+export const CHANGES_OVERFLOW: u32 = 4;
+export const CHANGES_ZERO: u32 = 8;
 /** Emitted bytes. */
 export const JIT_CODE: u32 = 0x4000;
 export const JIT_CODE_END: u32 = 0x3c000;

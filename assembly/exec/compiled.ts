@@ -6,16 +6,26 @@
 
 import { V_FLOAT_RESULT, V_MXCSR } from '../abi/fpu';
 import { FLOW_BRANCH, FLOW_FAULT, FLOW_NEXT, FLOW_STOP, R_LEN, R_OP, R_RM, RECORD_SIZE } from '../abi/insn';
-import { COMPARED, INFO_ALIGNED, INFO_DELTA_SHIFT, INFO_WHOLE, LIGHT_BEFORE, LIGHT_DELTA } from '../abi/jit';
+import {
+  CHANGES_OVERFLOW,
+  CHANGES_ZERO,
+  COMPARED,
+  INFO_ALIGNED,
+  INFO_DELTA_SHIFT,
+  INFO_WHOLE,
+  LIGHT_BEFORE,
+  LIGHT_DELTA,
+} from '../abi/jit';
 import { TLB_READ, TLB_WRITE, VCPU_JIT, VCPU_PAGE } from '../abi/map';
 import { OP_PACKED } from '../abi/ops';
 import { V_STOPPED_BEHIND } from '../abi/pv';
 import { LEAVE_COMMIT, V_BUDGET, V_GPR, V_JIT_RIP, V_LEAVE, V_RFLAGS, V_RIP, V_TLB } from '../abi/vcpu_page';
-import { FLAG_CF, FLAG_PF, FLAG_ZF, GP } from '../abi/x86';
-import { condition, set_arith, set_carry } from '../cpu/flags';
+import { FLAG_CF, FLAG_DF, FLAG_PF, FLAG_RF, FLAG_VM, FLAG_ZF, GP, RDI, RSI } from '../abi/x86';
+import { arith_flags, condition, get_flags, set_arith, set_carry, set_carry_overflow } from '../cpu/flags';
 import { wrap_rip } from '../cpu/operands';
 import { access_rights, access_slow, commit } from '../memory/access';
 import { raise_code } from '../state/fault';
+import { mul_high_unsigned } from '../state/product';
 import { exec_unit } from './cold';
 import { exec_record, left } from './general';
 import { mul_high_signed } from './muldiv';
@@ -91,6 +101,17 @@ export function compiled_push(v: u32, la: u64, value: u64, budget: i32, info: i6
   return flow;
 }
 
+/** STOS, and MOVS with CS for a segment: the same; where the run ends behind it, the registers have gone on. */
+export function compiled_string(v: u32, la: u64, value: u64, budget: i32, info: i64): u32 {
+  const flow = compiled_write(v, la, value, budget, info);
+  if (flow != FLOW_STOP) return flow;
+  const bytes: i64 = (info & 31) + 1;
+  const step = load<u32>(v + V_RFLAGS) & FLAG_DF ? -bytes : bytes;
+  store<u64>(v + V_GPR + RDI * 8, wrap_rip(v, load<u64>(v + V_GPR + RDI * 8) + step));
+  if (info & 0xe0) store<u64>(v + V_GPR + RSI * 8, wrap_rip(v, load<u64>(v + V_GPR + RSI * 8) + step));
+  return flow;
+}
+
 /** CALL: the same; where the run ends behind it, it goes on at `target`. */
 export function compiled_call(v: u32, la: u64, value: u64, target: u64, budget: i32, info: i64): u32 {
   const flow = compiled_push(v, la, value, budget, info);
@@ -149,10 +170,25 @@ export function compiled_condition(v: u32, cc: u32): u32 {
   return condition(v, cc) as u32;
 }
 
-/** A rotation has replaced CF (bit 0 of `carry`), or a comparison all flags (COMPARED, and CF and ZF). */
+/**
+ * A rotation has replaced CF (bit 0 of `carry`), or a comparison all flags (COMPARED, and CF and ZF). With CHANGES_OVERFLOW it
+ * is CF and OF, with CHANGES_ZERO ZF alone, each in its place.
+ */
 export function compiled_carry(v: u32, carry: u32): void {
   if (carry & COMPARED) set_arith(v, carry & (FLAG_CF | FLAG_ZF));
+  else if (carry & CHANGES_ZERO) set_arith(v, (arith_flags(v) & ~FLAG_ZF) | (carry & FLAG_ZF));
+  else if (carry & CHANGES_OVERFLOW) set_carry_overflow(v, carry & 1, (carry >> 11) & 1);
   else set_carry(v, carry & 1);
+}
+
+/** Upper half of an unsigned product. */
+export function compiled_high(a: u64, b: u64): u64 {
+  return mul_high_unsigned(a, b);
+}
+
+/** EFLAGS as PUSHF pushes them. */
+export function compiled_flags(v: u32): u32 {
+  return get_flags(v) & ~(FLAG_VM | FLAG_RF);
 }
 
 /** Whether a signed product does not fit 64 bits. */

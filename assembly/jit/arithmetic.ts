@@ -1,26 +1,15 @@
 // Products, quotients, single bits and shifts by CL into Wasm. What is rare leaves the region before its instruction.
 
-import { AM_NONE, R_AM, R_FLAGS, R_IMM, R_REG, R_RM, RF_LOCK, RF_MEMORY } from '../abi/insn';
+import { R_FLAGS, R_IMM, R_REG, RF_LOCK, RF_MEMORY } from '../abi/insn';
+import { OP_BT_I, OP_BT_R, OP_DIV, OP_IDIV, OP_IMUL, OP_IMUL_32, OP_IMUL3, OP_MUL } from '../abi/ops';
+import { V_GPR } from '../abi/vcpu_page';
+import { note_product, note_rotation, set_flag } from './flags';
+import { close, get, open, set } from './frame';
+import { F_OVERFLOW, L_A64, L_B64, L_CARRY, L_R64, L_RES } from './locals';
 import {
-  OP_BT_I,
-  OP_BT_R,
-  OP_DIV,
-  OP_IDIV,
-  OP_IMUL,
-  OP_IMUL_32,
-  OP_IMUL3,
-  OP_MUL,
-  OP_SHIFT,
-} from '../abi/ops';
-import { LF_PARTIAL, V_GPR } from '../abi/vcpu_page';
-import { forget_flags, note_kind, note_product, note_rotation, set_flag } from './flags';
-import { close, exit_behind, get, open, set } from './frame';
-import { F_OVERFLOW, L_A64, L_B32, L_B64, L_CARRY, L_CF, L_R64, L_RES } from './locals';
-import {
-  delta_of,
   finish_memory,
-  instructions_before,
   is_memory,
+  leave_if,
   local_a,
   local_b,
   local_r,
@@ -36,15 +25,12 @@ import {
   byte,
   CALL,
   ELSE,
-  EMPTY,
   I32,
   I32_AND,
   I32_EQZ,
   I32_OR,
   I32_SHL,
-  I32_SHR_S,
   I32_SHR_U,
-  I32_SUB,
   I32_WRAP,
   I32_XOR,
   I64_ADD,
@@ -71,13 +57,6 @@ import {
   i64_const,
   op1,
 } from './wasm';
-
-/** Leaves before the record `r` when the value on the stack is not 0. */
-function leave_if(r: u32): void {
-  open(IF, EMPTY);
-  exit_behind(delta_of(r), instructions_before());
-  close();
-}
 
 /** Pushes whether the i64 in a local fits 32 bits, sign-extended. */
 function push_fits(local: u32): void {
@@ -284,72 +263,6 @@ function bit(r: u32, kind: u32, size: u32, constant: bool): void {
   if (kind && is_memory(r)) finish_memory(r);
 }
 
-/** SHL SHR SAR of a register by CL: a count of 0 changes no flag. */
-function shift_by_cl(v: u32, r: u32, kind: u32, size: u32): void {
-  const top: u32 = size == 3 ? 63 : 31;
-  const a = local_a(size);
-  const register = load<u32>(r + R_RM);
-  push_register(register, size);
-  set(a);
-  push_register(v + V_GPR + 8, 2);
-  i32_const(top as i32);
-  byte(I32_AND);
-  set(L_B32);
-  get(a);
-  push_count(size);
-  if (kind == 5) sized(size, I64_SHR_U, I32_SHR_U);
-  else if (kind == 7) sized(size, I64_SHR_S, I32_SHR_S);
-  else sized(size, I64_SHL, I32_SHL);
-  set(local_r(size));
-  get(L_B32);
-  open(IF, EMPTY);
-  get(a);
-  if (kind == 4 || kind == 6) {
-    i32_const(0);
-    get(L_B32);
-    byte(I32_SUB);
-  } else {
-    get(L_B32);
-    i32_const(1);
-    byte(I32_SUB);
-  }
-  if (size == 3) byte(I64_EXTEND_U);
-  sized(size, I64_SHR_U, I32_SHR_U);
-  if (size == 3) byte(I32_WRAP);
-  i32_const(1);
-  byte(I32_AND);
-  if (kind != 7) {
-    get(a);
-    if (kind != 5) {
-      get(a);
-      if (size == 3) i64_const(1);
-      else i32_const(1);
-      sized(size, I64_SHL, I32_SHL);
-      sized(size, I64_XOR, I32_XOR);
-    }
-    if (size == 3) i64_const(63);
-    else i32_const(31);
-    sized(size, I64_SHR_U, I32_SHR_U);
-    if (size == 3) byte(I32_WRAP);
-    i32_const(11);
-    byte(I32_SHL);
-    byte(I32_OR);
-  }
-  set(L_CF);
-  get(local_r(size));
-  set_flag(L_RES, size);
-  note_kind(LF_PARTIAL);
-  close();
-  forget_flags();
-  get(local_r(size));
-  set_register(register, size);
-}
-
-function push_count(size: u32): void {
-  get(L_B32);
-  if (size == 3) byte(I64_EXTEND_U);
-}
-
 /** Emits the record `r` of these families; false when the interpreter must execute it. */
 export function emit_arithmetic(v: u32, r: u32, op: u32, flagless: bool): bool {
   if (op == OP_IMUL_32 || op == OP_IMUL_32 + 1) {
@@ -389,15 +302,6 @@ export function emit_arithmetic(v: u32, r: u32, op: u32, flagless: bool): bool {
   }
   if (op >= OP_BT_R && op < OP_BT_R + 4 && (load<u16>(r + R_FLAGS) & RF_MEMORY) == 0) {
     bit(r, op - OP_BT_R, size, false);
-    return true;
-  }
-  if (
-    op >= OP_SHIFT + 4 &&
-    op < OP_SHIFT + 8 &&
-    load<u32>(r + R_REG) == v + V_GPR + 8 &&
-    load<u8>(r + R_AM) == AM_NONE
-  ) {
-    shift_by_cl(v, r, op - OP_SHIFT, size);
     return true;
   }
   return false;

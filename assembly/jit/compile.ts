@@ -19,12 +19,14 @@ import {
   F_CONDITION,
   F_FINISH,
   F_FLOAT,
+  F_HIGH,
   F_LIGHT,
   F_MODIFY,
   F_OVERFLOW,
   F_PUSH,
   F_READ,
   F_RECORD,
+  F_STRING,
   F_WRITE,
   F_ZERO_PRODUCT,
   I32_LOCALS,
@@ -53,7 +55,7 @@ function registers(v: u32): u32 {
   begin_vectors(v);
   for (let n: u32 = 0; n < node_count(); n++) {
     for (let r = first_record(n); load<u16>(r + R_OP) != OP_END; r += RECORD_SIZE) {
-      mask |= registers_of(r);
+      mask |= registers_of(v, r);
       prepare_checks(r);
       prepare_vectors(r);
     }
@@ -66,8 +68,8 @@ function type(parameters: u32, count: u32, results: u32): void {
   byte(0x60);
   uleb(count);
   for (let i: u32 = 0; i < count; i++) byte((parameters >> i) & 1 ? I64 : I32);
-  uleb(results);
-  if (results) byte(I32);
+  uleb(results ? 1 : 0);
+  if (results) byte(results == I64 ? I64 : I32);
 }
 
 /** The type of imported function `f`, and of a region: bit n of the parameters says that parameter n is 64 bits wide. */
@@ -78,6 +80,7 @@ function type_of(f: u32): void {
       return type(0b1010, 4, 1);
     case F_WRITE:
     case F_PUSH:
+    case F_STRING:
       return type(0b10110, 5, 1);
     case F_CALL:
       return type(0b101110, 6, 1);
@@ -94,6 +97,8 @@ function type_of(f: u32): void {
     case F_CARRY:
     case F_ZERO_PRODUCT:
       return type(0, 2, 0);
+    case F_HIGH:
+      return type(0b11, 2, I64);
     case F_OVERFLOW:
       return type(0b11, 2, 1);
     default:

@@ -173,6 +173,11 @@ export function reload_flags(): void {
   set(L_OVER);
 }
 
+/** The TLB in force into its local. */
+export function reload_tlb(): void {
+  load_field(L_TLB, I32_LOAD, V_TLB);
+}
+
 /** Pushes a local that flags are made of as an i64. */
 export function push_flag(local: u32): void {
   get(local);
@@ -277,7 +282,7 @@ export function enter(is_64: bool, mask: u32): void {
   load_wide(L_RIP, V_JIT_RIP);
   reload_registers(0xffff);
   reload_flags();
-  load_field(L_TLB, I32_LOAD, V_TLB);
+  reload_tlb();
   for (let label: u32 = 0; label < FAULT; label++) open(BLOCK, EMPTY);
 }
 

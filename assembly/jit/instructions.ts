@@ -1,6 +1,6 @@
 // One record into Wasm, as exec/ executes it. What is not here is left to the interpreter.
 
-import { R_BASE, R_FLAGS, R_IMM, R_INDEX, R_OP, R_QUICK, R_REG, R_RM } from '../abi/insn';
+import { R_IMM, R_OP, R_QUICK, R_REG, R_RM } from '../abi/insn';
 import {
   ALU_ADC,
   ALU_ADD,
@@ -11,60 +11,59 @@ import {
   ALU_SUB,
   OP_ALU_END,
   OP_ALU_LOAD,
+  OP_BT_R,
   OP_CBW,
   OP_CDQ,
+  OP_CLC,
+  OP_CLI,
   OP_CMOV,
+  OP_CMPXCHG16B,
   OP_DEC,
-  OP_IMUL2,
   OP_INC,
   OP_LEA_32,
   OP_LEA_64,
+  OP_LEA_GENERIC,
+  OP_LOCK_ALU,
+  OP_MOV_FROM_SEG,
   OP_MOV_LOAD,
   OP_MOV_STORE,
   OP_MOV_TO_REG,
+  OP_MOVS,
   OP_MOVSX8,
   OP_MOVSX16,
   OP_MOVSXD,
   OP_MOVZX8,
   OP_MOVZX16,
+  OP_MUL,
+  OP_MULX,
   OP_NEG,
   OP_NOP,
   OP_NOT,
+  OP_OUTS,
   OP_PACKED,
   OP_POP_R,
+  OP_POP_SEG,
+  OP_PUSH,
   OP_PUSH_R,
   OP_SAR_R64,
   OP_SETCC,
   OP_SHIFT,
   OP_SHL_R32,
   OP_SHL_R64,
+  OP_SHRX,
+  OP_STD,
   OP_TEST,
   OP_XCHG_R,
 } from '../abi/ops';
 import { Q_ADD_32_N, Q_IMUL_64_N } from '../abi/quick';
-import {
-  LF_ADC,
-  LF_ADD,
-  LF_DEC,
-  LF_INC,
-  LF_LOGIC,
-  LF_PARTIAL,
-  LF_SBB,
-  LF_SUB,
-  V_GPR,
-} from '../abi/vcpu_page';
+import { LF_ADC, LF_ADD, LF_DEC, LF_INC, LF_PARTIAL, LF_SBB, LF_SUB, V_GPR } from '../abi/vcpu_page';
 import { emit_arithmetic } from './arithmetic';
-import {
-  keep_carry,
-  note_kind,
-  note_kind_with,
-  note_rotation,
-  push_carry,
-  push_condition,
-  set_flag,
-} from './flags';
+import { emit_bits, emit_flag } from './bits';
+import { keep_carry, note_kind, note_kind_with, push_carry, push_condition } from './flags';
 import { close, get, is_wide, open, set } from './frame';
 import { L_A, L_B, L_CARRY, L_CF, L_R32, L_RES } from './locals';
+import { emit_locked } from './locked';
+import { emit_product } from './multiply';
 import {
   finish_memory,
   is_memory,
@@ -82,12 +81,17 @@ import {
   push_to_stack,
   reach_operand,
   reach_stack,
-  register_at,
   set_register,
   set_rm,
   sized,
   store_operand,
 } from './operands';
+import { keep, note, note_logic, take_result } from './results';
+import { emit_cli, emit_lea, emit_selector } from './segments';
+import { emit_shift } from './shifts';
+import { emit_stack } from './stack';
+import { emit_string } from './strings';
+import { read_registers, USES_ALL } from './uses';
 import { emit_vector } from './vector';
 import {
   byte,
@@ -95,11 +99,7 @@ import {
   EMPTY,
   I32_ADD,
   I32_AND,
-  I32_EXTEND8,
-  I32_EXTEND16,
   I32_OR,
-  I32_ROTL,
-  I32_ROTR,
   I32_SHL,
   I32_SHR_S,
   I32_SHR_U,
@@ -111,8 +111,6 @@ import {
   I64_EXTEND_S,
   I64_EXTEND_U,
   I64_OR,
-  I64_ROTL,
-  I64_ROTR,
   I64_SHL,
   I64_SHR_S,
   I64_SHR_U,
@@ -126,31 +124,6 @@ import {
 function is_flagless(r: u32): bool {
   const form: u32 = load<u8>(r + R_QUICK);
   return form >= Q_ADD_32_N && form <= Q_IMUL_64_N;
-}
-
-/** A local that holds an operand into one that flags are made of. */
-function keep(local: u32, value: u32, size: u32): void {
-  get(value);
-  set_flag(local, size);
-}
-
-/** The result on the stack into its local, as the operand size has it. */
-function take_result(size: u32): void {
-  if (size == 0) byte(I32_EXTEND8);
-  else if (size == 1) byte(I32_EXTEND16);
-  set(local_r(size));
-}
-
-function note(kind: u32, size: u32): void {
-  keep(L_A, local_a(size), size);
-  keep(L_B, local_b(size), size);
-  keep(L_RES, local_r(size), size);
-  note_kind(kind);
-}
-
-function note_logic(size: u32): void {
-  keep(L_RES, local_r(size), size);
-  note_kind(LF_LOGIC);
 }
 
 /** The operation on the operands' locals: result and flags. */
@@ -324,33 +297,6 @@ function shift(r: u32, kind: u32, size: u32): void {
   set_register(register, size);
 }
 
-/** ROL and ROR of a register by a constant of 2 and more: CF alone changes. */
-function rotate(r: u32, right: bool, size: u32, n: u32): void {
-  const register = load<u32>(r + R_RM);
-  push_register(register, size);
-  if (size == 3) i64_const(n);
-  else i32_const(n as i32);
-  if (right) sized(size, I64_ROTR, I32_ROTR);
-  else sized(size, I64_ROTL, I32_ROTL);
-  set(local_r(size));
-  if (right) shifted(local_r(size), size, I64_SHR_U, I32_SHR_U, size == 3 ? 63 : 31);
-  else get(local_r(size));
-  low_bit(size);
-  set(L_CARRY);
-  note_rotation();
-  get(local_r(size));
-  set_register(register, size);
-}
-
-/** A family's shift, when it is one of those above. */
-function family_shift(r: u32, op: u32, size: u32): bool {
-  if (is_memory(r) || size < 2 || op > OP_SHIFT + 1 || load<u32>(r + R_REG) != r + R_IMM) return false;
-  const n = load<u32>(r + R_IMM) & (size == 3 ? 63 : 31);
-  if (n < 2) return false;
-  rotate(r, op == OP_SHIFT + 1, size, n);
-  return true;
-}
-
 /** MOVZX and MOVSX from 2^from bytes. */
 function extend(r: u32, from: u32, size: u32, is_signed: bool): void {
   if (is_memory(r)) reach_operand(r);
@@ -403,26 +349,11 @@ function pop(r: u32): void {
   set_register(load<u32>(r + R_REG), size);
 }
 
-function mask_of(register: u32): u32 {
-  return register < 16 ? 1 << register : 0;
-}
-
-/** The register whose place in the vCPU page is given, as a mask. */
-function mask_at(offset: u32): u32 {
-  return offset < V_GPR + 128 ? mask_of((offset - V_GPR) >> 3) : 0;
-}
-
-/** Registers that a record knows, as a mask. */
-export function registers_of(r: u32): u32 {
-  const op: u32 = load<u16>(r + R_OP);
-  let mask = mask_of(register_at(load<u32>(r + R_REG)));
-  if (is_memory(r) || op == OP_LEA_64 || op == OP_LEA_32) {
-    mask |= mask_at(load<u16>(r + R_BASE)) | mask_at(load<u16>(r + R_INDEX));
-  } else {
-    mask |= mask_of(register_at(load<u32>(r + R_RM)));
-  }
-  // RAX, RCX and RDX.
-  return (op >= OP_CDQ && op < OP_CBW + 3) || (op >= OP_SHIFT && op < OP_IMUL2) ? mask | 7 : mask;
+/** Registers that the emitted record `r` of vCPU `v` knows, as a mask. */
+export function registers_of(v: u32, r: u32): u32 {
+  const used = read_registers(v, r);
+  // An instruction that may use all of them is the interpreter's.
+  return used == USES_ALL ? 0 : used & 0xffff;
 }
 
 /** LEA. */
@@ -555,6 +486,21 @@ export function emit(v: u32, r: u32): bool {
     negate(r, op - OP_NEG);
     return true;
   }
-  if (op >= OP_SHIFT && op < OP_SHIFT + 2 && family_shift(r, op, load<u16>(r + R_FLAGS) & 3)) return true;
+  if (op == OP_LEA_GENERIC) {
+    emit_lea(r);
+    return true;
+  }
+  if (op == OP_CLI) {
+    emit_cli(r);
+    return true;
+  }
+  if (op >= OP_SHIFT && op < OP_MUL) return emit_shift(v, r, op);
+  if (op >= OP_MUL && op <= OP_MULX && emit_product(v, r, op)) return true;
+  if (op >= OP_BT_R && op <= OP_SHRX && emit_bits(v, r, op)) return true;
+  if (op >= OP_CLC && op <= OP_STD) return emit_flag(op);
+  if (op >= OP_MOVS && op <= OP_OUTS) return emit_string(v, r, op);
+  if (op >= OP_LOCK_ALU && op <= OP_CMPXCHG16B) return emit_locked(v, r, op);
+  if (op >= OP_PUSH && op <= OP_POP_SEG) return emit_stack(v, r, op);
+  if (op == OP_MOV_FROM_SEG) return emit_selector(r);
   return op < OP_PACKED ? emit_arithmetic(v, r, op, is_flagless(r)) : emit_vector(r, op);
 }

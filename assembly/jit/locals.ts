@@ -80,4 +80,8 @@ export const F_LIGHT: u32 = 11;
 /** The same for what reads MXCSR: 1 = L_SLOW; and for COMISS and its kin. */
 export const F_FLOAT: u32 = 12;
 export const F_COMPARE: u32 = 13;
-export const IMPORTED: u32 = 14;
+/** STOS and MOVS where the TLB does not answer. */
+export const F_STRING: u32 = 14;
+export const F_FLAGS: u32 = 15;
+export const F_HIGH: u32 = 16;
+export const IMPORTED: u32 = 17;

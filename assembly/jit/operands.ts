@@ -5,6 +5,7 @@ import {
   AM_32,
   AM_64_SEG,
   AM_FORM,
+  AM_GENERIC,
   AM_NONE,
   AM_RIP,
   AM_STORES,
@@ -20,6 +21,7 @@ import {
   R_SCALE,
   R_SEG,
   R_SPAN,
+  RF_ADDRESS_ONLY,
   RF_ALIGNED,
   RF_RMW,
 } from '../abi/insn';
@@ -28,6 +30,7 @@ import { TLB_ADDEND, TLB_FOLD, TLB_READ, TLB_WRITE } from '../abi/map';
 import { SEG_BASE, SEG_STRIDE, SS, V_GPR, V_LEAVE, V_RIP, V_SEGS, V_ZERO } from '../abi/vcpu_page';
 import {
   close,
+  exit_behind,
   get,
   go_fault_if,
   go_out_if,
@@ -60,6 +63,7 @@ import {
   L_TLB,
   L_V,
 } from './locals';
+import { is_segmented, push_segmented } from './segments';
 import {
   byte,
   CALL,
@@ -193,7 +197,7 @@ export function is_memory(r: u32): bool {
 /** What the record's memory operand needs can be emitted. */
 export function is_plain(r: u32): bool {
   const am: u32 = load<u8>(r + R_AM) & AM_FORM;
-  return am <= AM_RIP;
+  return am <= AM_RIP || is_segmented(r);
 }
 
 function push_base(offset: u32): void {
@@ -254,9 +258,11 @@ export function push_address64(r: u32): void {
 }
 
 /** Linear address of the memory operand into L_LA. */
-function address(r: u32): void {
+export function address(r: u32): void {
   const am: u32 = load<u8>(r + R_AM) & AM_FORM;
-  if (am == AM_32) {
+  if (am >= AM_GENERIC) {
+    push_segmented(r);
+  } else if (am == AM_32) {
     push_address32(r);
     if (is_wide()) byte(I64_EXTEND_U);
   } else if (am == AM_RIP) {
@@ -285,7 +291,7 @@ function push_linear32(): void {
 }
 
 /** Pushes whether the TLB allows an access of `span + 1` bytes at L_LA, and these are `aligned` if they must be; L_ENTRY is the entry. */
-function push_allowed(tag: u32, span: u32, aligned: bool): void {
+export function push_allowed(tag: u32, span: u32, aligned: bool): void {
   const mask: i32 = aligned ? ~0xfff | span : ~0xfff;
   get(L_TLB);
   // (la >> 12 ^ la >> TLB_FOLD) % TLB_ENTRIES * TLB_ENTRY_SIZE
@@ -322,7 +328,7 @@ function push_allowed(tag: u32, span: u32, aligned: bool): void {
 }
 
 /** Pushes the host's address of L_LA. */
-function push_host(): void {
+export function push_host(): void {
   push_linear32();
   get(L_ENTRY);
   memory_op(I32_LOAD, TLB_ADDEND);
@@ -339,7 +345,7 @@ function push_info(r: u32, span: u32, segment: u32): void {
     (done << 8) |
     ((load<u8>(r + R_LEN) as u32) << 16) |
     (flags & RF_ALIGNED ? INFO_ALIGNED : 0) |
-    (flags & RF_RMW ? 0 : INFO_WHOLE);
+    (flags & (RF_RMW | RF_ADDRESS_ONLY) ? 0 : INFO_WHOLE);
   i64_const(((delta_of(r) as i64) << INFO_DELTA_SHIFT) | (low as i64));
 }
 
@@ -407,6 +413,30 @@ export function set_rm(r: u32, local: u32, size: u32): void {
   set_register(load<u32>(r + R_RM), size);
 }
 
+/** The linear address on the stack, as wide as the code is, into L_LA. */
+export function set_linear(): void {
+  set(L_LA);
+}
+
+/** A register's content as a linear address into L_LA. */
+export function register_address(address: u32): void {
+  push_register(address, is_wide() ? 3 : 2);
+  set(L_LA);
+}
+
+/** The host's address of 2^size bytes at L_LA into L_ADDRESS, or out with a fault. */
+export function reach(r: u32, tag: u32, size: u32, segment: u32): void {
+  push_reached(r, tag, (1 << size) - 1, segment);
+  set(L_ADDRESS);
+}
+
+/** Leaves before the record `r` when the value on the stack is not 0. */
+export function leave_if(r: u32): void {
+  open(IF, EMPTY);
+  exit_behind(delta_of(r), instructions_before());
+  close();
+}
+
 /** Linear address in the stack, `delta` from its pointer, into L_LA. */
 export function stack_address(delta: i32): void {
   get(L_GPR + 4);
@@ -465,6 +495,13 @@ export function store_operand(r: u32, value: u32, size: u32): void {
   begin_store(value, size);
   push_info(r, (1 << size) - 1, load<u8>(r + R_SEG));
   end_store(F_WRITE);
+}
+
+/** Stores the value in a local at L_LA: what is left to do then the core's function `f` does too, which is told as F_WRITE is. */
+export function store_with(r: u32, f: u32, value: u32, size: u32, segment: u32): void {
+  begin_store(value, size);
+  push_info(r, (1 << size) - 1, segment);
+  end_store(f);
 }
 
 /** Pushes the value in a local, as wide as the code is, to the guest's stack. */

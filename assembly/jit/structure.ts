@@ -21,6 +21,7 @@ import {
   push_rip,
   reload_flags,
   reload_registers,
+  reload_tlb,
   retire,
   set,
   spill_flags,
@@ -55,7 +56,7 @@ import {
   return_at,
   returns_count,
 } from './region';
-import { read_registers, USES_FLAGS, written_registers } from './uses';
+import { read_registers, USES_FLAGS, USES_TLB, written_registers } from './uses';
 import {
   BLOCK,
   byte,
@@ -154,6 +155,7 @@ function interpret(v: u32, r: u32, n: u32, delta: i32): void {
   if (with_flags) go_gone_if();
   else go_out_if();
   reload_registers(written);
+  if (written & USES_TLB) reload_tlb();
   reload_vector_state();
   if (written & USES_FLAGS) {
     reload_flags();

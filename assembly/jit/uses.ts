@@ -120,7 +120,10 @@ import { V_GPR } from '../abi/vcpu_page';
 
 /** The bit of the flags beside those of the sixteen registers. */
 export const USES_FLAGS: u32 = 0x10000;
-const ALL: u32 = 0x1ffff;
+/** The TLB in force may be another one. */
+export const USES_TLB: u32 = 0x20000;
+/** All registers and the flags: what is not known. */
+export const USES_ALL: u32 = 0x1ffff;
 
 const AX: u32 = 1;
 const CX: u32 = 2;
@@ -131,8 +134,8 @@ const BP: u32 = 0x20;
 const SI: u32 = 0x40;
 const DI: u32 = 0x80;
 
-/** Beside ALL: what an operation does with the flags. */
-const READS: u32 = 0x20000;
+/** Beside USES_ALL: what an operation does with the flags. */
+const READS: u32 = 0x200000;
 const WRITES: u32 = 0x40000;
 /** The registers named are read and not written. */
 const ONLY_READ: u32 = 0x80000;
@@ -181,7 +184,7 @@ function of_arithmetic(op: u32): u32 {
   if (op == OP_DIV || op == OP_IDIV) return AX | DX;
   if (op <= OP_IMUL3) return WRITES;
   if (op == OP_MULX) return DX | NUMBERED;
-  if (op < OP_BT_I) return ALL;
+  if (op < OP_BT_I) return USES_ALL;
   if (op < OP_BSF) return READS | WRITES;
   if (op < OP_BSWAP) return WRITES;
   if (op <= OP_CRC32) return 0;
@@ -204,12 +207,12 @@ function of_bytes(r: u32, op: u32): u32 {
   if (op == OP_LODS) return AX | SI | count;
   if (op == OP_SCAS) return AX | DI | count | READS | WRITES;
   if (op == OP_INS) return DX | DI | count;
-  return op == OP_OUTS ? DX | SI | count : ALL;
+  return op == OP_OUTS ? DX | SI | count : USES_ALL;
 }
 
 /** Atomic operations, the stack, segments: 0x170..0x1df. */
 function of_memory(op: u32): u32 {
-  if (op < OP_LOCK_ALU) return ALL;
+  if (op < OP_LOCK_ALU) return USES_ALL;
   if (op == OP_LOCK_NOT || op == OP_XCHG_M) return 0;
   if (op < OP_XADD) return READS | WRITES;
   if (op == OP_XADD) return WRITES;
@@ -219,7 +222,7 @@ function of_memory(op: u32): u32 {
   if (op == OP_PUSHA) return 0xff;
   if (op == OP_PUSHF) return SP | READS;
   if (op == OP_ENTER || op == OP_LEAVE) return SP | BP;
-  return op == OP_MOV_FROM_SEG ? 0 : ALL;
+  return op == OP_MOV_FROM_SEG ? 0 : USES_ALL;
 }
 
 /** System instructions: 0x200..0x2ff. */
@@ -235,7 +238,7 @@ function of_system(op: u32): u32 {
   if (op >= OP_IN_I && op < OP_OUT_I) return AX | DX;
   if (op == OP_FXSAVE || op == OP_FXRSTOR) return 0;
   if (op > OP_FXRSTOR && op <= OP_XSAVEOPT) return AX | DX | ONLY_READ;
-  return op >= OP_LDMXCSR && op <= OP_FWAIT ? 0 : ALL;
+  return op >= OP_LDMXCSR && op <= OP_FWAIT ? 0 : USES_ALL;
 }
 
 /** Floating point and vectors: 0x300 and above. */
@@ -266,13 +269,15 @@ function kind_of(r: u32): u32 {
  */
 export function read_registers(v: u32, r: u32): u32 {
   const kind = kind_of(r);
-  const mask = (kind & ALL) | of_address(r) | of_operands(v, r, kind);
+  const mask = (kind & USES_ALL) | of_address(r) | of_operands(v, r, kind);
   return kind & (READS | WRITES) ? mask | USES_FLAGS : mask;
 }
 
 /** What may be different behind it. */
 export function written_registers(v: u32, r: u32): u32 {
   const kind = kind_of(r);
-  const mask = (kind & ONLY_READ ? 0 : kind & ALL) | of_operands(v, r, kind);
+  const mask = (kind & ONLY_READ ? 0 : kind & USES_ALL) | of_operands(v, r, kind);
+  const op: u32 = load<u16>(r + R_OP);
+  if (op == OP_CLAC || op == OP_STAC) return mask | USES_TLB;
   return kind & WRITES ? mask | USES_FLAGS : mask;
 }

@@ -18,6 +18,9 @@ const IMPORTS = [
   'compiled_light',
   'compiled_float',
   'compiled_compare',
+  'compiled_string',
+  'compiled_flags',
+  'compiled_high',
 ] as const;
 
 export interface RegionHost extends Record<(typeof IMPORTS)[number], () => void> {
