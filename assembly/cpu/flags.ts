@@ -15,7 +15,7 @@ import {
   V_LF_RES,
   V_RFLAGS,
 } from '../abi/vcpu_page';
-import { FLAG_AF, FLAG_CF, FLAG_OF, FLAG_ONE, FLAGS_ARITH } from '../abi/x86';
+import { FLAG_AF, FLAG_CF, FLAG_DF, FLAG_OF, FLAG_ONE, FLAGS_ARITH } from '../abi/x86';
 import { update_mode } from './mode';
 
 export function get_cf(v: u32): u32 {
@@ -136,6 +136,12 @@ function keep_result(v: u32, cf_of: u32): void {
   const af = get_af(v) << 4;
   store<u32>(v + V_LF_CF, cf_of | af);
   store<u32>(v + V_LF_KIND, LF_PARTIAL);
+}
+
+/** Sets DF alone. */
+export function set_direction(v: u32, on: bool): void {
+  const flags = load<u32>(v + V_RFLAGS);
+  store<u32>(v + V_RFLAGS, on ? flags | FLAG_DF : flags & ~FLAG_DF);
 }
 
 /** Replaces EFLAGS as a whole; the caller has applied its masks and ends the block. */

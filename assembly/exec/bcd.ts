@@ -16,8 +16,8 @@ import {
   OP_STC,
   OP_STD,
 } from '../abi/ops';
-import { V_GPR, V_RFLAGS } from '../abi/vcpu_page';
-import { DE, FLAG_AF, FLAG_CF, FLAG_DF, FLAG_OF, FLAG_PF, FLAG_SF, FLAG_ZF, RAX, RBX } from '../abi/x86';
+import { V_GPR } from '../abi/vcpu_page';
+import { DE, FLAG_AF, FLAG_CF, FLAG_OF, FLAG_PF, FLAG_SF, FLAG_ZF, RAX, RBX } from '../abi/x86';
 import {
   arith_flags,
   get_af,
@@ -27,6 +27,7 @@ import {
   lazy_result,
   set_arith,
   set_carry,
+  set_direction,
 } from '../cpu/flags';
 import { load8 } from '../memory/access';
 import { linear } from '../memory/segments';
@@ -69,11 +70,6 @@ function ascii(v: u32, subtract: bool): void {
   }
   store<u8>(v + AL, load<u8>(v + AL) & 15);
   result_al(v, flag, flag);
-}
-
-function set_direction(v: u32, on: bool): void {
-  const flags = load<u32>(v + V_RFLAGS);
-  store<u32>(v + V_RFLAGS, on ? flags | FLAG_DF : flags & ~FLAG_DF);
 }
 
 function xlat(v: u32, r: u32): u32 {

@@ -341,7 +341,7 @@ function cli(v: u32): u32 {
   if (may_change_if(v)) change_flags(v, FLAG_IF, 0);
   else if (uses_virtual_if(v)) change_flags(v, FLAG_VIF, 0);
   else return raise_code(v, GP, 0);
-  return FLOW_STOP;
+  return FLOW_NEXT;
 }
 
 function sti(v: u32): u32 {
@@ -375,7 +375,7 @@ function swapgs(v: u32): u32 {
   const base = load<u64>(gs);
   store<u64>(gs, load<u64>(v + V_KERNEL_GS_BASE));
   store<u64>(v + V_KERNEL_GS_BASE, base);
-  return FLOW_STOP;
+  return FLOW_NEXT;
 }
 
 /** RDFSBASE RDGSBASE WRFSBASE WRGSBASE: `which` 0..3. */
@@ -386,14 +386,14 @@ function fs_gs_base(v: u32, r: u32, rm: u32, which: u32): u32 {
   const value = size_of(r) == 3 ? load<u64>(rm) : (load<u32>(rm) as u64);
   if (!canonical(value)) return raise_code(v, GP, 0);
   store<u64>(base, value);
-  return FLOW_STOP;
+  return FLOW_NEXT;
 }
 
 function set_ac(v: u32, on: bool): u32 {
   if (cpl(v) != 0 || (extended_ebx(v) & 0x100000) == 0) return raise(v, UD);
   change_flags(v, on ? 0 : FLAG_AC, on ? FLAG_AC : 0);
   update_tlb_mode(v);
-  return FLOW_STOP;
+  return FLOW_NEXT;
 }
 
 function set_pair(v: u32, value: u64): void {

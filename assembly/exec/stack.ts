@@ -14,7 +14,17 @@ import {
   OP_PUSHA,
   OP_PUSHF,
 } from '../abi/ops';
-import { SEG_SELECTOR, SHADOW_MOV_SS, SS, V_CPL, V_CR4, V_GPR, V_RFLAGS, V_SHADOW } from '../abi/vcpu_page';
+import {
+  SEG_SELECTOR,
+  SHADOW_MOV_SS,
+  SS,
+  V_CPL,
+  V_CR4,
+  V_GPR,
+  V_MODE,
+  V_RFLAGS,
+  V_SHADOW,
+} from '../abi/vcpu_page';
 import {
   CR4_VME,
   FLAG_AC,
@@ -33,7 +43,7 @@ import {
   RBP,
   RSP,
 } from '../abi/x86';
-import { get_flags, set_flags_word } from '../cpu/flags';
+import { get_flags, set_arith, set_direction, set_flags_word } from '../cpu/flags';
 import { update_mode } from '../cpu/mode';
 import {
   effective_address,
@@ -156,7 +166,14 @@ function pop_flags(v: u32, r: u32): u32 {
   }
   const image = pop(v, size) as u32;
   if (faulted(v)) return FLOW_FAULT;
-  set_flags_word(v, ((old & ~mask) | (image & mask)) & ~FLAG_RF);
+  const flags = ((old & ~mask) | (image & mask)) & ~FLAG_RF;
+  if (((old ^ flags) & ~(FLAGS_ARITH | FLAG_DF)) == 0) {
+    // Neither the mode nor what may come in depends on these.
+    set_direction(v, (flags & FLAG_DF) != 0);
+    set_arith(v, flags);
+    return FLOW_NEXT;
+  }
+  set_flags_word(v, flags);
   return FLOW_STOP;
 }
 
@@ -231,9 +248,10 @@ function pop_segment(v: u32, r: u32): u32 {
     store<u64>(v + V_GPR + RSP * 8, old);
     return FLOW_FAULT;
   }
+  const mode = load<u32>(v + V_MODE);
   update_mode(v);
   if (n == SS) store<u32>(v + V_SHADOW, SHADOW_MOV_SS);
-  return FLOW_STOP;
+  return n == SS || load<u32>(v + V_MODE) != mode ? FLOW_STOP : FLOW_NEXT;
 }
 
 export function exec_stack(v: u32, r: u32, op: u32, rm: u32): u32 {
