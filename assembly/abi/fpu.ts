@@ -34,6 +34,16 @@ export const V_YMM: u32 = FPU + 0x100;
 export const YMM_STRIDE: u32 = 32;
 /** A result that is written to its destination only when no unmasked exception was raised (64 bytes). */
 export const V_FLOAT_RESULT: u32 = FPU + 0x300;
+/** u32 beside a significand that an x87 function of exec/x87_scalar.ts gives: sign and exponent, or X87_FAILED. */
+export const V_X87_WORD: u32 = FPU + 0x340;
+/** Three operands of the long way of such a function, as registers. */
+export const V_X87_A: u32 = FPU + 0x350;
+export const V_X87_B: u32 = FPU + 0x360;
+export const V_X87_Z: u32 = FPU + 0x370;
+/** Nothing was calculated and nothing has changed. */
+export const X87_FAILED: u32 = 0x80000000;
+/** Beside sign and exponent of an operand: its sign has been turned, for a subtraction. */
+export const X87_TURNED: u32 = 0x10000;
 /** Scratch of the floating-point core: numbers taken apart (assembly/float), 1 KiB. */
 export const V_FLOAT: u32 = FPU + 0x400;
 

@@ -23,6 +23,8 @@ export const NODE_EDGES: u32 = 24; // u32 number of edges
 /** u32 each: the node that an edge goes to. */
 export const NODE_EDGE: u32 = 28;
 export const EDGES_MAX: u32 = 20;
+/** u32: x87_state.ts's guess of what the code of the node finds, 0 = none yet. */
+export const NODE_X87: u32 = 124;
 export const NONE: u32 = 0xffffffff;
 /** Nodes in reverse postorder, u32 each. */
 export const JIT_ORDER: u32 = 0x2000;

@@ -113,3 +113,21 @@ export const OP_FNCLEX: u32 = OP_X87 + 0x97;
 export const OP_FNINIT: u32 = OP_X87 + 0x98;
 /** FNENI, FNDISI, FNSETPM: nothing since the 80387. */
 export const OP_FNNOP: u32 = OP_X87 + 0x99;
+
+// What compiled regions ask of compiled_x87_one (exec/compiled_x87.ts): what a number is made of, or made into.
+export const ONE_M32: u32 = 0;
+export const ONE_M64: u32 = 1;
+export const ONE_INTEGER: u32 = 2;
+export const ONE_TO_M32: u32 = 3;
+export const ONE_TO_M64: u32 = 4;
+/** + log2 of the integer's bytes, 1..3: by rounding control, and cut off. */
+export const ONE_TO_INTEGER: u32 = 4;
+export const ONE_FISTTP: u32 = 7;
+export const ONE_ROOT: u32 = 11;
+/** Beside sign and exponent of the second number of a comparison. */
+export const ONE_QUIET: u32 = 0x10000;
+export const ONE_FLAGS: u32 = 0x20000;
+/** Beside TOP and the tags << 8 that compiled_x87_settle writes: which of them, and what else. */
+export const SETTLE_STACK: u32 = 0x10000;
+export const SETTLE_C1: u32 = 0x20000;
+export const SETTLE_FIP: u32 = 0x40000;

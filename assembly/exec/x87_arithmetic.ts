@@ -1,7 +1,7 @@
 // x87 addition, multiplication, subtraction and division with all their operands and destinations, and the square root.
 
 import { F_A, F_B, F_Z } from '../abi/float';
-import { ST_STRIDE, V_FTAG, V_FTOP, V_ST } from '../abi/fpu';
+import { FE_INEXACT, ST_EXPONENT, ST_STRIDE, V_FCW, V_FTAG, V_FTOP, V_ST, V_X87_WORD } from '../abi/fpu';
 import {
   ARITHMETIC_ADD,
   ARITHMETIC_COM,
@@ -34,13 +34,14 @@ import {
   unpack_register,
 } from './x87_operands';
 import { Quick } from './x87_quick';
-import { is_empty, mark_valid, pop, put_indefinite, st, stack_underflow } from './x87_stack';
+import { has_failed, x87_root } from './x87_scalar';
+import { is_empty, mark_valid, pop, put, put_indefinite, st, stack_underflow } from './x87_stack';
 
 /**
  * Writes ST(0), at `a`, op the operand at `b` to `to`, the long way; false when an unmasked exception has left everything as
  * it was.
  */
-function calculate(v: u32, operation: u32, a: u32, b: u32, more: u32, to: u32): bool {
+export function calculate(v: u32, operation: u32, a: u32, b: u32, more: u32, to: u32): bool {
   const x = v + F_A;
   const y = v + F_B;
   const z = v + F_Z;
@@ -121,6 +122,20 @@ export class Arithmetic {
   }
 }
 
+/** Writes the square root of the register at `a` to `to`, the long way. */
+export function root_of(v: u32, a: u32, to: u32): void {
+  const x = v + F_A;
+  prepare(v, precision(v));
+  unpack_register(x, a);
+  if (is_nan(x)) {
+    answer_nan(v, x, a, to);
+    return;
+  }
+  const more = denormal(x);
+  square_root(v, x, x);
+  if (may_proceed(v, more)) round_into(v, x, to);
+}
+
 export function fsqrt(v: u32): void {
   const a = st(v, 0);
   if (is_empty(v, 0)) {
@@ -128,14 +143,9 @@ export function fsqrt(v: u32): void {
     put_indefinite(a);
     return mark_valid(v, 0);
   }
-  const x = v + F_A;
-  prepare(v, precision(v));
-  unpack_register(x, a);
-  if (is_nan(x)) {
-    answer_nan(v, x, a, a);
-    return;
+  if (load<u32>(v + V_FCW) & FE_INEXACT) {
+    const root = x87_root(v, load<u64>(a), load<u16>(a + ST_EXPONENT));
+    if (!has_failed(v)) return put(a, root, load<u32>(v + V_X87_WORD));
   }
-  const more = denormal(x);
-  square_root(v, x, x);
-  if (may_proceed(v, more)) round_into(v, x, a);
+  root_of(v, a, a);
 }

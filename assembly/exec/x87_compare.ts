@@ -57,7 +57,8 @@ function order_of_magnitudes(a: u64, a_se: u32, b: u64, b_se: u32): i32 {
   return a == b ? 0 : a < b ? -1 : 1;
 }
 
-function order(a: u64, a_se: u32, b: u64, b_se: u32): u32 {
+/** Of two numbers, as C3, C2 and C0. */
+export function order(a: u64, a_se: u32, b: u64, b_se: u32): u32 {
   if ((a | b) == 0) return EQUAL;
   if ((a_se ^ b_se) & SIGN) return a_se & SIGN ? LESS : GREATER;
   const found = order_of_magnitudes(a, a_se, b, b_se);
@@ -74,11 +75,13 @@ const STOPPED: u32 = 1;
  */
 function compare(v: u32, b: u32, b_empty: bool, more: u32, quiet: bool): u32 {
   if (is_empty(v, 0) || b_empty) return stack_underflow(v) ? UNORDERED : UNORDERED | STOPPED;
-  const at = st(v, 0);
-  const x = load<u64>(at);
-  const x_se: u32 = load<u16>(at + ST_EXPONENT);
-  const y = load<u64>(b);
-  const y_se: u32 = load<u16>(b + ST_EXPONENT);
+  const a = st(v, 0);
+  const b_se = load<u16>(b + ST_EXPONENT);
+  return compare_numbers(v, load<u64>(a), load<u16>(a + ST_EXPONENT), load<u64>(b), b_se, more, quiet);
+}
+
+/** The same of any two numbers; C1 is as it was. */
+export function compare_numbers(v: u32, x: u64, x_se: u32, y: u64, y_se: u32, more: u32, quiet: bool): u32 {
   if (is_no_number(x, x_se) || is_no_number(y, y_se)) {
     const silent =
       quiet &&
@@ -97,11 +100,24 @@ function is_denormal(sig: u64, se: u32): bool {
   return (se & EXPONENT) == 0 && sig != 0;
 }
 
+/** C3, C2 and C0. */
+export function set_codes(v: u32, found: u32): void {
+  store<u32>(v + V_FSW, (load<u32>(v + V_FSW) & ~UNORDERED) | (found & UNORDERED));
+}
+
+/** ZF, PF and CF; the other flags of arithmetic are 0. */
+export function set_flags(v: u32, found: u32): void {
+  set_arith(
+    v,
+    (found & FSW_C0 ? FLAG_CF : 0) | (found & FSW_C2 ? FLAG_PF : 0) | (found & FSW_C3 ? FLAG_ZF : 0),
+  );
+}
+
 /** FCOM, FUCOM and FTST: the result in C3, C2, C0, then `pops` pops. */
 function compare_to_codes(v: u32, b: u32, b_empty: bool, more: u32, quiet: bool, pops: u32): void {
   clear_c1(v);
   const found = compare(v, b, b_empty, more, quiet);
-  store<u32>(v + V_FSW, (load<u32>(v + V_FSW) & ~UNORDERED) | (found & UNORDERED));
+  set_codes(v, found);
   if (found & STOPPED) return;
   if (pops) pop(v);
   if (pops == 2) pop(v);
@@ -110,10 +126,7 @@ function compare_to_codes(v: u32, b: u32, b_empty: bool, more: u32, quiet: bool,
 /** FCOMI and FUCOMI: the result in ZF, PF and CF. */
 function compare_to_flags(v: u32, i: u32, quiet: bool, pops: bool): void {
   const found = compare(v, st(v, i), is_empty(v, i), 0, quiet);
-  set_arith(
-    v,
-    (found & FSW_C0 ? FLAG_CF : 0) | (found & FSW_C2 ? FLAG_PF : 0) | (found & FSW_C3 ? FLAG_ZF : 0),
-  );
+  set_flags(v, found);
   if (pops && (found & STOPPED) == 0) pop(v);
 }
 

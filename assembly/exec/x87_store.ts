@@ -14,6 +14,8 @@ import {
   V_FLOAT_FLAGS,
   V_FLOAT_RESULT,
   V_FSW,
+  V_X87_WORD,
+  X87_FAILED,
 } from '../abi/fpu';
 import { FLOW_NEXT, FLOW_STOP } from '../abi/insn';
 import {
@@ -105,6 +107,33 @@ function fst_m64(v: u32, rm: u32, pops: bool): u32 {
   return fst_real(v, rm, false, pops);
 }
 
+/**
+ * The bits of a number as a single or a double, the long way. With an unmasked exception V_X87_WORD is X87_FAILED, and
+ * what is to be noted has been noted.
+ */
+export function narrow(v: u32, sig: u64, se: u32, single: bool): u64 {
+  store<u32>(v + V_X87_WORD, 0);
+  prepare(v, 64);
+  const n = v + F_A;
+  unpack80(n, sig, se);
+  const kind = class_of(n);
+  if (kind == CLASS_UNSUPPORTED) set_default_nan(n);
+  if (kind >= CLASS_SNAN && signal(v, FE_INVALID)) return fail(v);
+  if (single) round32(v, n);
+  else round64(v, n);
+  const flags = load<u32>(v + V_FLOAT_FLAGS);
+  const stopping = flags & ~load<u32>(v + V_FCW) & (FE_OVERFLOW | FE_UNDERFLOW);
+  signal(v, stopping ? flags & ~FE_INEXACT : flags);
+  if (stopping) return fail(v);
+  if (load<u32>(v + F_ROUNDED_UP)) store<u32>(v + V_FSW, load<u32>(v + V_FSW) | FSW_C1);
+  return single ? (pack32(n) as u64) : pack64(n);
+}
+
+function fail(v: u32): u64 {
+  store<u32>(v + V_X87_WORD, X87_FAILED);
+  return 0;
+}
+
 /** The long way. */
 function fst_real(v: u32, rm: u32, single: bool, pops: bool): u32 {
   if (is_empty(v, 0)) {
@@ -114,21 +143,10 @@ function fst_real(v: u32, rm: u32, single: bool, pops: bool): u32 {
     return stored(v, pops);
   }
   const a = st(v, 0);
-  prepare(v, 64);
-  const n = v + F_A;
-  unpack80(n, load<u64>(a), load<u16>(a + ST_EXPONENT));
-  const kind = class_of(n);
-  if (kind == CLASS_UNSUPPORTED) set_default_nan(n);
-  if (kind >= CLASS_SNAN && signal(v, FE_INVALID)) return store_nothing(v);
-  if (single) round32(v, n);
-  else round64(v, n);
-  const flags = load<u32>(v + V_FLOAT_FLAGS);
-  const stopping = flags & ~load<u32>(v + V_FCW) & (FE_OVERFLOW | FE_UNDERFLOW);
-  signal(v, stopping ? flags & ~FE_INEXACT : flags);
-  if (stopping) return store_nothing(v);
-  if (load<u32>(v + F_ROUNDED_UP)) store<u32>(v + V_FSW, load<u32>(v + V_FSW) | FSW_C1);
-  if (single) store<u32>(rm, pack32(n));
-  else store<u64>(rm, pack64(n));
+  const bits = narrow(v, load<u64>(a), load<u16>(a + ST_EXPONENT), single);
+  if (load<u32>(v + V_X87_WORD) == X87_FAILED) return store_nothing(v);
+  if (single) store<u32>(rm, bits as u32);
+  else store<u64>(rm, bits);
   return stored(v, pops);
 }
 
@@ -156,8 +174,10 @@ const INDEFINITE: u32 = 2;
 function integer_of(v: u32, mode: u32, most: u64, least: u64): u32 {
   if (is_empty(v, 0)) return stack_underflow(v) ? INDEFINITE : NOT_STORED;
   const a = st(v, 0);
-  const sig = load<u64>(a);
-  const se: u32 = load<u16>(a + ST_EXPONENT);
+  return whole_of(v, load<u64>(a), load<u16>(a + ST_EXPONENT), mode, most, least);
+}
+
+function whole_of(v: u32, sig: u64, se: u32, mode: u32, most: u64, least: u64): u32 {
   const negative = (se & SIGN) != 0;
   const fraction_bits = BIAS + 63 - ((se & EXPONENT) as i32);
   let whole: u64 = 0;
@@ -180,6 +200,13 @@ function integer_of(v: u32, mode: u32, most: u64, least: u64): u32 {
   if (tail) note_inexact(v, up);
   store<u64>(v + V_FLOAT_RESULT, negative ? 0 - whole : whole);
   return FITS;
+}
+
+/** A number as an integer of 2^size bytes, which is the indefinite one when it does not fit. Exceptions must be masked. */
+export function to_whole(v: u32, sig: u64, se: u32, size: u32, mode: u32): u64 {
+  const limit: u64 = (1 as u64) << ((8 << size) - 1);
+  const found = whole_of(v, sig, se, mode, limit - 1, limit);
+  return found == FITS ? load<u64>(v + V_FLOAT_RESULT) : limit;
 }
 
 /** FIST, FISTP and FISTTP of 2^size bytes. */

@@ -28,10 +28,20 @@ import {
   F_RECORD,
   F_STRING,
   F_WRITE,
+  F_X87,
+  F_X87_COMPARE,
+  F_X87_ONE,
+  F_X87_PRODUCT,
+  F_X87_PRODUCT64,
+  F_X87_QUOTIENT,
+  F_X87_SETTLE,
+  F_X87_SUM,
+  F_X87_SUM64,
   F_ZERO_PRODUCT,
   I32_LOCALS,
   I64_LOCALS,
   IMPORTED,
+  X87_LOCALS,
 } from './locals';
 import { begin_instruction } from './operands';
 import { begin_records, records_full } from './records';
@@ -40,16 +50,22 @@ import { emit_tree } from './structure';
 import { begin_checks, prepare_checks } from './vector_check';
 import {
   begin_vectors,
+  behind_vector_locals,
   choose_vector_locals,
   declare_vector_locals,
   prepare_vectors,
   VECTOR_GROUPS,
 } from './vector_registers';
 import { begin, byte, here, I32, I64, name, overflowed, patch, size_field, uleb } from './wasm';
+import { begin_x87, is_x87 } from './x87_state';
+
+/** The region has x87 instructions. */
+let with_x87: bool = false;
 
 /** Registers that the code of the region knows, as a mask. */
 function registers(v: u32): u32 {
   let mask: u32 = 0x10;
+  with_x87 = false;
   begin_instruction(v, 0, 0);
   begin_checks();
   begin_vectors(v);
@@ -58,18 +74,19 @@ function registers(v: u32): u32 {
       mask |= registers_of(v, r);
       prepare_checks(r);
       prepare_vectors(r);
+      if (is_x87(load<u16>(r + R_OP))) with_x87 = true;
     }
   }
   choose_vector_locals();
   return mask;
 }
 
-function type(parameters: u32, count: u32, results: u32): void {
+function type(parameters: u32, count: u32, results: u32, result: u32 = I32): void {
   byte(0x60);
   uleb(count);
   for (let i: u32 = 0; i < count; i++) byte((parameters >> i) & 1 ? I64 : I32);
-  uleb(results ? 1 : 0);
-  if (results) byte(results == I64 ? I64 : I32);
+  uleb(results);
+  if (results) byte(result);
 }
 
 /** The type of imported function `f`, and of a region: bit n of the parameters says that parameter n is 64 bits wide. */
@@ -98,9 +115,22 @@ function type_of(f: u32): void {
     case F_ZERO_PRODUCT:
       return type(0, 2, 0);
     case F_HIGH:
-      return type(0b11, 2, I64);
+      return type(0b11, 2, 1, I64);
     case F_OVERFLOW:
       return type(0b11, 2, 1);
+    case F_X87:
+    case F_X87_SETTLE:
+      return type(0, 3, 1);
+    case F_X87_ONE:
+      return type(0b0010, 4, 1, I64);
+    case F_X87_COMPARE:
+    case F_X87_SUM:
+    case F_X87_PRODUCT:
+    case F_X87_QUOTIENT:
+    case F_X87_SUM64:
+      return type(0b01010, 5, 1, I64);
+    case F_X87_PRODUCT64:
+      return type(0b1010, 4, 1, I64);
     default:
       return type(0, 1, 1);
   }
@@ -129,7 +159,7 @@ function write_imports(): void {
   for (let f: u32 = 0; f < IMPORTED; f++) {
     name(0x65, 1);
     if (f < 10) name(0x30 + f, 1);
-    else name(0x31 | ((0x30 + f - 10) << 8), 2);
+    else name((0x30 + f / 10) | ((0x30 + (f % 10)) << 8), 2);
     byte(0);
     uleb(f);
   }
@@ -164,7 +194,7 @@ function write_module(v: u32, is_64: bool): void {
   uleb(1);
   const body = size_field();
   const known = registers(v);
-  uleb(3 + VECTOR_GROUPS);
+  uleb(3 + VECTOR_GROUPS + (with_x87 ? 2 : 0));
   uleb(I32_LOCALS);
   byte(I32);
   uleb(I64_LOCALS);
@@ -172,6 +202,13 @@ function write_module(v: u32, is_64: bool): void {
   uleb(CODE_LOCALS);
   byte(is_64 ? I64 : I32);
   declare_vector_locals();
+  if (with_x87) {
+    uleb(X87_LOCALS);
+    byte(I32);
+    uleb(X87_LOCALS);
+    byte(I64);
+  }
+  begin_x87(v, behind_vector_locals());
   enter(is_64, known);
   reload_vector_state();
   assume_flags(FLAGS_UNKNOWN);

@@ -236,6 +236,26 @@ function push_kind_carry(): void {
   choose_if_kind(LF_SUB);
 }
 
+/** The flags are in V_RFLAGS. */
+export function note_explicit(): void {
+  note_kind(LF_EXPLICIT);
+}
+
+/** Pushes a condition on flags in V_RFLAGS; false for those that compare SF with OF. */
+function push_explicit(cc: u32): bool {
+  // OF, CF, ZF, CF or ZF, SF, PF.
+  const pair = cc >> 1;
+  if (pair > 5) return false;
+  const mask = pair == 0 ? 0x800 : pair == 1 ? 1 : pair == 2 ? 0x40 : pair == 3 ? 0x41 : pair == 4 ? 0x80 : 4;
+  get(L_V);
+  memory_op(I32_LOAD, V_RFLAGS);
+  i32_const(mask);
+  byte(I32_AND);
+  byte(I32_EQZ);
+  if ((cc & 1) == 0) byte(I32_EQZ);
+  return true;
+}
+
 /** From here on nothing is known of the flags. */
 export function forget_flags(): void {
   assume_flags(FLAGS_UNKNOWN);
@@ -403,7 +423,7 @@ function push_after_logic(cc: u32): bool {
 
 /** Pushes whether condition `cc` holds, as 0 or 1. */
 export function push_condition(cc: u32): void {
-  if (cc >> 1 == 1) {
+  if (cc >> 1 == 1 && (rotated || known != LF_EXPLICIT)) {
     push_carry();
     if (cc & 1) byte(I32_EQZ);
     return;
@@ -412,6 +432,7 @@ export function push_condition(cc: u32): void {
   if (known == KIND_COMPARISON) done = push_after_comparison(cc);
   else if (known == KIND_BITS) done = push_after_bits(cc);
   else if (rotated && cc >> 1 == 3) done = false;
+  else if (known == LF_EXPLICIT) done = push_explicit(cc);
   else if (known == LF_SUB) done = push_after_sub(cc);
   else if (known == LF_LOGIC) done = push_after_logic(cc);
   else if (known == LF_DEC) done = push_signed(cc);

@@ -58,6 +58,7 @@ import {
   memory_op,
   op1,
 } from './wasm';
+import { is_pending, settle_on_way_out } from './x87_state';
 
 let level: u32 = 0;
 let wide: bool = false;
@@ -102,11 +103,17 @@ export function go(target: u32): void {
 
 /** Leaves with L_FLOW set; RIP and the budget are in the vCPU page already. */
 export function go_out(): void {
+  settle_on_way_out();
   go(PLACED);
 }
 
 /** Leaves when the value on the stack is not 0. */
 export function go_out_if(): void {
+  if (is_pending()) {
+    open(IF, EMPTY);
+    go_out();
+    return close();
+  }
   op1(BR_IF, level - PLACED);
 }
 
@@ -117,6 +124,12 @@ export function go_gone_if(): void {
 
 /** Leaves with a fault, of which RIP and the budget know already, when the value on the stack is not 0. */
 export function go_fault_if(): void {
+  if (is_pending()) {
+    open(IF, EMPTY);
+    settle_on_way_out();
+    go(FAULT);
+    return close();
+  }
   op1(BR_IF, level - FAULT);
 }
 
@@ -238,6 +251,7 @@ export function push_rip(delta: i32): void {
 
 /** Leaves as behind a branch, for the RIP in the i64 local `rip`. */
 export function exit_to_local(rip: u32): void {
+  settle_on_way_out();
   get(L_V);
   get(rip);
   memory_op(I64_STORE, V_RIP);
@@ -247,6 +261,7 @@ export function exit_to_local(rip: u32): void {
 
 /** Leaves as behind a branch with `retired` instructions more, for the place `delta` bytes behind the entry. */
 export function exit_behind(delta: i32, retired: u32): void {
+  settle_on_way_out();
   if ((delta << EXIT_DELTA_SHIFT) >> EXIT_DELTA_SHIFT != delta) return exit_far(delta, retired);
   set_flow(((delta << EXIT_DELTA_SHIFT) | (retired << EXIT_RETIRED_SHIFT) | EXIT_TOLD | FLOW_BRANCH) as u32);
   go(OUT);

@@ -120,6 +120,8 @@ import {
   i32_const,
   i64_const,
 } from './wasm';
+import { emit_x87 } from './x87';
+import { is_x87 } from './x87_state';
 
 function is_flagless(r: u32): bool {
   const form: u32 = load<u8>(r + R_QUICK);
@@ -486,6 +488,7 @@ export function emit(v: u32, r: u32): bool {
     negate(r, op - OP_NEG);
     return true;
   }
+  if (is_x87(op)) return emit_x87(r);
   if (op == OP_LEA_GENERIC) {
     emit_lea(r);
     return true;

@@ -62,6 +62,8 @@ export const L_TV: u32 = L_SLOW + 12;
 export const V128_LOCALS: u32 = 4;
 /** Vector registers that the region uses, see vector_registers.ts; those of the vCPU page are written at the same time. */
 export const L_REGISTERS: u32 = L_SLOW + 13;
+/** Values of the x87, where a region has such instructions: they follow the vector registers, see x87_state.ts. */
+export const X87_LOCALS: u32 = 10;
 
 // Imported functions (exec/compiled.ts).
 export const F_READ: u32 = 0;
@@ -84,4 +86,13 @@ export const F_COMPARE: u32 = 13;
 export const F_STRING: u32 = 14;
 export const F_FLAGS: u32 = 15;
 export const F_HIGH: u32 = 16;
-export const IMPORTED: u32 = 17;
+export const F_X87: u32 = 17;
+export const F_X87_SETTLE: u32 = 18;
+export const F_X87_ONE: u32 = 19;
+export const F_X87_COMPARE: u32 = 20;
+export const F_X87_SUM: u32 = 21;
+export const F_X87_PRODUCT: u32 = 22;
+export const F_X87_QUOTIENT: u32 = 23;
+export const F_X87_SUM64: u32 = 24;
+export const F_X87_PRODUCT64: u32 = 25;
+export const IMPORTED: u32 = 26;

@@ -4,7 +4,7 @@
 
 import { B_BYTES, BLOCK_HEADER, R_IMM, R_OP, R_SEG, RECORD_SIZE } from '../abi/insn';
 import { NODE_BLOCK, NODE_DELTA, NODE_FORWARD, NODE_IS_HEADER, NONE } from '../abi/jit';
-import { OP_CALL, OP_CALL_RM, OP_END, OP_JCC, OP_JMP, OP_JMP_RM, OP_RET } from '../abi/ops';
+import { OP_CALL, OP_CALL_RM, OP_END, OP_JCC, OP_JMP, OP_JMP_RM, OP_PACKED, OP_RET } from '../abi/ops';
 import { V_REQUESTS } from '../abi/vcpu_page';
 import { assume_flags, FLAGS_UNKNOWN, known_flags, merged_flags, push_condition } from './flags';
 import {
@@ -78,6 +78,16 @@ import {
   memory_op,
   op1,
 } from './wasm';
+import {
+  assume_x87,
+  forget_x87,
+  join_x87,
+  known_x87,
+  note_x87,
+  pass_x87,
+  settle_x87,
+  values_x87,
+} from './x87_state';
 
 /** Where a node's labels are, in the part of NODE_SIZE that region.ts leaves free. */
 const LABEL_BLOCK: u32 = 112;
@@ -91,6 +101,7 @@ function branch(v: u32, n: u32, delta: i32, retired: u32): void {
   if (to == NONE || !has_edge(n, to)) return exit_behind(delta, retired);
   const at = node_at(to);
   if (retired) retire(retired);
+  note_x87(at);
   if (place_of(to) <= place_of(n)) return go(load<u32>(at + LABEL_LOOP));
   if (load<u32>(at + NODE_FORWARD) > 1) {
     store<u32>(at + MERGED_FLAGS, merged_flags(load<u32>(at + MERGED_FLAGS)));
@@ -102,6 +113,7 @@ function branch(v: u32, n: u32, delta: i32, retired: u32): void {
 /** Emits node `n` and what it dominates. */
 export function emit_tree(v: u32, n: u32): void {
   const at = node_at(n);
+  if (load<u32>(at + NODE_IS_HEADER) || load<u32>(at + NODE_FORWARD) > 1) join_x87(at);
   if (load<u32>(at + NODE_IS_HEADER) == 0) return emit_within(v, n);
   store<u32>(at + LABEL_LOOP, open(LOOP, EMPTY));
   assume_flags(FLAGS_UNKNOWN);
@@ -233,12 +245,29 @@ function end_with_return(v: u32, n: u32, r: u32, retired: u32): void {
     byte(I64_EQ);
     open(IF, EMPTY);
     const flags = known_flags();
+    const x87 = known_x87();
+    const values = values_x87();
     branch(v, n, return_at(i), retired + 1);
     assume_flags(flags);
+    assume_x87(x87, values);
     close();
   }
   retire(retired + 1);
   exit_to_local(L_A64);
+}
+
+/** What waits to be written goes into the vCPU page before branches, and before records that might look at it. */
+function ends_x87(op: u32): bool {
+  return (
+    op >= OP_PACKED ||
+    op == OP_END ||
+    op == OP_JCC ||
+    op == OP_JMP ||
+    op == OP_CALL ||
+    op == OP_RET ||
+    op == OP_JMP_RM ||
+    op == OP_CALL_RM
+  );
 }
 
 function emit_node(v: u32, n: u32): void {
@@ -251,6 +280,8 @@ function emit_node(v: u32, n: u32): void {
   while (going) {
     const op: u32 = load<u16>(r + R_OP);
     begin_instruction(v, delta, retired);
+    if (ends_x87(op)) settle_x87();
+    if (op >= OP_PACKED) forget_x87();
     if (op == OP_END) {
       branch(v, n, delta + (load<u32>(b + B_BYTES) as i32), retired);
       going = false;
@@ -266,12 +297,16 @@ function emit_node(v: u32, n: u32): void {
       push_condition(load<u8>(r + R_SEG));
       open(IF, EMPTY);
       const flags = known_flags();
+      const x87 = known_x87();
+      const values = values_x87();
       branch(v, n, branch_delta(delta, r), retired + 1);
       assume_flags(flags);
+      assume_x87(x87, values);
       close();
       begin_instruction(v, delta, retired);
-    } else if (!emit(v, r) && !emit_light(r)) {
-      interpret(v, r, retired, delta);
+    } else if (!emit(v, r)) {
+      pass_x87(op);
+      if (!emit_light(r)) interpret(v, r, retired, delta);
     }
     retired++;
     r += RECORD_SIZE;

@@ -20,7 +20,7 @@ import {
 } from '../abi/ops_move';
 import { FORM_VEX_128, R_FORM, R_SRC } from '../abi/simd';
 import { get, set } from './frame';
-import { F32_LOCALS, F64_LOCALS, L_ADDRESS, L_REGISTERS, L_TV, L_V, V128_LOCALS } from './locals';
+import { F32_LOCALS, F64_LOCALS, L_ADDRESS, L_REGISTERS, L_SLOW, L_TV, L_V, V128_LOCALS } from './locals';
 import { is_memory } from './operands';
 import {
   byte,
@@ -176,6 +176,11 @@ export function declare_vector_locals(): void {
   declare(popcnt(doubles), F64);
   declare(popcnt(singles), F32);
   declare(popcnt(vectors), V128);
+}
+
+/** The first local behind all of them. */
+export function behind_vector_locals(): u32 {
+  return is_used ? L_REGISTERS + popcnt(doubles) + popcnt(singles) + popcnt(vectors) : L_SLOW;
 }
 
 function place_in(mask: u32, n: u32): u32 {

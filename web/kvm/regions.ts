@@ -21,6 +21,15 @@ const IMPORTS = [
   'compiled_string',
   'compiled_flags',
   'compiled_high',
+  'compiled_x87',
+  'compiled_x87_settle',
+  'compiled_x87_one',
+  'compiled_x87_compare',
+  'x87_sum',
+  'x87_product',
+  'x87_quotient',
+  'x87_sum64',
+  'x87_product64',
 ] as const;
 
 export interface RegionHost extends Record<(typeof IMPORTS)[number], () => void> {
