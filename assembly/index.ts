@@ -26,8 +26,8 @@ export {
   compiled_x87_settle,
 } from './exec/compiled_x87';
 export { host_read_msr as read_msr, host_write_msr as write_msr } from './exec/msr_access';
-export { reference_time_moved } from './hyperv/reference_time';
 export { x87_product, x87_product64, x87_quotient, x87_sum, x87_sum64 } from './exec/x87_scalar';
+export { reference_time_moved } from './hyperv/reference_time';
 export * from './irqchip/index';
 export { host_written } from './memory/slots';
 export { vcpu_waits } from './pv/steal_time';
