@@ -15,6 +15,7 @@ import {
 } from '../abi/ops_move';
 import { OP_PTEST } from '../abi/ops_packed';
 import { OP_FCMOV, OP_FNSTSW, OP_FTST, OP_FUCOMPP } from '../abi/ops_x87';
+import { FORM_VEX_256, R_FORM } from '../abi/simd';
 import { get, go_out_if, reload_registers } from './frame';
 import { F_LIGHT, L_ADDRESS, L_BUDGET, L_FLOW, L_V } from './locals';
 import { delta_of, instructions_before, is_memory, is_plain, reach_operand, register_at } from './operands';
@@ -79,8 +80,10 @@ export function emit_light(r: u32): bool {
   const target = written(r, op);
   call_handler(r);
   if (target) take_register(target);
-  if (op == OP_VZERO) reload_vectors();
-  else if (op >= OP_PACKED) reload_vector(load<u32>(r + (op == OP_VEXTRACTF128 ? R_RM : R_REG)));
+  if (op < OP_PACKED) return true;
+  if (op == OP_VEXTRACTF128) reload_vector(load<u32>(r + R_RM));
+  else if (op != OP_VZERO) reload_vector(load<u32>(r + R_REG));
+  else if (load<u8>(r + R_FORM) == FORM_VEX_256) reload_vectors();
   return true;
 }
 

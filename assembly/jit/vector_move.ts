@@ -26,10 +26,12 @@ import { L_ADDRESS, L_XV } from './locals';
 import {
   finish_memory,
   is_memory,
+  local_a,
   push_register,
   reach_operand,
   register_at,
   set_register,
+  store_operand,
 } from './operands';
 import { local_x } from './vector_check';
 import {
@@ -46,20 +48,7 @@ import {
   push_rm_vector,
   push_vector,
 } from './vector_registers';
-import {
-  I32_LOAD,
-  I32_LOAD8_U,
-  I32_LOAD16_U,
-  I32_STORE,
-  I32_STORE8,
-  I32_STORE16,
-  I64_LOAD,
-  I64_STORE,
-  i64_const,
-  LOCAL_TEE,
-  memory_op,
-  op1,
-} from './wasm';
+import { I32_LOAD, I32_LOAD8_U, I32_LOAD16_U, I64_LOAD, i64_const, LOCAL_TEE, memory_op, op1 } from './wasm';
 import {
   I8X16_BITMASK,
   I8X16_REPLACE,
@@ -81,14 +70,10 @@ function has_general_rm(r: u32): bool {
   return !is_memory(r) && register_at(load<u32>(r + R_RM)) < 16;
 }
 
-/** The load and the store of 2^size bytes. */
+/** The load of 2^size bytes. */
 function load_of(size: u32): u32 {
   return size == 3 ? I64_LOAD : size == 2 ? I32_LOAD : size == 1 ? I32_LOAD16_U : I32_LOAD8_U;
 }
-function store_of(size: u32): u32 {
-  return size == 3 ? I64_STORE : size == 2 ? I32_STORE : size == 1 ? I32_STORE16 : I32_STORE8;
-}
-
 function load_vector(r: u32): void {
   begin_vector();
   push_rm_vector(r);
@@ -118,13 +103,11 @@ function load_low(r: u32, size: u32): void {
 
 /** 2^size bytes at the address `from` of a vector register to memory or, with zeros above, to a general register. */
 function store_element(r: u32, from: u32, size: u32): void {
+  push_low(from, load_of(size));
   if (is_memory(r)) {
-    get(L_ADDRESS);
-    push_low(from, load_of(size));
-    memory_op(store_of(size), 0);
-    finish_memory(r);
+    set(local_a(size));
+    store_operand(r, local_a(size), size);
   } else {
-    push_low(from, load_of(size));
     set_register(load<u32>(r + R_RM), size == 3 ? 3 : 2);
   }
 }
@@ -202,7 +185,8 @@ function insert(r: u32, size: u32): void {
 /** Emits a record of the family OP_VECTOR_MOVE on 128 bits; false if that is left to its handler. */
 export function emit_vector_move(r: u32, op: u32): bool {
   if (op > OP_PMOVMSKB ? op >= OP_PINSR + 4 : op > OP_MERGE_HIGH && op < OP_MOVDDUP) return false;
-  if (is_memory(r)) reach_operand(r);
+  const is_store = op == OP_STORE_32 || op == OP_STORE_64 || (op >= OP_PEXTR && op < OP_PINSR);
+  if (is_memory(r) && !is_store) reach_operand(r);
   switch (op) {
     case OP_LOAD_VECTOR:
       load_vector(r);

@@ -341,9 +341,14 @@ function shuffle_bytes(r: u32): void {
   end_vector(r);
 }
 
+/** Wasm's operation for one of ELEMENTWISE, 0 if there is none. */
+export function elementwise_of(op: u32): u32 {
+  return op >= OP_PADDB && op < OP_PSIGNB ? load<u8>(ELEMENTWISE + (op - OP_PADDB)) : 0;
+}
+
 /** OP_PADDB .. OP_PSHUFB; false if it is none of those that are emitted. */
 function emit_without_immediate(r: u32, op: u32): bool {
-  const opcode: u32 = op < OP_PSIGNB ? load<u8>(ELEMENTWISE + (op - OP_PADDB)) : 0;
+  const opcode = elementwise_of(op);
   if (opcode) {
     elementwise(r, op, opcode);
     return true;

@@ -352,6 +352,20 @@ export function push_rm_vector(r: u32): void {
   simd_memory(V128_LOAD, 0);
 }
 
+/** Pushes the upper half of the 256 bits at an address, or of the r/m operand; ends a change of the destination's. */
+export function push_upper(address: u32): void {
+  get(L_V);
+  simd_memory(V128_LOAD, address - vcpu + 16);
+}
+export function push_rm_upper(r: u32): void {
+  if (!is_memory(r)) return push_upper(load<u32>(r + R_RM));
+  get(L_ADDRESS);
+  simd_memory(V128_LOAD, 16);
+}
+export function end_upper(r: u32): void {
+  simd_memory(V128_STORE, load<u32>(r + R_REG) - vcpu + 16);
+}
+
 /** Pushes the r/m operand of which only the low 8 or 4 bytes exist, or matter: what lies above them is any. */
 export function push_rm_part(r: u32, bytes: u32): void {
   if (is_memory(r)) return push_rm_alone(r, bytes);

@@ -88,6 +88,15 @@ const ROWS: readonly (readonly [opcode: number, prefixes: readonly number[], imm
 const ONLY_REGISTER = new Set([0x50, 0xd7, 0xc5]);
 const GENERAL_REG = new Set([0x2c, 0x2d, 0x50, 0xd7, 0xc5]);
 const GENERAL_RM = new Set([0x2a, 0x6e, 0xc4]);
+/** Opcodes that exist with 256 bits, whatever their prefix is among ROWS. */
+const WIDE = new Set([
+  ...[0x10, 0x11, 0x28, 0x29, 0x6f, 0x7f, 0xd7],
+  ...[0x14, 0x54, 0x55, 0x56, 0x57, 0x58, 0x60, 0x63, 0x6d, 0xd4, 0xe5, 0xf4, 0xfe, 0xef, 0x75, 0xd3],
+]);
+/** Opcodes without a second source. */
+const UNARY = new Set([
+  0x10, 0x11, 0x28, 0x29, 0x6f, 0x7f, 0xd7, 0x50, 0x2e, 0x2f, 0x2c, 0x2d, 0x5b, 0xe6, 0x70,
+]);
 const STORES = new Set([0x11, 0x29, 0x7f, 0xd6]);
 
 /** 66 0F 38 and 66 0F 3A: the latter have an immediate. */
@@ -120,8 +129,10 @@ function memory(random: Random, store: boolean): number {
   return (store ? OUT : TABLE) + random.below((TABLE_BYTES - 32) / bytes) * bytes;
 }
 
-function vex(prefix: number, opcode: number, vvvv: number, modrm: number[]): number[] {
-  return [0xc5, 0x80 | ((~vvvv & 15) << 3) | ANY.indexOf(prefix), opcode, ...modrm];
+function vex(random: Random, prefix: number, opcode: number, modrm: number[]): number[] {
+  const vvvv = UNARY.has(opcode) || random.chance(20) ? 0 : random.below(8);
+  const length = WIDE.has(opcode) && random.chance(40) ? 4 : 0;
+  return [0xc5, 0x80 | ((~vvvv & 15) << 3) | length | ANY.indexOf(prefix), opcode, ...modrm];
 }
 
 function instruction(random: Random): number[] {
@@ -138,9 +149,16 @@ function instruction(random: Random): number[] {
   const modrm = inRegister ? [0xc0 | (reg << 3) | rm] : [0x05 | (reg << 3), ...u32(at)];
   const imm = immediate ? [random.below(256)] : [];
   if (random.chance(15)) return three(random, modrm);
-  if (random.chance(15))
-    return [...vex(prefix, opcode, random.chance(50) ? random.below(8) : 0, modrm), ...imm];
+  if (random.chance(3)) return broadcast(random, modrm);
+  if (random.chance(15)) return [...vex(random, prefix, opcode, modrm), ...imm];
   return [...(prefix < 0 ? [] : [prefix]), 0x0f, opcode, ...modrm, ...imm];
+}
+
+/** VBROADCAST of 4, 4, 8, 1 and 2 bytes, and VZEROUPPER. */
+function broadcast(random: Random, modrm: number[]): number[] {
+  if (random.chance(20)) return [0xc5, 0xf8, 0x77];
+  const opcode = [0x18, 0x58, 0x59, 0x78, 0x79][random.below(5)] as number;
+  return [0xc4, 0xe2, random.chance(50) ? 0x7d : 0x79, opcode, ...modrm];
 }
 
 /** An instruction of the three-byte maps with the r/m operand of another. */
