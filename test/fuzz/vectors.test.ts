@@ -229,12 +229,9 @@ function prepare({ vm, vcpu, main }: FuzzMachine, random: Random): void {
   vcpu.setRegs({ ...regs, rip: BigInt(CODE), rflags: 2n, rsp: BigInt(OUT + 0xf00) });
   const fpu = vcpu.getFpu();
   const mxcsr = CONTROLS[random.below(CONTROLS.length)] as number;
-  const xmm = fpu.xmm.map(() => {
-    const view = new DataView(new ArrayBuffer(16));
-    view.setBigUint64(0, number64(random), true);
-    view.setBigUint64(8, number64(random), true);
-    return new Uint8Array(view.buffer);
-  });
+  const xmm = new Uint8Array(fpu.xmm.length);
+  const registers = new DataView(xmm.buffer);
+  for (let at = 0; at < xmm.length; at += 8) registers.setBigUint64(at, number64(random), true);
   vcpu.setFpu({ ...fpu, xmm, mxcsr });
 }
 
