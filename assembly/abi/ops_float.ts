@@ -68,3 +68,18 @@ export const OP_CVTPS2PH: u32 = OP_FLOAT + 0x65;
  * The r/m operand has V bytes, scalar 4 or 8; R_SRC is the second operand, R_REG the first and the destination.
  */
 export const OP_FMA: u32 = OP_FLOAT + 0x80; // .. OP_FLOAT + 0xdf
+
+// Arithmetic on a lane: (opcode & 15) of 0F 51 and 0F 58..5F.
+export const LANE_SQRT: u32 = 1;
+export const LANE_ADD: u32 = 8;
+export const LANE_MUL: u32 = 9;
+export const LANE_SUB: u32 = 12;
+export const LANE_MIN: u32 = 13;
+export const LANE_DIV: u32 = 14;
+export const LANE_MAX: u32 = 15;
+
+/**
+ * The relations for which each of the first 16 predicates is true, 4 bits each: less 1, equal 2, greater 4, unordered 8. The
+ * others repeat them (SDM vol. 2, CMPPD, table 3-1).
+ */
+export const PREDICATES: u64 = 0xf4650b9a7ced8312;

@@ -3,7 +3,7 @@
 import { CLASS_SNAN, F_A, F_B } from '../abi/float';
 import { FE_INVALID, V_FLOAT_RESULT } from '../abi/fpu';
 import { FLOW_NEXT, R_REG } from '../abi/insn';
-import { FLOAT_SS, OP_COMI } from '../abi/ops_float';
+import { FLOAT_SS, OP_COMI, PREDICATES } from '../abi/ops_float';
 import { FORM_SSE, R_FORM, R_IMM8, R_SRC } from '../abi/simd';
 import { FLAG_CF, FLAG_PF, FLAG_ZF } from '../abi/x86';
 import { set_arith } from '../cpu/flags';
@@ -11,14 +11,11 @@ import { class_of, compare, has_nan, raise_float } from '../float';
 import { is_denormal, note_denormal } from './sse_float_lane';
 import { begin, load_lane, settle, settle_scalar, settle_vector, vector_size } from './sse_float_result';
 
-// A relation, as bits of a set.
+// A relation, as bits of a set (PREDICATES).
 const LESS: u32 = 1;
 const EQUAL: u32 = 2;
 const GREATER: u32 = 4;
 const UNORDERED: u32 = 8;
-
-/** The relations for which each of the first 16 predicates is true, 4 bits each; the others repeat them (SDM vol. 2, CMPPD, table 3-1). */
-export const PREDICATES: u64 = 0xf4650b9a7ced8312;
 
 /** A quiet NaN is invalid: predicates 1, 2, 5, 6 of each 8, and the opposite from 16 on. */
 function is_signaling(predicate: u32): bool {

@@ -3,6 +3,7 @@
 
 import { CLASS_SNAN, CLASS_ZERO, F_A, F_B, F_Z, N_DENORMAL } from '../abi/float';
 import { FE_DENORMAL, FE_INEXACT, FE_INVALID, MXCSR_MASK_SHIFT, MXCSR_RC_SHIFT, V_MXCSR } from '../abi/fpu';
+import { LANE_ADD, LANE_DIV, LANE_MAX, LANE_MIN, LANE_MUL, LANE_SQRT, LANE_SUB } from '../abi/ops_float';
 import {
   add,
   class_of,
@@ -17,15 +18,6 @@ import {
   subtract,
 } from '../float';
 import { load_lane, set_environment, store_lane } from './sse_float_result';
-
-// Operations on lanes: (opcode & 15) of 0F 51 and 0F 58..5F.
-export const LANE_SQRT: u32 = 1;
-export const LANE_ADD: u32 = 8;
-export const LANE_MUL: u32 = 9;
-export const LANE_SUB: u32 = 12;
-export const LANE_MIN: u32 = 13;
-export const LANE_DIV: u32 = 14;
-export const LANE_MAX: u32 = 15;
 
 const INEXACT_SEEN: u32 = FE_INEXACT | (FE_INEXACT << MXCSR_MASK_SHIFT);
 const ROUNDING: u32 = 3 << MXCSR_RC_SHIFT;

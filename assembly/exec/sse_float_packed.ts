@@ -2,18 +2,9 @@
 // questions are those of sse_float_lane.ts on vectors.
 import { V_FLOAT_RESULT, V_MXCSR } from '../abi/fpu';
 import { FLOW_NEXT } from '../abi/insn';
+import { LANE_ADD, LANE_DIV, LANE_MAX, LANE_MIN, LANE_MUL, LANE_SQRT, LANE_SUB } from '../abi/ops_float';
 import { R_SRC } from '../abi/simd';
-import {
-  is_quick,
-  LANE_ADD,
-  LANE_DIV,
-  LANE_MAX,
-  LANE_MIN,
-  LANE_MUL,
-  LANE_SQRT,
-  LANE_SUB,
-  lane,
-} from './sse_float_lane';
+import { is_quick, lane } from './sse_float_lane';
 import { begin, settle_vector, vector_size, write_low } from './sse_float_result';
 
 /** Of SQRT, b's root; MIN and MAX give b unless a is strictly the one wanted. */

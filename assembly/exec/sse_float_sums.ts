@@ -1,9 +1,9 @@
 // Operations that combine neighbours: HADD, HSUB, ADDSUB, dot products.
 import { V_FLOAT, V_FLOAT_RESULT } from '../abi/fpu';
 import { FLOW_NEXT } from '../abi/insn';
-import { OP_FLOAT_DP, OP_HSUB } from '../abi/ops_float';
+import { LANE_ADD, LANE_MUL, LANE_SUB, OP_FLOAT_DP, OP_HSUB } from '../abi/ops_float';
 import { R_IMM8, R_SRC } from '../abi/simd';
-import { any_lane, LANE_ADD, LANE_MUL, LANE_SUB } from './sse_float_lane';
+import { any_lane } from './sse_float_lane';
 import { begin, settle, settle_vector, vector_size } from './sse_float_result';
 
 /** HADDPS, HADDPD, HSUBPS, HSUBPD: neighbours of the first source, then of the second, in each 128 bits. */

@@ -17,12 +17,12 @@ import { OP_PTEST } from '../abi/ops_packed';
 import { OP_FCMOV, OP_FNSTSW, OP_FTST, OP_FUCOMPP } from '../abi/ops_x87';
 import { FORM_VEX_256, R_FORM } from '../abi/simd';
 import { get, go_out_if, reload_registers } from './frame';
-import { F_LIGHT, L_ADDRESS, L_BUDGET, L_FLOW, L_V } from './locals';
+import { F_FLOAT, F_LIGHT, L_ADDRESS, L_BUDGET, L_FLOW, L_SLOW, L_V } from './locals';
 import { delta_of, instructions_before, is_memory, is_plain, reach_operand, register_at } from './operands';
 import { keep_light_record } from './records';
 import { look_at_mxcsr } from './vector_check';
 import { reload_vector, reload_vectors } from './vector_registers';
-import { CALL, i32_const, LOCAL_TEE, op1 } from './wasm';
+import { byte, CALL, I32_GT_U, i32_const, LOCAL_TEE, op1 } from './wasm';
 
 /** A general register that the handler has written comes into its local. */
 export function take_register(address: u32): void {
@@ -46,6 +46,17 @@ export function call_handler(r: u32): void {
   push_flow(r, F_LIGHT);
   op1(LOCAL_TEE, L_FLOW);
   go_out_if();
+}
+
+/** Executes the record by its handler, after which MXCSR may be another: L_SLOW. */
+export function call_float(r: u32): void {
+  push_flow(r, F_FLOAT);
+  op1(LOCAL_TEE, L_SLOW);
+  op1(LOCAL_TEE, L_FLOW);
+  i32_const(1);
+  byte(I32_GT_U);
+  go_out_if();
+  reload_vector(load<u32>(r + R_REG));
 }
 
 /** The record's r/m operand is a general register. */

@@ -11,15 +11,7 @@
 import { FE_INEXACT, MXCSR_MASK_SHIFT, MXCSR_RC_SHIFT, V_MXCSR } from '../abi/fpu';
 import { R_OP } from '../abi/insn';
 import { OP_FLOAT } from '../abi/ops';
-import {
-  LANE_ADD,
-  LANE_DIV,
-  LANE_MAX,
-  LANE_MIN,
-  LANE_MUL,
-  LANE_SQRT,
-  LANE_SUB,
-} from '../exec/sse_float_lane';
+import { LANE_ADD, LANE_DIV, LANE_MAX, LANE_MIN, LANE_MUL, LANE_SQRT, LANE_SUB } from '../abi/ops_float';
 import { get, set } from './frame';
 import {
   L_A32,

@@ -16,7 +16,7 @@ import {
 } from '../abi/ops_float';
 import { R_IMM8, R_WIDE } from '../abi/simd';
 import { close, get, open, set } from './frame';
-import { take_register } from './light';
+import { call_float, take_register } from './light';
 import { L_SLOW, L_X32, L_X64, L_Z32 } from './locals';
 import {
   is_memory,
@@ -28,7 +28,6 @@ import {
   set_register,
 } from './operands';
 import { local_x, push_slow_narrowing, push_slow_operand } from './vector_check';
-import { call_float } from './vector_float';
 import {
   begin_scalar,
   begin_vector,

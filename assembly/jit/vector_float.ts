@@ -8,6 +8,12 @@ import {
   FLOAT_PD,
   FLOAT_SD,
   FLOAT_SS,
+  LANE_ADD,
+  LANE_MAX,
+  LANE_MIN,
+  LANE_MUL,
+  LANE_SQRT,
+  LANE_SUB,
   OP_CVT_FROM_INT,
   OP_FLOAT_ADD,
   OP_FLOAT_CMP,
@@ -15,28 +21,14 @@ import {
   OP_FLOAT_SQRT,
   OP_FLOAT_WIDTH,
   OP_UCOMI,
+  PREDICATES,
 } from '../abi/ops_float';
 import { FORM_SSE, R_FORM, R_IMM8, R_SRC } from '../abi/simd';
 import { LF_EXPLICIT } from '../abi/vcpu_page';
-import { PREDICATES } from '../exec/sse_float_compare';
-import { LANE_ADD, LANE_MAX, LANE_MIN, LANE_MUL, LANE_SQRT, LANE_SUB } from '../exec/sse_float_lane';
 import { note_comparison } from './flags';
 import { close, get, go_out_if, open, set } from './frame';
-import { push_flow } from './light';
-import {
-  F_COMPARE,
-  F_FLOAT,
-  L_FLOW,
-  L_KIND,
-  L_LEFT,
-  L_OVER,
-  L_RIGHT,
-  L_SLOW,
-  L_V,
-  L_XV,
-  L_YV,
-  L_ZV,
-} from './locals';
+import { call_float, push_flow } from './light';
+import { F_COMPARE, L_FLOW, L_KIND, L_LEFT, L_OVER, L_RIGHT, L_V, L_XV, L_YV, L_ZV } from './locals';
 import { is_memory, reach_operand } from './operands';
 import {
   local_x,
@@ -59,13 +51,11 @@ import {
   push_rm_low,
   push_rm_vector,
   push_vector,
-  reload_vector,
 } from './vector_registers';
 import {
   byte,
   ELSE,
   EMPTY,
-  I32_GT_U,
   I32_OR,
   I32_SHL,
   I32_STORE,
@@ -102,17 +92,6 @@ import {
   simd,
   TO_F64X2,
 } from './wasm_simd';
-
-/** Executes the record by its handler, after which MXCSR may be another: L_SLOW. */
-export function call_float(r: u32): void {
-  push_flow(r, F_FLOAT);
-  op1(LOCAL_TEE, L_SLOW);
-  op1(LOCAL_TEE, L_FLOW);
-  i32_const(1);
-  byte(I32_GT_U);
-  go_out_if();
-  reload_vector(load<u32>(r + R_REG));
-}
 
 /** Distance from the host's ADD to an operation. */
 function from_add(operation: u32): u32 {

@@ -250,7 +250,7 @@ test('random loops of SSE come out of compiled regions as they come out of the i
   timeout: 600_000,
 }, () => {
   const seeds = new Random(Number(process.env.VITRINE_SEED ?? 11));
-  const count = Number(process.env.VITRINE_WORLDS ?? 400);
+  const count = Number(process.env.VITRINE_WORLDS ?? 250);
   let regions = 0;
   let whole = 0;
   for (let n = 0; n < count; ) {
