@@ -1,15 +1,9 @@
 // x87 addition, multiplication, subtraction and division with all their operands and destinations, and the square root.
 
-import { F_A, F_B, F_Z } from '../abi/float';
 import { FE_INEXACT, ST_EXPONENT, ST_STRIDE, V_FCW, V_FTAG, V_FTOP, V_ST, V_X87_WORD } from '../abi/fpu';
 import {
-  ARITHMETIC_ADD,
   ARITHMETIC_COM,
   ARITHMETIC_COMP,
-  ARITHMETIC_DIV,
-  ARITHMETIC_MUL,
-  ARITHMETIC_SUB,
-  ARITHMETIC_SUBR,
   OP_F_I16,
   OP_F_I32,
   OP_F_M32,
@@ -18,61 +12,13 @@ import {
   OP_F_STI_POP,
   R_FOP,
 } from '../abi/ops_x87';
-import { add, divide, multiply, square_root, subtract } from '../float/arith';
-import { has_nan, is_nan } from '../float/number';
+import { calculate, root_of } from './x87_calculate';
 import { compare_operand } from './x87_compare';
 import { widen_integer, widen_m32, widen_m64 } from './x87_load';
-import {
-  answer_nan,
-  answer_nans,
-  denormal,
-  may_proceed,
-  operand_slot,
-  precision,
-  prepare,
-  round_into,
-  unpack_register,
-} from './x87_operands';
+import { operand_slot } from './x87_operands';
 import { Quick } from './x87_quick';
 import { has_failed, x87_root } from './x87_scalar';
 import { is_empty, mark_valid, pop, put, put_indefinite, st, stack_underflow } from './x87_stack';
-
-/**
- * Writes ST(0), at `a`, op the operand at `b` to `to`, the long way; false when an unmasked exception has left everything as
- * it was.
- */
-export function calculate(v: u32, operation: u32, a: u32, b: u32, more: u32, to: u32): bool {
-  const x = v + F_A;
-  const y = v + F_B;
-  const z = v + F_Z;
-  prepare(v, precision(v));
-  unpack_register(x, a);
-  unpack_register(y, b);
-  if (has_nan(x, y)) return answer_nans(v, x, y, a, b, to);
-  switch (operation) {
-    case ARITHMETIC_ADD:
-      add(v, z, x, y);
-      break;
-    case ARITHMETIC_MUL:
-      multiply(v, z, x, y);
-      break;
-    case ARITHMETIC_SUB:
-      subtract(v, z, x, y);
-      break;
-    case ARITHMETIC_SUBR:
-      subtract(v, z, y, x);
-      break;
-    case ARITHMETIC_DIV:
-      divide(v, z, x, y);
-      break;
-    default:
-      divide(v, z, y, x);
-      break;
-  }
-  if (!may_proceed(v, denormal(x) | denormal(y) | more)) return false;
-  round_into(v, z, to);
-  return true;
-}
 
 /** Widens the memory operand of `op` to `to`; gives FE_DENORMAL for a denormal. */
 function widen_operand(op: u32, rm: u32, to: u32): u32 {
@@ -120,20 +66,6 @@ export class Arithmetic {
     }
     if (pops) pop(v);
   }
-}
-
-/** Writes the square root of the register at `a` to `to`, the long way. */
-export function root_of(v: u32, a: u32, to: u32): void {
-  const x = v + F_A;
-  prepare(v, precision(v));
-  unpack_register(x, a);
-  if (is_nan(x)) {
-    answer_nan(v, x, a, to);
-    return;
-  }
-  const more = denormal(x);
-  square_root(v, x, x);
-  if (may_proceed(v, more)) round_into(v, x, to);
 }
 
 export function fsqrt(v: u32): void {

@@ -1,6 +1,6 @@
 // x87 calculations on operands that are passed as significand and as sign with exponent: the result's significand is returned,
 // its sign and exponent are in V_X87_WORD. C1 and PE are noted, and PE must be masked. Sums, products, quotients and roots of
-// normal numbers with normal results are calculated here, everything else is left to x87_arithmetic.ts; when an exception is
+// normal numbers with normal results are calculated here, everything else is left to x87_calculate.ts; when an exception is
 // not masked there, nothing happens and the word is X87_FAILED.
 import {
   FE_ALL,
@@ -19,7 +19,7 @@ import {
 import { ARITHMETIC_ADD, ARITHMETIC_DIV, ARITHMETIC_MUL, ARITHMETIC_SUB } from '../abi/ops_x87';
 import { rounds_up } from '../float/round';
 import { divide_high, multiply_high, shift_right_low, square_root_128 } from '../float/wide';
-import { calculate, root_of } from './x87_arithmetic';
+import { calculate, root_of } from './x87_calculate';
 import { widen_m32, widen_m64 } from './x87_load';
 import { precision, rounding } from './x87_operands';
 import { BIAS, clear_c1, EXPONENT, INTEGER_BIT, put, SIGN } from './x87_stack';

@@ -3,24 +3,21 @@
 import { R_FLAGS, R_IMM, R_REG, RF_LOCK, RF_MEMORY } from '../abi/insn';
 import { OP_BT_I, OP_BT_R, OP_DIV, OP_IDIV, OP_IMUL, OP_IMUL_32, OP_IMUL3, OP_MUL } from '../abi/ops';
 import { V_GPR } from '../abi/vcpu_page';
+import { is_memory } from './addresses';
 import { note_product, note_rotation, set_flag } from './flags';
 import { close, get, open, set } from './frame';
 import { F_OVERFLOW, L_A64, L_B64, L_CARRY, L_R64, L_RES } from './locals';
+import { finish_memory, push_rm, reach_operand, set_rm } from './operands';
 import {
-  finish_memory,
-  is_memory,
   leave_if,
   local_a,
   local_b,
   local_r,
   push_register,
-  push_rm,
   push_source,
-  reach_operand,
   set_register,
-  set_rm,
   sized,
-} from './operands';
+} from './registers';
 import {
   byte,
   CALL,

@@ -24,31 +24,23 @@ import {
 } from '../abi/ops';
 import { FS, LF_EXPLICIT, LF_LOGIC, SEG_BASE, SEG_STRIDE, V_GPR, V_RFLAGS, V_SEGS } from '../abi/vcpu_page';
 import { FLAG_DF, FLAGS_ARITH } from '../abi/x86';
+import { is_memory, push_address32, push_address64 } from './addresses';
 import { note_kind, note_rotation, push_carry, set_flag } from './flags';
 import { close, get, is_wide, open, set } from './frame';
 import { L_A32, L_A64, L_B32, L_CARRY, L_RES, L_V } from './locals';
 import { atomic_bit } from './locked';
 import {
   finish_memory,
-  is_memory,
-  leave_if,
-  local_a,
-  local_b,
-  local_r,
-  push_address32,
-  push_address64,
   push_allowed,
   push_host,
   push_memory,
-  push_register,
   push_rm,
   reach,
   reach_operand,
   set_linear,
-  set_register,
-  sized,
   store_memory,
 } from './operands';
+import { leave_if, local_a, local_b, local_r, push_register, set_register, sized } from './registers';
 import {
   byte,
   EMPTY,

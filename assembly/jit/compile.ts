@@ -43,9 +43,9 @@ import {
   IMPORTED,
   X87_LOCALS,
 } from './locals';
-import { begin_instruction } from './operands';
 import { begin_records, records_full } from './records';
 import { find_region, first_record, instruction_count, node_count, region_lines } from './region';
+import { begin_instruction } from './registers';
 import { emit_tree } from './structure';
 import { begin_checks, prepare_checks } from './vector_check';
 import {

@@ -19,6 +19,7 @@ import {
   OP_CMOV,
   OP_CMPXCHG16B,
   OP_DEC,
+  OP_FWAIT,
   OP_INC,
   OP_LEA_32,
   OP_LEA_64,
@@ -57,6 +58,7 @@ import {
 } from '../abi/ops';
 import { Q_ADD_32_N, Q_IMUL_64_N } from '../abi/quick';
 import { LF_ADC, LF_ADD, LF_DEC, LF_INC, LF_PARTIAL, LF_SBB, LF_SUB, V_GPR } from '../abi/vcpu_page';
+import { is_memory, push_address32, push_address64 } from './addresses';
 import { emit_arithmetic } from './arithmetic';
 import { emit_bits, emit_flag } from './bits';
 import { keep_carry, note_kind, note_kind_with, push_carry, push_condition } from './flags';
@@ -66,28 +68,19 @@ import { emit_locked } from './locked';
 import { emit_product } from './multiply';
 import {
   finish_memory,
-  is_memory,
   is_plain,
-  local_a,
-  local_b,
-  local_r,
   move_stack,
-  push_address32,
-  push_address64,
   push_memory,
-  push_register,
   push_rm,
-  push_source,
   push_to_stack,
   reach_operand,
   reach_stack,
-  set_register,
   set_rm,
-  sized,
   store_operand,
 } from './operands';
+import { local_a, local_b, local_r, push_register, push_source, set_register, sized } from './registers';
 import { keep, note, note_logic, take_result } from './results';
-import { emit_cli, emit_lea, emit_selector } from './segments';
+import { emit_cli, emit_lea, emit_selector } from './selectors';
 import { emit_shift } from './shifts';
 import { emit_stack } from './stack';
 import { emit_string } from './strings';
@@ -488,7 +481,7 @@ export function emit(v: u32, r: u32): bool {
     negate(r, op - OP_NEG);
     return true;
   }
-  if (is_x87(op)) return emit_x87(r);
+  if (is_x87(op) || op == OP_FWAIT) return emit_x87(v, r);
   if (op == OP_LEA_GENERIC) {
     emit_lea(r);
     return true;

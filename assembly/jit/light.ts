@@ -16,10 +16,12 @@ import {
 import { OP_PTEST } from '../abi/ops_packed';
 import { OP_FCMOV, OP_FNSTSW, OP_FTST, OP_FUCOMPP } from '../abi/ops_x87';
 import { FORM_VEX_256, R_FORM } from '../abi/simd';
+import { is_memory } from './addresses';
 import { get, go_out_if, reload_registers } from './frame';
 import { F_FLOAT, F_LIGHT, L_ADDRESS, L_BUDGET, L_FLOW, L_SLOW, L_V } from './locals';
-import { delta_of, instructions_before, is_memory, is_plain, reach_operand, register_at } from './operands';
+import { is_plain, reach_operand } from './operands';
 import { keep_light_record } from './records';
+import { delta_of, instructions_before, register_at } from './registers';
 import { look_at_mxcsr } from './vector_check';
 import { reload_vector, reload_vectors } from './vector_registers';
 import { byte, CALL, I32_GT_U, i32_const, LOCAL_TEE, op1 } from './wasm';

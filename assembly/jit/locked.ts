@@ -21,22 +21,12 @@ import {
 } from '../abi/ops';
 import { LF_ADD, LF_DEC, LF_INC, LF_SUB, V_GPR } from '../abi/vcpu_page';
 import { RAX, RBX, RCX, RDX } from '../abi/x86';
+import { is_memory } from './addresses';
 import { keep_carry, note_rotation } from './flags';
 import { close, get, open, set } from './frame';
 import { L_A64, L_B32, L_B64, L_CARRY } from './locals';
-import {
-  address,
-  is_memory,
-  leave_if,
-  local_a,
-  local_b,
-  push_allowed,
-  push_host,
-  push_register,
-  push_source,
-  set_register,
-  sized,
-} from './operands';
+import { address, push_allowed, push_host } from './operands';
+import { leave_if, local_a, local_b, push_register, push_source, set_register, sized } from './registers';
 import { note, note_logic, replace_flags, sign_extend, take_result } from './results';
 import {
   byte,

@@ -3,10 +3,12 @@
 import { R_FLAGS, R_IMM, R_REG, RF_SIZE } from '../abi/insn';
 import { OP_IMUL, OP_IMUL2, OP_IMUL3, OP_MUL, OP_MULX } from '../abi/ops';
 import { V_GPR } from '../abi/vcpu_page';
+import { is_memory } from './addresses';
 import { note_product, set_flag } from './flags';
 import { get, set } from './frame';
 import { F_HIGH, L_A64, L_B64, L_CARRY, L_R32, L_R64, L_RES } from './locals';
-import { is_memory, push_register, push_rm, reach_operand, set_register } from './operands';
+import { push_rm, reach_operand } from './operands';
+import { push_register, set_register } from './registers';
 import { sign_extend } from './results';
 import {
   byte,

@@ -6,19 +6,13 @@ import {
   AM_64_SEG,
   AM_FORM,
   AM_GENERIC,
-  AM_NONE,
   AM_RIP,
   AM_STORES,
   R_AM,
-  R_BASE,
   R_DISP,
   R_FLAGS,
-  R_IMM,
-  R_INDEX,
   R_LEN,
-  R_OFF,
   R_RM,
-  R_SCALE,
   R_SEG,
   R_SPAN,
   RF_ADDRESS_ONLY,
@@ -27,20 +21,9 @@ import {
 } from '../abi/insn';
 import { INFO_ALIGNED, INFO_DELTA_SHIFT, INFO_WHOLE } from '../abi/jit';
 import { TLB_ADDEND, TLB_FOLD, TLB_READ, TLB_WRITE } from '../abi/map';
-import { SEG_BASE, SEG_STRIDE, SS, V_GPR, V_LEAVE, V_RIP, V_SEGS, V_ZERO } from '../abi/vcpu_page';
-import {
-  close,
-  exit_behind,
-  get,
-  go_fault_if,
-  go_out_if,
-  is_wide,
-  open,
-  push_rip,
-  set,
-  set_gpr,
-  set_gpr_part,
-} from './frame';
+import { SEG_BASE, SEG_STRIDE, SS, V_LEAVE, V_SEGS } from '../abi/vcpu_page';
+import { is_memory, push_address32, push_address64 } from './addresses';
+import { close, get, go_fault_if, go_out_if, is_wide, open, push_rip, set, set_gpr } from './frame';
 import {
   F_CALL,
   F_FINISH,
@@ -48,21 +31,23 @@ import {
   F_PUSH,
   F_READ,
   F_WRITE,
-  L_A32,
-  L_A64,
   L_ADDRESS,
-  L_B32,
-  L_B64,
   L_BUDGET,
   L_ENTRY,
   L_FLOW,
   L_GPR,
   L_LA,
-  L_R32,
-  L_R64,
   L_TLB,
   L_V,
 } from './locals';
+import {
+  delta_of,
+  instructions_before,
+  next_delta,
+  push_register,
+  push_source,
+  set_register,
+} from './registers';
 import { is_segmented, push_segmented } from './segments';
 import {
   byte,
@@ -73,13 +58,9 @@ import {
   I32_ADD,
   I32_AND,
   I32_EQZ,
-  I32_EXTEND8,
-  I32_EXTEND16,
   I32_LOAD,
   I32_LOAD8_S,
   I32_LOAD16_S,
-  I32_OR,
-  I32_SHL,
   I32_SHR_U,
   I32_STORE,
   I32_STORE8,
@@ -91,8 +72,6 @@ import {
   I64_EQ,
   I64_EXTEND_U,
   I64_LOAD,
-  I64_OR,
-  I64_SHL,
   I64_STORE,
   IF,
   i32_const,
@@ -102,159 +81,10 @@ import {
   op1,
 } from './wasm';
 
-let vcpu: u32 = 0;
-let block_delta: i32 = 0;
-let done: u32 = 0;
-
-/** The instruction in hand: of vCPU `v`, in the block at `delta`, behind `retired` others of it. */
-export function begin_instruction(v: u32, delta: i32, retired: u32): void {
-  vcpu = v;
-  block_delta = delta;
-  done = retired;
-}
-
-/** Instructions of its block before the one in hand. */
-export function instructions_before(): u32 {
-  return done;
-}
-
-/** Number of the general register at an address, 16 and more if there is none. */
-export function register_at(address: u32): u32 {
-  const offset = address - vcpu - V_GPR;
-  return offset < 128 ? offset >> 3 : 16;
-}
-
-/** The address is that of AH, CH, DH or BH. */
-function is_high(address: u32): bool {
-  return ((address - vcpu - V_GPR) & 7) == 1;
-}
-
-/** Bytes from the entry to the instruction, and to the one behind it. */
-export function delta_of(r: u32): i32 {
-  return block_delta + (load<u16>(r + R_OFF) as i32);
-}
-export function next_delta(r: u32): i32 {
-  return delta_of(r) + (load<u8>(r + R_LEN) as i32);
-}
-
-/** Pushes a register of 2^size bytes: an i64 for 8 bytes, an i32 that is sign-extended for less. */
-export function push_register(address: u32, size: u32): void {
-  get(L_GPR + register_at(address));
-  if (size == 3) return;
-  if (is_wide()) byte(I32_WRAP);
-  if (size == 0 && is_high(address)) {
-    i32_const(8);
-    byte(I32_SHR_U);
-  }
-  if (size == 0) byte(I32_EXTEND8);
-  else if (size == 1) byte(I32_EXTEND16);
-}
-
-/** Writes the value on the stack to a register of 2^size bytes; 32 bits clear the upper half. */
-export function set_register(address: u32, size: u32): void {
-  const n = register_at(address);
-  if (size < 2) {
-    const shift: u32 = size == 0 && is_high(address) ? 8 : 0;
-    const mask: u32 = size == 0 ? 0xff : 0xffff;
-    i32_const(mask as i32);
-    byte(I32_AND);
-    if (shift) {
-      i32_const(shift);
-      byte(I32_SHL);
-    }
-    if (is_wide()) byte(I64_EXTEND_U);
-    get(L_GPR + n);
-    if (is_wide()) {
-      i64_const(~((mask as i64) << shift));
-      byte(I64_AND);
-      byte(I64_OR);
-    } else {
-      i32_const(~(mask << shift) as i32);
-      byte(I32_AND);
-      byte(I32_OR);
-    }
-    return set_gpr_part(n);
-  }
-  if (size == 2 && is_wide()) byte(I64_EXTEND_U);
-  set_gpr(n);
-}
-
-/** Pushes the operand at R_REG or the like: a register, or the record's own immediate. */
-export function push_source(r: u32, address: u32, size: u32): void {
-  if (address != r + R_IMM) return push_register(address, size);
-  const value = load<i64>(r + R_IMM);
-  if (size == 3) i64_const(value);
-  else if (size == 2) i32_const(value as i32);
-  else if (size == 1) i32_const(value as i16 as i32);
-  else i32_const(value as i8 as i32);
-}
-
-/** The operand is in memory, and its address is one that can be emitted. */
-export function is_memory(r: u32): bool {
-  return (load<u8>(r + R_AM) & AM_FORM) != AM_NONE;
-}
-
 /** What the record's memory operand needs can be emitted. */
 export function is_plain(r: u32): bool {
   const am: u32 = load<u8>(r + R_AM) & AM_FORM;
   return am <= AM_RIP || is_segmented(r);
-}
-
-function push_base(offset: u32): void {
-  if (offset == V_RIP) push_rip(block_delta);
-  else get(L_GPR + ((offset - V_GPR) >> 3));
-}
-
-/** Pushes base + (index << scale) + displacement as i32. */
-export function push_address32(r: u32): void {
-  const base: u32 = load<u16>(r + R_BASE);
-  const index: u32 = load<u16>(r + R_INDEX);
-  const displacement = load<i32>(r + R_DISP);
-  const scale: u32 = load<u8>(r + R_SCALE);
-  let terms: u32 = 0;
-  if (base != V_ZERO) {
-    push_base(base);
-    if (is_wide()) byte(I32_WRAP);
-    terms++;
-  }
-  if (index != V_ZERO) {
-    push_base(index);
-    if (is_wide()) byte(I32_WRAP);
-    if (scale) {
-      i32_const(scale);
-      byte(I32_SHL);
-    }
-    if (terms++) byte(I32_ADD);
-  }
-  if (displacement || terms == 0) {
-    i32_const(displacement);
-    if (terms) byte(I32_ADD);
-  }
-}
-
-/** The same as i64, in 64-bit code. */
-export function push_address64(r: u32): void {
-  const base: u32 = load<u16>(r + R_BASE);
-  const index: u32 = load<u16>(r + R_INDEX);
-  const displacement = load<i32>(r + R_DISP);
-  const scale: u32 = load<u8>(r + R_SCALE);
-  let terms: u32 = 0;
-  if (base != V_ZERO) {
-    push_base(base);
-    terms++;
-  }
-  if (index != V_ZERO) {
-    push_base(index);
-    if (scale) {
-      i64_const(scale);
-      byte(I64_SHL);
-    }
-    if (terms++) byte(I64_ADD);
-  }
-  if (displacement || terms == 0) {
-    i64_const(displacement as i64);
-    if (terms) byte(I64_ADD);
-  }
 }
 
 /** Linear address of the memory operand into L_LA. */
@@ -342,7 +172,7 @@ function push_info(r: u32, span: u32, segment: u32): void {
   const low =
     span |
     (segment << 5) |
-    (done << 8) |
+    (instructions_before() << 8) |
     ((load<u8>(r + R_LEN) as u32) << 16) |
     (flags & RF_ALIGNED ? INFO_ALIGNED : 0) |
     (flags & (RF_RMW | RF_ADDRESS_ONLY) ? 0 : INFO_WHOLE);
@@ -428,13 +258,6 @@ export function register_address(address: u32): void {
 export function reach(r: u32, tag: u32, size: u32, segment: u32): void {
   push_reached(r, tag, (1 << size) - 1, segment);
   set(L_ADDRESS);
-}
-
-/** Leaves before the record `r` when the value on the stack is not 0. */
-export function leave_if(r: u32): void {
-  open(IF, EMPTY);
-  exit_behind(delta_of(r), instructions_before());
-  close();
 }
 
 /** Linear address in the stack, `delta` from its pointer, into L_LA. */
@@ -530,20 +353,4 @@ export function reach_stack(r: u32): void {
   stack_address(0);
   push_reached(r, TLB_READ, is_wide() ? 7 : 3, SS);
   set(L_ADDRESS);
-}
-
-/** The locals for operands of 2^size bytes. */
-export function local_a(size: u32): u32 {
-  return size == 3 ? L_A64 : L_A32;
-}
-export function local_b(size: u32): u32 {
-  return size == 3 ? L_B64 : L_B32;
-}
-export function local_r(size: u32): u32 {
-  return size == 3 ? L_R64 : L_R32;
-}
-
-/** The opcode for 64 bits, or that for 32 bits. */
-export function sized(size: u32, opcode64: u32, opcode32: u32): void {
-  byte(size == 3 ? opcode64 : opcode32);
 }

@@ -4,7 +4,7 @@ import { LF_LOGIC, LF_PARTIAL, V_LF_CF, V_LF_KIND } from '../abi/vcpu_page';
 import { forget_flags, note_kind, set_flag } from './flags';
 import { get, set, spill_flags } from './frame';
 import { F_CARRY, L_A, L_B, L_CF, L_KIND, L_RES, L_V } from './locals';
-import { local_a, local_b, local_r } from './operands';
+import { local_a, local_b, local_r } from './registers';
 import {
   byte,
   CALL,

@@ -11,13 +11,9 @@ import {
   R_FLAGS,
   R_IMM,
   R_INDEX,
-  R_REG,
-  R_RM,
   R_SEG,
   R_SPAN,
   RF_ASIZE_SHIFT,
-  RF_REGNO_SHIFT,
-  RF_SIZE,
 } from '../abi/insn';
 import {
   ATTR_CODE,
@@ -28,26 +24,20 @@ import {
   GS,
   SEG_BASE,
   SEG_LIMIT,
-  SEG_SELECTOR,
   SEG_STRIDE,
-  V_CPL,
-  V_RFLAGS,
   V_SEGS,
   V_ZERO,
 } from '../abi/vcpu_page';
-import { FLAG_IF } from '../abi/x86';
+import { push_address32, push_address64 } from './addresses';
 import { get, is_wide, set } from './frame';
 import { L_ENTRY, L_V } from './locals';
-import { is_memory, leave_if, push_address32, push_address64, set_register } from './operands';
+import { leave_if } from './registers';
 import {
   byte,
   I32_ADD,
-  I32_AND,
   I32_GT_U,
   I32_LOAD,
   I32_OR,
-  I32_STORE,
-  I32_WRAP,
   I64_ADD,
   I64_AND,
   I64_EXTEND_U,
@@ -62,7 +52,7 @@ import {
 const FLAT_MASK: i64 = 0xffffffff | (((ATTR_UNUSABLE | ATTR_CODE | ATTR_DC | ATTR_RW) as i64) << 32);
 const FLAT: i64 = 0xffffffff | ((ATTR_RW as i64) << 32);
 
-function address_size(r: u32): u32 {
+export function address_size(r: u32): u32 {
   return ((load<u16>(r + R_FLAGS) as u32) >> RF_ASIZE_SHIFT) & 3;
 }
 
@@ -122,47 +112,4 @@ export function push_segmented(r: u32): void {
   get(L_V);
   memory_op(I32_LOAD, field(r, SEG_BASE));
   byte(I32_ADD);
-}
-
-/** LEA with an address or an operand of another size than the mode's. */
-export function emit_lea(r: u32): void {
-  const size: u32 = load<u16>(r + R_FLAGS) & RF_SIZE;
-  const asize = address_size(r);
-  if (asize == 3) {
-    push_address64(r);
-    if (size < 3) byte(I32_WRAP);
-  } else {
-    push_address32(r);
-    if (asize == 1) {
-      i32_const(0xffff);
-      byte(I32_AND);
-    }
-    if (size == 3) byte(I64_EXTEND_U);
-  }
-  set_register(load<u32>(r + R_REG), size);
-}
-
-/** MOV of a segment register to a general one. */
-export function emit_selector(r: u32): bool {
-  const n: u32 = (load<u16>(r + R_FLAGS) as u32) >> RF_REGNO_SHIFT;
-  const size: u32 = load<u16>(r + R_FLAGS) & RF_SIZE;
-  if (is_memory(r) || n > GS) return false;
-  get(L_V);
-  memory_op(I32_LOAD, V_SEGS + n * SEG_STRIDE + SEG_SELECTOR);
-  if (size == 3) byte(I64_EXTEND_U);
-  set_register(load<u32>(r + R_RM), size);
-  return true;
-}
-
-/** CLI at CPL 0; elsewhere the interpreter asks what IOPL allows. */
-export function emit_cli(r: u32): void {
-  get(L_V);
-  memory_op(I32_LOAD, V_CPL);
-  leave_if(r);
-  get(L_V);
-  get(L_V);
-  memory_op(I32_LOAD, V_RFLAGS);
-  i32_const(~FLAG_IF as i32);
-  byte(I32_AND);
-  memory_op(I32_STORE, V_RFLAGS);
 }

@@ -16,20 +16,12 @@ import {
   LF_SUB,
   V_GPR,
 } from '../abi/vcpu_page';
+import { is_memory } from './addresses';
 import { forget_flags, known_flags, note_kind, note_rotation, push_carry, set_flag } from './flags';
 import { close, get, is_wide, open, set } from './frame';
 import { L_A, L_B, L_B32, L_CARRY, L_CF, L_R32, L_RES } from './locals';
-import {
-  finish_memory,
-  is_memory,
-  local_a,
-  local_r,
-  push_register,
-  push_rm,
-  reach_operand,
-  set_rm,
-  sized,
-} from './operands';
+import { finish_memory, push_rm, reach_operand, set_rm } from './operands';
+import { local_a, local_r, push_register, sized } from './registers';
 import { replace_flags } from './results';
 import {
   byte,

@@ -4,11 +4,10 @@ import { R_FLAGS, RF_SIZE } from '../abi/insn';
 import { TLB_READ } from '../abi/map';
 import { OP_LEAVE, OP_PUSH, OP_PUSHF } from '../abi/ops';
 import { SS, V_GPR } from '../abi/vcpu_page';
+import { is_memory } from './addresses';
 import { get, is_wide, set, spill_flags } from './frame';
 import { F_FLAGS, L_V } from './locals';
 import {
-  is_memory,
-  local_b,
   move_stack,
   push_memory,
   push_rm,
@@ -16,8 +15,8 @@ import {
   reach,
   reach_operand,
   register_address,
-  set_register,
 } from './operands';
+import { local_b, set_register } from './registers';
 import { byte, CALL, I64_EXTEND_U, op1 } from './wasm';
 
 const RBP: u32 = 5 * 8;

@@ -6,6 +6,7 @@ import { B_BYTES, BLOCK_HEADER, R_IMM, R_OP, R_SEG, RECORD_SIZE } from '../abi/i
 import { NODE_BLOCK, NODE_DELTA, NODE_FORWARD, NODE_IS_HEADER, NONE } from '../abi/jit';
 import { OP_CALL, OP_CALL_RM, OP_END, OP_JCC, OP_JMP, OP_JMP_RM, OP_PACKED, OP_RET } from '../abi/ops';
 import { V_REQUESTS } from '../abi/vcpu_page';
+import { is_memory } from './addresses';
 import { assume_flags, FLAGS_UNKNOWN, known_flags, merged_flags, push_condition } from './flags';
 import {
   close,
@@ -30,12 +31,8 @@ import { emit } from './instructions';
 import { emit_light, reload_vector_state } from './light';
 import { F_RECORD, L_A64, L_B32, L_B64, L_BUDGET, L_FLOW, L_V } from './locals';
 import {
-  begin_instruction,
-  delta_of,
-  is_memory,
   is_plain,
   move_stack,
-  next_delta,
   push_memory,
   push_return,
   push_rm,
@@ -56,6 +53,7 @@ import {
   return_at,
   returns_count,
 } from './region';
+import { begin_instruction, delta_of, next_delta } from './registers';
 import { read_registers, USES_FLAGS, USES_TLB, written_registers } from './uses';
 import {
   BLOCK,
@@ -78,16 +76,8 @@ import {
   memory_op,
   op1,
 } from './wasm';
-import {
-  assume_x87,
-  forget_x87,
-  join_x87,
-  known_x87,
-  note_x87,
-  pass_x87,
-  settle_x87,
-  values_x87,
-} from './x87_state';
+import { settle_x87 } from './x87_look';
+import { assume_x87, forget_x87, join_x87, known_x87, note_x87, pass_x87, values_x87 } from './x87_state';
 
 /** Where a node's labels are, in the part of NODE_SIZE that region.ts leaves free. */
 const LABEL_BLOCK: u32 = 112;
@@ -305,6 +295,7 @@ function emit_node(v: u32, n: u32): void {
       close();
       begin_instruction(v, delta, retired);
     } else if (!emit(v, r)) {
+      settle_x87();
       pass_x87(op);
       if (!emit_light(r)) interpret(v, r, retired, delta);
     }

@@ -15,18 +15,12 @@ import {
   OP_FLOAT_WIDTH,
 } from '../abi/ops_float';
 import { R_IMM8, R_WIDE } from '../abi/simd';
+import { is_memory } from './addresses';
 import { close, get, open, set } from './frame';
 import { call_float, take_register } from './light';
 import { L_SLOW, L_X32, L_X64, L_Z32 } from './locals';
-import {
-  is_memory,
-  local_a,
-  local_r,
-  push_memory,
-  push_register,
-  reach_operand,
-  set_register,
-} from './operands';
+import { push_memory, reach_operand } from './operands';
+import { local_a, local_r, push_register, set_register } from './registers';
 import { local_x, push_slow_narrowing, push_slow_operand } from './vector_check';
 import {
   begin_scalar,

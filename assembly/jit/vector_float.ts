@@ -25,11 +25,12 @@ import {
 } from '../abi/ops_float';
 import { FORM_SSE, R_FORM, R_IMM8, R_SRC } from '../abi/simd';
 import { LF_EXPLICIT } from '../abi/vcpu_page';
+import { is_memory } from './addresses';
 import { note_comparison } from './flags';
 import { close, get, go_out_if, open, set } from './frame';
 import { call_float, push_flow } from './light';
 import { F_COMPARE, L_FLOW, L_KIND, L_LEFT, L_OVER, L_RIGHT, L_V, L_XV, L_YV, L_ZV } from './locals';
-import { is_memory, reach_operand } from './operands';
+import { reach_operand } from './operands';
 import {
   local_x,
   local_y,

@@ -21,18 +21,11 @@ import {
   OP_STORE_VECTOR,
 } from '../abi/ops_move';
 import { R_IMM8, R_SRC } from '../abi/simd';
+import { is_memory } from './addresses';
 import { get, set } from './frame';
 import { L_ADDRESS, L_XV } from './locals';
-import {
-  finish_memory,
-  is_memory,
-  local_a,
-  push_register,
-  reach_operand,
-  register_at,
-  set_register,
-  store_operand,
-} from './operands';
+import { finish_memory, reach_operand, store_operand } from './operands';
+import { local_a, push_register, register_at, set_register } from './registers';
 import { local_x } from './vector_check';
 import {
   begin_scalar,

@@ -42,10 +42,11 @@ import {
   OP_VPERMILPD_I,
 } from '../abi/ops_packed';
 import { R_IMM8, R_SRC } from '../abi/simd';
+import { is_memory } from './addresses';
 import { note_bits } from './flags';
 import { get, set } from './frame';
 import { L_A64, L_ADDRESS, L_OVER, L_XV } from './locals';
-import { is_memory, reach_operand } from './operands';
+import { reach_operand } from './operands';
 import {
   begin_vector,
   end_vector,

@@ -19,9 +19,9 @@ import {
   OP_STORE_64,
 } from '../abi/ops_move';
 import { FORM_VEX_128, R_FORM, R_SRC } from '../abi/simd';
+import { is_memory } from './addresses';
 import { get, set } from './frame';
 import { F32_LOCALS, F64_LOCALS, L_ADDRESS, L_REGISTERS, L_SLOW, L_TV, L_V, V128_LOCALS } from './locals';
-import { is_memory } from './operands';
 import {
   byte,
   I32,

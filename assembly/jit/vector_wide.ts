@@ -10,9 +10,11 @@ import {
 } from '../abi/ops_move';
 import { OP_PABSB, OP_PANDN, OP_PXOR } from '../abi/ops_packed';
 import { FORM_VEX_256, R_FORM, R_SRC } from '../abi/simd';
+import { is_memory } from './addresses';
 import { get, set } from './frame';
 import { L_ADDRESS, L_XV } from './locals';
-import { finish_memory, is_memory, reach_operand, set_register } from './operands';
+import { finish_memory, reach_operand } from './operands';
+import { set_register } from './registers';
 import { elementwise_of } from './vector_packed';
 import {
   begin_vector,

@@ -3,6 +3,7 @@
 
 import { FCW_BITS, FCW_ONE, FE_ALL, V_FCW, V_FSW, V_FTOP } from '../abi/fpu';
 import { R_FLAGS, R_OP, R_RM, RF_ADDRESS_ONLY, RF_MEMORY } from '../abi/insn';
+import { OP_FWAIT } from '../abi/ops';
 import {
   OP_F2XM1,
   OP_FBLD,
@@ -29,18 +30,13 @@ import {
   OP_FYL2X,
   OP_FYL2XP1,
 } from '../abi/ops_x87';
+import { MODE_TS, V_MODE } from '../abi/vcpu_page';
+import { is_memory } from './addresses';
 import { close, get, open, set } from './frame';
 import { F_X87, L_A32, L_V } from './locals';
-import {
-  delta_of,
-  finish_memory,
-  is_memory,
-  push_memory,
-  reach_operand,
-  set_register,
-  store_memory,
-} from './operands';
+import { finish_memory, push_memory, reach_operand, store_memory } from './operands';
 import { keep_record } from './records';
+import { delta_of, set_register } from './registers';
 import {
   byte,
   CALL,
@@ -59,20 +55,9 @@ import {
   op1,
 } from './wasm';
 import { arithmetic, comparison, square_root } from './x87_arithmetic';
+import { expect_x87, leave_before, settle_x87 } from './x87_look';
 import { load_memory, move, store_number } from './x87_move';
-import {
-  behind_call,
-  expect_x87,
-  is_full,
-  is_known,
-  leave_before,
-  note_fip,
-  pop_x87,
-  push_x87,
-  settle_c1,
-  settle_x87,
-  top_x87,
-} from './x87_state';
+import { behind_call, is_full, is_known, note_fip, pop_x87, push_x87, settle_c1, top_x87 } from './x87_state';
 
 /** What is left to the interpreter's own function, without spills: it can do no more than change registers and FSW. */
 function by_interpreter(r: u32, op: u32): bool {
@@ -151,8 +136,10 @@ function control(r: u32, op: u32): bool {
 }
 
 /** Emits the x87 record `r`; false when the interpreter must execute it. */
-export function emit_x87(r: u32): bool {
+export function emit_x87(v: u32, r: u32): bool {
   const op: u32 = load<u16>(r + R_OP);
+  // Where no exception waits FWAIT does nothing.
+  if (op == OP_FWAIT) return is_known() && (load<u32>(v + V_MODE) & MODE_TS) == 0;
   const flags = load<u16>(r + R_FLAGS) as u32;
   if (flags & RF_ADDRESS_ONLY || ((flags & RF_MEMORY) != 0) != is_memory(r)) return false;
   if (op >= OP_FLDCW) return control(r, op);
@@ -166,7 +153,7 @@ export function emit_x87(r: u32): bool {
   else if (op == OP_FSQRT) done = square_root();
   else if (op >= OP_FLD_CONSTANT && op <= OP_FLD_STI) done = move(r, op);
   if (done) {
-    note_fip(r);
+    note_fip(delta_of(r));
     return true;
   }
   calls = op == OP_FXAM || op >= OP_F2XM1 || (op > OP_FLD_CONSTANT && op < OP_FXCH);

@@ -38,6 +38,7 @@ import { push_condition } from './flags';
 import { get, set } from './frame';
 import { F_X87_ONE, L_A32, L_A64, L_ADDRESS, L_B32, L_V } from './locals';
 import { finish_memory, push_memory, reach_operand, store_memory } from './operands';
+import { delta_of } from './registers';
 import {
   byte,
   I32_AND,
@@ -164,7 +165,7 @@ export function store_number(r: u32, op: u32): bool {
     note_c1_written();
   }
   if (pops) pop_x87();
-  note_fip(r);
+  note_fip(delta_of(r));
   finish_memory(r);
   return true;
 }

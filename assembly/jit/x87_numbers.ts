@@ -30,7 +30,8 @@ import {
   memory_op,
   op1,
 } from './wasm';
-import { exponent_local, leave_before, new_value, push_value, significand_local } from './x87_state';
+import { leave_before } from './x87_look';
+import { exponent_local, new_value, push_value, significand_local } from './x87_state';
 
 const SIGN: u32 = 0x8000;
 const INTEGER_BIT: i64 = 0x8000000000000000;

@@ -5,19 +5,7 @@
 // when the region was compiled and from the instructions since, and looked at once on each way; when they are others, or an
 // exception waits or is not masked, the region leaves before the instruction. Registers are written at once and read once.
 
-import {
-  FE_ALL,
-  FSW_C1,
-  FSW_ES,
-  ST_EXPONENT,
-  ST_STRIDE,
-  V_FCW,
-  V_FIP,
-  V_FSW,
-  V_FTAG,
-  V_FTOP,
-  V_ST,
-} from '../abi/fpu';
+import { FSW_C1, ST_EXPONENT, ST_STRIDE, V_FSW, V_FTAG, V_FTOP, V_ST } from '../abi/fpu';
 import { NODE_X87 } from '../abi/jit';
 import { OP_EMMS, OP_X87 } from '../abi/ops';
 import {
@@ -31,28 +19,21 @@ import {
   SETTLE_FIP,
   SETTLE_STACK,
 } from '../abi/ops_x87';
-import { close, exit_behind, get, is_wide, open, push_rip, set } from './frame';
 import { F_X87_SETTLE, L_V, X87_LOCALS } from './locals';
-import { delta_of, instructions_before } from './operands';
 import {
   byte,
   CALL,
   DROP,
-  EMPTY,
   I32_AND,
   I32_LOAD,
   I32_LOAD16_U,
-  I32_OR,
   I32_STORE,
   I32_STORE16,
-  I64_AND,
-  I64_EXTEND_U,
   I64_LOAD,
-  I64_NE,
   I64_STORE,
-  IF,
   i32_const,
-  i64_const,
+  LOCAL_GET,
+  LOCAL_SET,
   memory_op,
   op1,
 } from './wasm';
@@ -68,7 +49,7 @@ let first_local: u32 = 0;
 let top: u32 = 0;
 let tags: u32 = 0;
 /** For each physical register a byte: which of the locals holds it, or NO_VALUE. */
-let values: u64 = NO_VALUES;
+let values: u64 = 0;
 /** TOP and the tags << 8 that the vCPU page has, where they are known. */
 let written: u32 = 0;
 /** C1 = 0 and FIP are not in the vCPU page yet. */
@@ -76,13 +57,14 @@ let c1_pending: bool = false;
 let fip_pending: bool = false;
 let fip: i32 = 0;
 
-function stack(): u32 {
+/** TOP, and the tags from bit 8 on. */
+export function stack_x87(): u32 {
   return top | (tags << 8);
 }
 
 /** TOP or tags are not in the vCPU page yet. */
-function is_stack_pending(): bool {
-  return known && written != stack();
+export function is_stack_pending(): bool {
+  return known && written != stack_x87();
 }
 
 /** Begins a region whose numbers are in the locals from `locals` on, and whose entry finds the state of vCPU `v`. */
@@ -95,7 +77,7 @@ export function begin_x87(v: u32, locals: u32): void {
 
 /** A way leads to the node at `at` with what is known here. */
 export function note_x87(at: u32): void {
-  if (load<u32>(at + NODE_X87) == 0) store<u32>(at + NODE_X87, stack() | GUESSED);
+  if (load<u32>(at + NODE_X87) == 0) store<u32>(at + NODE_X87, stack_x87() | GUESSED);
 }
 
 /** Several ways lead to the node at `at`, which begins here. */
@@ -107,7 +89,7 @@ export function join_x87(at: u32): void {
 
 /** What is known, for assume_x87: nothing is pending. */
 export function known_x87(): u32 {
-  return stack() | (known ? KNOWN : 0);
+  return stack_x87() | (known ? KNOWN : 0);
 }
 
 export function values_x87(): u64 {
@@ -132,7 +114,7 @@ export function forget_x87(): void {
 /** Registers, TOP and tags are in the vCPU page, as far as they have not been foretold; `foretold`: the guess is sure. */
 export function behind_call(foretold: bool): void {
   values = NO_VALUES;
-  written = stack();
+  written = stack_x87();
   if (!foretold) known = false;
 }
 
@@ -144,30 +126,32 @@ export function top_x87(): u32 {
   return top;
 }
 
-/** Looks whether the state is as it was guessed, or leaves before record `r`. */
-export function expect_x87(r: u32): void {
-  if (known) return;
-  get(L_V);
-  memory_op(I64_LOAD, V_FTOP);
-  i64_const(((tags as u64) << 32) | top);
-  byte(I64_NE);
-  get(L_V);
-  memory_op(I64_LOAD, V_FCW);
-  i64_const(((FSW_ES as u64) << 32) | FE_ALL);
-  byte(I64_AND);
-  i64_const(FE_ALL);
-  byte(I64_NE);
-  byte(I32_OR);
-  open(IF, EMPTY);
-  leave_before(r);
-  close();
+/** The state is as it was guessed. */
+export function confirm_x87(): void {
   known = true;
-  written = stack();
+  written = stack_x87();
 }
 
-/** Leaves before record `r`, which the interpreter shall execute. */
-export function leave_before(r: u32): void {
-  exit_behind(delta_of(r), instructions_before());
+/** Where FIP has to point, if it is pending. */
+export function is_fip_pending(): bool {
+  return fip_pending;
+}
+export function pending_fip(): i32 {
+  return fip;
+}
+
+/** Nothing is pending any more. */
+export function settled_x87(): void {
+  written = stack_x87();
+  fip_pending = false;
+}
+
+function get(local: u32): void {
+  op1(LOCAL_GET, local);
+}
+
+function set(local: u32): void {
+  op1(LOCAL_SET, local);
 }
 
 function clear_c1(): void {
@@ -185,24 +169,6 @@ export function settle_c1(): void {
   c1_pending = false;
 }
 
-/** Writes everything that is pending. */
-export function settle_x87(): void {
-  if (is_stack_pending()) {
-    get(L_V);
-    i64_const(((tags as u64) << 32) | top);
-    memory_op(I64_STORE, V_FTOP);
-  }
-  settle_c1();
-  if (fip_pending) {
-    get(L_V);
-    push_rip(fip);
-    if (!is_wide()) byte(I64_EXTEND_U);
-    memory_op(I64_STORE, V_FIP);
-  }
-  written = stack();
-  fip_pending = false;
-}
-
 /** Something must be written on a way out. */
 export function is_pending(): bool {
   return is_stack_pending() || c1_pending || fip_pending;
@@ -211,7 +177,7 @@ export function is_pending(): bool {
 /** The same on a way out: behind it code goes on as if nothing had been written. */
 export function settle_on_way_out(): void {
   if (!is_pending()) return;
-  let what = stack();
+  let what = stack_x87();
   if (is_stack_pending()) what |= SETTLE_STACK;
   if (c1_pending) what |= SETTLE_C1;
   if (fip_pending) what |= SETTLE_FIP;
@@ -222,9 +188,9 @@ export function settle_on_way_out(): void {
   byte(DROP);
 }
 
-/** The record `r` is one that FIP points at. */
-export function note_fip(r: u32): void {
-  fip = delta_of(r);
+/** FIP points `delta` bytes behind the entry. */
+export function note_fip(delta: i32): void {
+  fip = delta;
   fip_pending = true;
 }
 
@@ -327,9 +293,8 @@ export function set_x87(i: u32, k: u32): void {
   set_value(n, k);
 }
 
-/** The interpreter executes a record that begins with `op`: what may be expected behind it is a guess again. */
+/** The interpreter executes a record that begins with `op`: what may be expected behind it is a guess again. Nothing may be pending. */
 export function pass_x87(op: u32): void {
-  settle_x87();
   forget_x87();
   if (op == OP_FNINIT || op == OP_FNSAVE) {
     top = 0;

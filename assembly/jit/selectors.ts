@@ -1,0 +1,54 @@
+// LEA of unusual sizes, MOV from a segment register, and CLI.
+
+import { R_FLAGS, R_REG, R_RM, RF_REGNO_SHIFT, RF_SIZE } from '../abi/insn';
+import { GS, SEG_SELECTOR, SEG_STRIDE, V_CPL, V_RFLAGS, V_SEGS } from '../abi/vcpu_page';
+import { FLAG_IF } from '../abi/x86';
+import { is_memory, push_address32, push_address64 } from './addresses';
+import { get } from './frame';
+import { L_V } from './locals';
+import { leave_if, set_register } from './registers';
+import { address_size } from './segments';
+import { byte, I32_AND, I32_LOAD, I32_STORE, I32_WRAP, I64_EXTEND_U, i32_const, memory_op } from './wasm';
+
+/** LEA with an address or an operand of another size than the mode's. */
+export function emit_lea(r: u32): void {
+  const size: u32 = load<u16>(r + R_FLAGS) & RF_SIZE;
+  const asize = address_size(r);
+  if (asize == 3) {
+    push_address64(r);
+    if (size < 3) byte(I32_WRAP);
+  } else {
+    push_address32(r);
+    if (asize == 1) {
+      i32_const(0xffff);
+      byte(I32_AND);
+    }
+    if (size == 3) byte(I64_EXTEND_U);
+  }
+  set_register(load<u32>(r + R_REG), size);
+}
+
+/** MOV of a segment register to a general one. */
+export function emit_selector(r: u32): bool {
+  const n: u32 = (load<u16>(r + R_FLAGS) as u32) >> RF_REGNO_SHIFT;
+  const size: u32 = load<u16>(r + R_FLAGS) & RF_SIZE;
+  if (is_memory(r) || n > GS) return false;
+  get(L_V);
+  memory_op(I32_LOAD, V_SEGS + n * SEG_STRIDE + SEG_SELECTOR);
+  if (size == 3) byte(I64_EXTEND_U);
+  set_register(load<u32>(r + R_RM), size);
+  return true;
+}
+
+/** CLI at CPL 0; elsewhere the interpreter asks what IOPL allows. */
+export function emit_cli(r: u32): void {
+  get(L_V);
+  memory_op(I32_LOAD, V_CPL);
+  leave_if(r);
+  get(L_V);
+  get(L_V);
+  memory_op(I32_LOAD, V_RFLAGS);
+  i32_const(~FLAG_IF as i32);
+  byte(I32_AND);
+  memory_op(I32_STORE, V_RFLAGS);
+}
