@@ -24,7 +24,14 @@ const chosen = options.machines.filter((name) => all[name] !== undefined);
 const browser = options.browser
   ? await (await import('./browser.mjs')).openBrowserBench({ guests: TARGET, work })
   : { watch: watchProcess, close: async () => {} };
-const sessions = prepareSessions(options, work);
+let sessions;
+try {
+  sessions = prepareSessions(options, work);
+} catch (error) {
+  // What is missing on this host: a guest, a compiler.
+  process.stderr.write(`vitrine: ${error.message}\n`);
+  process.exit(2);
+}
 const errors = [];
 const note = (sentence) => {
   errors.push(sentence);
