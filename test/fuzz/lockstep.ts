@@ -197,6 +197,9 @@ export class Lockstep {
   }
 }
 
+/** Frames of code and of data. */
+const FRAMES = [0x10000n, 0x20000n, 0x30000n, 0x20000n] as const;
+
 /** What happens before an entry; mostly nothing. */
 function disturbance(random: Random): Act | undefined {
   const kind = random.below(100);
@@ -216,9 +219,12 @@ function disturbance(random: Random): Act | undefined {
   if (kind < 42) return ({ vm }) => vm.write(CODE + at, new Uint8Array([Number(value & 0xffn)]));
   if (kind < 46)
     return ({ vm, vcpu }) => {
-      // An entry of the table that maps code and data; the TLB may have it until something flushes it.
+      // An entry of the table that maps code and data, but to no page of the kernel's: a guest whose handlers fault never ends.
       const entry = TABLES + 5 * 0x1000 + (0x20 + (at & 0x1f)) * 8;
-      vm.write(entry, new Uint8Array(new BigUint64Array([(value & 0x3f000n) | 7n]).buffer));
+      vm.write(
+        entry,
+        new Uint8Array(new BigUint64Array([(FRAMES[at & 3] as bigint) | (value & 0xf000n) | 7n]).buffer),
+      );
       vcpu.setSregs(vcpu.getSregs());
     };
   return undefined;
