@@ -66,7 +66,8 @@ const FIELDS: readonly (readonly [at: number, bytes: number])[] = [
   [V_JIT_OWNER, 4],
   [V_STOPPED_BEHIND, 4],
   [V_FLOAT_FLAGS, 4],
-  [V_FLOAT_RESULT, 64],
+  // With V_X87_WORD to V_X87_Z behind it.
+  [V_FLOAT_RESULT, 0x80],
   [V_FLOAT, 0x400],
 ];
 
