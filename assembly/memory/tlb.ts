@@ -70,6 +70,14 @@ function index_of(la: u64): u32 {
   return (((la >> 12) ^ (la >> TLB_FOLD)) as u32) & (TLB_ENTRIES - 1);
 }
 
+/**
+ * The page falls on the entry of the one before it, as those at multiples of 2 GiB do: it stays out. An access that begins in the
+ * page before is compared by its last byte, which would find it.
+ */
+function follows_itself(la: u64): bool {
+  return index_of(la) == index_of(la - 0x1000);
+}
+
 function exec_index_of(la: u64): u32 {
   return ((la >> 12) as u32) & (TLB_ENTRIES - 1);
 }
@@ -262,7 +270,7 @@ function note_flags(v: u32, la: u64, flags: u32): void {
 
 /** Fills the data entry of a page in the array `table`; `write` only for pages that may be written and are dirty in their log. */
 export function fill_data(v: u32, table: u32, la: u64, hva: u32, write: bool, flags: u32): void {
-  if (table == tlb_array(v, TLB_NONE)) return;
+  if (table == tlb_array(v, TLB_NONE) || follows_itself(la)) return;
   const page = la & ~0xfff;
   const e = table + index_of(la) * TLB_ENTRY_SIZE;
   note_flags(v, la, flags);
@@ -279,7 +287,8 @@ export function fill_data(v: u32, table: u32, la: u64, hva: u32, write: bool, fl
  * not found by what invalidates them.
  */
 export function fill_device(v: u32, table: u32, la: u64, gpa: u64, flags: u32): void {
-  if (table == tlb_array(v, TLB_NONE) || flags & (TLB_LARGE | TLB_HUGE | TLB_KEYED)) return;
+  if (table == tlb_array(v, TLB_NONE) || follows_itself(la)) return;
+  if (flags & (TLB_LARGE | TLB_HUGE | TLB_KEYED)) return;
   const e = table + index_of(la) * TLB_ENTRY_SIZE;
   store<u64>(e + TLB_READ, EMPTY);
   store<u64>(e + TLB_WRITE, EMPTY);

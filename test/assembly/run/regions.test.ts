@@ -215,3 +215,41 @@ test('a loop that writes itself goes on with the new code where the tables are f
   const sum = Array.from({ length: 900 }, (_, n) => ((n + 1) << 24) >> 24).reduce((a, b) => a + b);
   expect(run(vcpu) | 0).toBe(sum);
 });
+
+test.each([
+  ['2 GiB', 0x7fff0000],
+  ['4 GiB', 0xffff0000],
+])('an access over %s reaches both pages and nothing beside them', (_, below) => {
+  for (const jit of ['off', 0] as const) {
+    // The page above is in the TLB already when the store comes; so is the one below.
+    const end = below + 0x10000;
+    const { vm, vcpu } = compiled(
+      `
+      mov ecx, 3
+    again: mov eax, [${end % 2 ** 32}]
+      mov [${end % 2 ** 32}], eax
+      mov [${end - 16}], eax
+      mov dword [${end - 2}], 0x44332211
+      mov ebx, [${end - 1}]
+      dec ecx
+      jnz again
+      hlt
+    `,
+      1,
+      jit,
+    );
+    const gap = vm.allocate(0x30000);
+    const slot = (slot: number, guest_phys_addr: number, userspace_addr: number): void =>
+      vm.setUserMemoryRegion({ slot, guest_phys_addr, memory_size: 0x10000, userspace_addr });
+    slot(1, below, gap);
+    if (end < 2 ** 32) slot(2, end, gap + 0x20000);
+    const first = end < 2 ** 32 ? gap + 0x20000 : (vm.slot(0)?.hva ?? 0);
+    vm.memory.bytes(gap + 0x10000, 0x10000).fill(0x5c);
+    const before = vm.memory.bytes(first - 0x1000, 0x1000).slice();
+    run(vcpu);
+    expect([...vm.memory.bytes(gap + 0xfffe, 2)]).toEqual([0x11, 0x22]);
+    expect([...vm.memory.bytes(first, 2)]).toEqual([0x33, 0x44]);
+    expect(Number(vcpu.getRegs().rbx) & 0xffffff).toBe(0x443322);
+    expect(Buffer.compare(vm.memory.bytes(first - 0x1000, 0x1000), before)).toBe(0);
+  }
+});
