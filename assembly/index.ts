@@ -11,6 +11,7 @@ export {
   compiled_high,
   compiled_light,
   compiled_modify,
+  compiled_opens,
   compiled_overflow,
   compiled_push,
   compiled_read,

@@ -526,8 +526,8 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
       ends(c);
       return;
     case 0xfb:
+      // The block goes on, so that nothing comes in before the next instruction.
       set_op(r, OP_STI);
-      ends(c);
       return;
     case 0xfc:
       set_op(r, OP_CLD);

@@ -20,13 +20,14 @@ import { TLB_READ, TLB_WRITE, VCPU_JIT, VCPU_PAGE } from '../abi/map';
 import { OP_PACKED } from '../abi/ops';
 import { V_STOPPED_BEHIND } from '../abi/pv';
 import { LEAVE_COMMIT, V_BUDGET, V_GPR, V_JIT_RIP, V_LEAVE, V_RFLAGS, V_RIP, V_TLB } from '../abi/vcpu_page';
-import { FLAG_CF, FLAG_DF, FLAG_PF, FLAG_RF, FLAG_VM, FLAG_ZF, GP, RDI, RSI } from '../abi/x86';
+import { FLAG_CF, FLAG_DF, FLAG_IF, FLAG_PF, FLAG_RF, FLAG_VM, FLAG_ZF, GP, RDI, RSI } from '../abi/x86';
 import { arith_flags, condition, get_flags, set_arith, set_carry, set_carry_overflow } from '../cpu/flags';
 import { wrap_rip } from '../cpu/operands';
 import { access_rights, access_slow, commit } from '../memory/access';
 import { raise_code } from '../state/fault';
 import { mul_high_unsigned } from '../state/product';
 import { exec_unit } from './cold';
+import { opens_window } from './control';
 import { exec_record, left } from './general';
 import { mul_high_signed } from './muldiv';
 import { is_quick } from './sse_float_lane';
@@ -184,6 +185,11 @@ export function compiled_carry(v: u32, carry: u32): void {
 /** Upper half of an unsigned product. */
 export function compiled_high(a: u64, b: u64): u64 {
   return mul_high_unsigned(a, b);
+}
+
+/** STI would let in what waits already. */
+export function compiled_opens(v: u32): u32 {
+  return ((load<u32>(v + V_RFLAGS) & FLAG_IF) == 0 && opens_window(v)) as u32;
 }
 
 /** EFLAGS as PUSHF pushes them. */

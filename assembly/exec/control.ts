@@ -15,18 +15,21 @@ import {
   FLOW_STOP,
   R_FLAGS,
   R_IMM,
+  R_OP,
   R_REG,
   R_SEG,
+  RECORD_SIZE,
   RF_MEMORY,
 } from '../abi/insn';
 import { APIC_TASKPRI } from '../abi/irqchip';
-import { KVM_MP_STATE_HALTED } from '../abi/kvm_run';
+import { KVM_MP_STATE_HALTED, RUN_REQUEST_INTERRUPT_WINDOW } from '../abi/kvm_run';
 import {
   OP_ARPL,
   OP_CLAC,
   OP_CLFLUSH,
   OP_CLI,
   OP_CLTS,
+  OP_END,
   OP_HLT,
   OP_INVD,
   OP_INVLPG,
@@ -111,12 +114,13 @@ import {
 import { write_cr0, write_cr3, write_cr4 } from '../cpu/control_registers';
 import { extended_ebx, features_ecx, supported_xcr0 } from '../cpu/cpuid';
 import { DR6_BD, DR6_FIXED, DR6_WRITABLE, DR7_FIXED, DR7_GD, DR7_WRITABLE } from '../cpu/debug';
-import { exit_hlt } from '../cpu/exits';
+import { exit_hlt, run_page } from '../cpu/exits';
 import { arith_flags, set_arith } from '../cpu/flags';
 import { privileged, update_mode, update_tlb_mode } from '../cpu/mode';
 import { effective_address, finish_store, size_of, write_reg, write_rm } from '../cpu/operands';
 import { desc_limit } from '../cpu/segment';
 import { inspect, load_system_segment, verify } from '../cpu/tables';
+import { interrupt_waits } from '../irqchip/interrupts';
 import { set_tpr } from '../irqchip/lapic';
 import { lapic_get } from '../irqchip/lapic_bus';
 import { load16, load32, load64, store16, store32, store64 } from '../memory/access';
@@ -344,11 +348,19 @@ function cli(v: u32): u32 {
   return FLOW_NEXT;
 }
 
-function sti(v: u32): u32 {
+/** What interrupts are opened for is there already: the instruction behind STI must run alone, and then it comes in. */
+export function opens_window(v: u32): bool {
+  return interrupt_waits(v) || load<u8>(run_page(v) + RUN_REQUEST_INTERRUPT_WINDOW) != 0;
+}
+
+/** Where nothing waits and the next instruction is in the same block nothing can come in between, and the block goes on. */
+function sti(v: u32, r: u32): u32 {
   const flags = load<u32>(v + V_RFLAGS);
   if (may_change_if(v)) {
-    if ((flags & FLAG_IF) == 0) store<u32>(v + V_SHADOW, SHADOW_STI);
+    if (flags & FLAG_IF) return FLOW_NEXT;
     change_flags(v, 0, FLAG_IF);
+    if (load<u16>(r + RECORD_SIZE + R_OP) != OP_END && !opens_window(v)) return FLOW_NEXT;
+    store<u32>(v + V_SHADOW, SHADOW_STI);
   } else if (uses_virtual_if(v) && (flags & FLAG_VIP) == 0) {
     change_flags(v, 0, FLAG_VIF);
   } else {
@@ -480,7 +492,7 @@ export function exec_control(v: u32, r: u32, op: u32, rm: u32): u32 {
     case OP_CLI:
       return cli(v);
     case OP_STI:
-      return sti(v);
+      return sti(v, r);
     case OP_HLT:
       return hlt(v);
     case OP_SWAPGS:

@@ -53,6 +53,7 @@ import {
   OP_SHL_R64,
   OP_SHRX,
   OP_STD,
+  OP_STI,
   OP_TEST,
   OP_XCHG_R,
 } from '../abi/ops';
@@ -80,7 +81,7 @@ import {
 } from './operands';
 import { local_a, local_b, local_r, push_register, push_source, set_register, sized } from './registers';
 import { keep, note, note_logic, take_result } from './results';
-import { emit_cli, emit_lea, emit_selector } from './selectors';
+import { emit_cli, emit_lea, emit_selector, emit_sti } from './selectors';
 import { emit_shift } from './shifts';
 import { emit_stack } from './stack';
 import { emit_string } from './strings';
@@ -488,6 +489,10 @@ export function emit(v: u32, r: u32): bool {
   }
   if (op == OP_CLI) {
     emit_cli(r);
+    return true;
+  }
+  if (op == OP_STI) {
+    emit_sti(r);
     return true;
   }
   if (op >= OP_SHIFT && op < OP_MUL) return emit_shift(v, r, op);

@@ -95,4 +95,5 @@ export const F_X87_PRODUCT: u32 = 22;
 export const F_X87_QUOTIENT: u32 = 23;
 export const F_X87_SUM64: u32 = 24;
 export const F_X87_PRODUCT64: u32 = 25;
-export const IMPORTED: u32 = 26;
+export const F_OPENS: u32 = 26;
+export const IMPORTED: u32 = 27;

@@ -1,14 +1,27 @@
-// LEA of unusual sizes, MOV from a segment register, and CLI.
+// LEA of unusual sizes, MOV from a segment register, CLI and STI.
 
-import { R_FLAGS, R_REG, R_RM, RF_REGNO_SHIFT, RF_SIZE } from '../abi/insn';
+import { R_FLAGS, R_OP, R_REG, R_RM, RECORD_SIZE, RF_REGNO_SHIFT, RF_SIZE } from '../abi/insn';
+import { OP_END } from '../abi/ops';
 import { GS, SEG_SELECTOR, SEG_STRIDE, V_CPL, V_RFLAGS, V_SEGS } from '../abi/vcpu_page';
 import { FLAG_IF } from '../abi/x86';
 import { is_memory, push_address32, push_address64 } from './addresses';
 import { get } from './frame';
-import { L_V } from './locals';
+import { F_OPENS, L_V } from './locals';
 import { leave_if, set_register } from './registers';
 import { address_size } from './segments';
-import { byte, I32_AND, I32_LOAD, I32_STORE, I32_WRAP, I64_EXTEND_U, i32_const, memory_op } from './wasm';
+import {
+  byte,
+  CALL,
+  I32_AND,
+  I32_LOAD,
+  I32_OR,
+  I32_STORE,
+  I32_WRAP,
+  I64_EXTEND_U,
+  i32_const,
+  memory_op,
+  op1,
+} from './wasm';
 
 /** LEA with an address or an operand of another size than the mode's. */
 export function emit_lea(r: u32): void {
@@ -38,6 +51,26 @@ export function emit_selector(r: u32): bool {
   if (size == 3) byte(I64_EXTEND_U);
   set_register(load<u32>(r + R_RM), size);
   return true;
+}
+
+/** STI at CPL 0 when nothing waits for it and the next instruction is in the same block. */
+export function emit_sti(r: u32): void {
+  if (load<u16>(r + RECORD_SIZE + R_OP) == OP_END) {
+    i32_const(1);
+    return leave_if(r);
+  }
+  get(L_V);
+  memory_op(I32_LOAD, V_CPL);
+  get(L_V);
+  op1(CALL, F_OPENS);
+  byte(I32_OR);
+  leave_if(r);
+  get(L_V);
+  get(L_V);
+  memory_op(I32_LOAD, V_RFLAGS);
+  i32_const(FLAG_IF as i32);
+  byte(I32_OR);
+  memory_op(I32_STORE, V_RFLAGS);
 }
 
 /** CLI at CPL 0; elsewhere the interpreter asks what IOPL allows. */

@@ -52,7 +52,7 @@ import { enter_smm } from '../cpu/smm';
 import { host_now } from '../host';
 import { stimers_next } from '../hyperv/stimers';
 import { do_hyperv_work, has_hyperv_work, leaves_for_hyperv } from '../hyperv/work';
-import { has_interrupt, take_interrupt } from '../irqchip/interrupts';
+import { interrupt_waits, take_interrupt } from '../irqchip/interrupts';
 import { irqfds_poll } from '../irqchip/irqfd';
 import { lapic_drop_sipi, lapic_init, lapic_take_events } from '../irqchip/lapic_start';
 import { timers_next, timers_next_halted, timers_poll } from '../irqchip/timers';
@@ -123,11 +123,6 @@ function has_nmi(v: u32): bool {
     load<u32>(v + V_NMI_MASKED) == 0 &&
     load<u32>(v + V_SHADOW) == 0
   );
-}
-
-/** An interrupt waits that could be delivered if interrupts are open. */
-function has_vector(v: u32): bool {
-  return load<u32>(v + V_IRQ_QUEUED) != 0 || (has_irqchip() && has_interrupt(v));
 }
 
 /** Delivers the trap of the instruction before: single step, data breakpoint, task switch. */
@@ -226,7 +221,7 @@ function next_event(v: u32): u32 {
       !has_smi(v) &&
       !has_nmi(v) &&
       load<u32>(v + V_DB_PENDING) == 0 &&
-      !(is_open(v) && has_vector(v))
+      !(is_open(v) && interrupt_waits(v))
     ) {
       store<u64>(v + V_WAKE_AT, earlier(timers_next_halted(v), stimers_next(v)));
       return FLOW_NEXT;
@@ -244,7 +239,7 @@ function next_event(v: u32): u32 {
   if (has_smi(v)) return take_smi(v);
   if (has_nmi(v)) return take_nmi(v);
   if (!is_open(v)) return FLOW_NEXT;
-  if (has_vector(v)) return take_vector(v);
+  if (interrupt_waits(v)) return take_vector(v);
   if (!has_pic() && load<u8>(run_page(v) + RUN_REQUEST_INTERRUPT_WINDOW)) {
     exit_window(v);
     return FLOW_EXIT;

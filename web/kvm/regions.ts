@@ -30,6 +30,7 @@ const IMPORTS = [
   'x87_quotient',
   'x87_sum64',
   'x87_product64',
+  'compiled_opens',
 ] as const;
 
 export interface RegionHost extends Record<(typeof IMPORTS)[number], () => void> {

@@ -35,7 +35,7 @@ const bits = [
     'shrx {rN}, {eN}, {rN}',
   ),
   ...['bt', 'bts', 'btr', 'btc'].flatMap((name) => of([32, 64], `movsx {rN}, bl\n${name} {mN}, {rN}`)),
-  ...['cli', 'clc', 'stc', 'cmc', 'cld', 'std\nlodsb\ncld', 'set{cc} {e8}'],
+  ...['cli', 'sti\nnop', 'clc', 'stc', 'cmc', 'cld', 'std\nlodsb\ncld', 'set{cc} {e8}'],
 ];
 const products = [
   ...of(SIZES, 'mul {eN}', 'imul {eN}'),
