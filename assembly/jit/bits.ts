@@ -22,7 +22,17 @@ import {
   OP_STC,
   OP_STD,
 } from '../abi/ops';
-import { FS, LF_EXPLICIT, LF_LOGIC, SEG_BASE, SEG_STRIDE, V_GPR, V_RFLAGS, V_SEGS } from '../abi/vcpu_page';
+import {
+  CS,
+  FS,
+  LF_EXPLICIT,
+  LF_LOGIC,
+  SEG_BASE,
+  SEG_STRIDE,
+  V_GPR,
+  V_RFLAGS,
+  V_SEGS,
+} from '../abi/vcpu_page';
 import { FLAG_DF, FLAGS_ARITH } from '../abi/x86';
 import { is_memory, push_address32, push_address64 } from './addresses';
 import { note_kind, note_rotation, push_carry, set_flag } from './flags';
@@ -323,7 +333,13 @@ function bit_string(r: u32, kind: u32, size: u32): bool {
   const segment: u32 = load<u8>(r + R_SEG);
   const wide = is_wide();
   const locks = (load<u16>(r + R_FLAGS) & RF_LOCK) != 0;
-  if (size < 2 || (size == 3 && !wide) || asize != (wide ? 3 : 2) || (segment >= FS && !wide)) return false;
+  if (
+    size < 2 ||
+    (size == 3 && !wide) ||
+    asize != (wide ? 3 : 2) ||
+    (!wide && (segment >= FS || segment == CS))
+  )
+    return false;
   const index = load<u32>(r + R_REG);
   push_register(index, size);
   constant(size + 3, size);

@@ -7,7 +7,7 @@ import { OP_LODS, OP_MOVS, OP_SCAS, OP_STOS } from '../abi/ops';
 import { CS, ES, FS, LF_SUB, V_GPR, V_RFLAGS } from '../abi/vcpu_page';
 import { get, is_wide, set } from './frame';
 import { F_STRING, L_V } from './locals';
-import { push_memory, reach, register_address, store_with } from './operands';
+import { address, push_memory, reach, register_address, store_with } from './operands';
 import { local_a, local_b, push_register, set_register, sized } from './registers';
 import { note, take_result } from './results';
 import {
@@ -76,7 +76,8 @@ export function emit_string(v: u32, r: u32, op: u32): bool {
   const size = flags & RF_SIZE;
   const segment: u32 = load<u8>(r + R_SEG);
   if (flags & (RF_REP | RF_REPNE) || ((flags >> RF_ASIZE_SHIFT) & 3) != (is_wide() ? 3 : 2)) return false;
-  if (segment >= FS || op > OP_SCAS) return false;
+  // The manual's checks of CS and of what is not flat are the interpreter's.
+  if (segment >= FS || (segment == CS && !is_wide()) || op > OP_SCAS) return false;
   const rsi = v + V_GPR + RSI;
   const rdi = v + V_GPR + RDI;
   const rax = v + V_GPR + RAX;
