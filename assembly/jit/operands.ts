@@ -58,6 +58,7 @@ import {
   I32_ADD,
   I32_AND,
   I32_EQZ,
+  I32_GT_U,
   I32_LOAD,
   I32_LOAD8_S,
   I32_LOAD16_S,
@@ -254,8 +255,18 @@ export function register_address(address: u32): void {
   set(L_LA);
 }
 
-/** The host's address of 2^size bytes at L_LA into L_ADDRESS, or out with a fault. */
+/** Leaves before the record in 32-bit code when 2^size bytes at L_LA reach beyond the limit, which is 4 GiB. */
+export function check_limit(r: u32, size: u32): void {
+  if (is_wide() || size == 0) return;
+  get(L_LA);
+  i32_const(-(1 << size));
+  byte(I32_GT_U);
+  leave_if(r);
+}
+
+/** The host's address of 2^size bytes at L_LA, which the limit is looked at for, into L_ADDRESS, or out with a fault. */
 export function reach(r: u32, tag: u32, size: u32, segment: u32): void {
+  check_limit(r, size);
   push_reached(r, tag, (1 << size) - 1, segment);
   set(L_ADDRESS);
 }
@@ -322,6 +333,7 @@ export function store_operand(r: u32, value: u32, size: u32): void {
 
 /** Stores the value in a local at L_LA: what is left to do then the core's function `f` does too, which is told as F_WRITE is. */
 export function store_with(r: u32, f: u32, value: u32, size: u32, segment: u32): void {
+  check_limit(r, size);
   begin_store(value, size);
   push_info(r, (1 << size) - 1, segment);
   end_store(f);

@@ -103,7 +103,7 @@ export function push_segmented(r: u32): void {
   byte(I64_NE);
   if (load<u8>(r + R_SPAN) && !is_constant(r)) {
     get(L_ENTRY);
-    i32_const(-1 - load<u8>(r + R_SPAN));
+    i32_const(-1 - (load<u8>(r + R_SPAN) as i32));
     byte(I32_GT_U);
     byte(I32_OR);
   }

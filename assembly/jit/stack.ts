@@ -8,6 +8,7 @@ import { is_memory } from './addresses';
 import { get, is_wide, set, spill_flags } from './frame';
 import { F_FLAGS, L_V } from './locals';
 import {
+  check_limit,
   move_stack,
   push_memory,
   push_rm,
@@ -15,6 +16,7 @@ import {
   reach,
   reach_operand,
   register_address,
+  stack_address,
 } from './operands';
 import { local_b, set_register } from './registers';
 import { byte, CALL, I64_EXTEND_U, op1 } from './wasm';
@@ -25,6 +27,8 @@ function push(r: u32, size: u32): void {
   if (is_memory(r)) reach_operand(r);
   push_rm(r, size);
   set(local_b(size));
+  stack_address(-(1 << size));
+  check_limit(r, size);
   push_to_stack(r, local_b(size));
 }
 
@@ -34,6 +38,8 @@ function push_flags(r: u32, size: u32): void {
   op1(CALL, F_FLAGS);
   if (size == 3) byte(I64_EXTEND_U);
   set(local_b(size));
+  stack_address(-(1 << size));
+  check_limit(r, size);
   push_to_stack(r, local_b(size));
 }
 
