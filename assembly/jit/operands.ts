@@ -43,6 +43,7 @@ import {
 import {
   delta_of,
   instructions_before,
+  leave_if,
   next_delta,
   push_register,
   push_source,

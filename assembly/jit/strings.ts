@@ -7,7 +7,7 @@ import { OP_LODS, OP_MOVS, OP_SCAS, OP_STOS } from '../abi/ops';
 import { CS, ES, FS, LF_SUB, V_GPR, V_RFLAGS } from '../abi/vcpu_page';
 import { get, is_wide, set } from './frame';
 import { F_STRING, L_V } from './locals';
-import { push_memory, reach } from './operands';
+import { push_memory, reach, register_address, store_with } from './operands';
 import { local_a, local_b, push_register, set_register, sized } from './registers';
 import { note, take_result } from './results';
 import {
