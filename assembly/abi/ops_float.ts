@@ -82,4 +82,5 @@ export const LANE_MAX: u32 = 15;
  * The relations for which each of the first 16 predicates is true, 4 bits each: less 1, equal 2, greater 4, unordered 8. The
  * others repeat them (SDM vol. 2, CMPPD, table 3-1).
  */
-export const PREDICATES: u64 = 0xf4650b9a7ced8312;
+export const PREDICATES_LOW: u32 = 0x7ced8312;
+export const PREDICATES_HIGH: u32 = 0xf4650b9a;

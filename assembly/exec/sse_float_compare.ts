@@ -3,7 +3,7 @@
 import { CLASS_SNAN, F_A, F_B } from '../abi/float';
 import { FE_INVALID, V_FLOAT_RESULT } from '../abi/fpu';
 import { FLOW_NEXT, R_REG } from '../abi/insn';
-import { FLOAT_SS, OP_COMI, PREDICATES } from '../abi/ops_float';
+import { FLOAT_SS, OP_COMI, PREDICATES_HIGH, PREDICATES_LOW } from '../abi/ops_float';
 import { FORM_SSE, R_FORM, R_IMM8, R_SRC } from '../abi/simd';
 import { FLAG_CF, FLAG_PF, FLAG_ZF } from '../abi/x86';
 import { set_arith } from '../cpu/flags';
@@ -11,7 +11,7 @@ import { class_of, compare, has_nan, raise_float } from '../float';
 import { is_denormal, note_denormal } from './sse_float_lane';
 import { begin, load_lane, settle, settle_scalar, settle_vector, vector_size } from './sse_float_result';
 
-// A relation, as bits of a set (PREDICATES).
+// A relation, as bits of a set (PREDICATES_LOW, PREDICATES_HIGH).
 const LESS: u32 = 1;
 const EQUAL: u32 = 2;
 const GREATER: u32 = 4;
@@ -58,7 +58,7 @@ export function exec_float_compare(v: u32, r: u32, type: u32, rm: u32): u32 {
   const scalar = type >= FLOAT_SS;
   const bytes = scalar ? step : vector_size(r);
   const predicate: u32 = (load<u8>(r + R_IMM8) as u32) & (load<u8>(r + R_FORM) == FORM_SSE ? 7 : 31);
-  const truths = ((PREDICATES >> ((predicate & 15) * 4)) & 15) as u32;
+  const truths = ((predicate & 8 ? PREDICATES_HIGH : PREDICATES_LOW) >> ((predicate & 7) * 4)) & 15;
   const signaling = is_signaling(predicate);
   begin(v);
   for (let i: u32 = 0; i < bytes; i += step) {

@@ -21,7 +21,8 @@ import {
   OP_FLOAT_SQRT,
   OP_FLOAT_WIDTH,
   OP_UCOMI,
-  PREDICATES,
+  PREDICATES_HIGH,
+  PREDICATES_LOW,
 } from '../abi/ops_float';
 import { FORM_SSE, R_FORM, R_IMM8, R_SRC } from '../abi/simd';
 import { LF_EXPLICIT } from '../abi/vcpu_page';
@@ -192,7 +193,7 @@ const COMPARISONS = memory.data<u8>([0, 2, 0, 4, 3, 1, 5, 0]);
 /** Relations of numbers for which the predicate is true. */
 function relations(r: u32): u32 {
   const predicate: u32 = (load<u8>(r + R_IMM8) as u32) & (load<u8>(r + R_FORM) == FORM_SSE ? 7 : 31);
-  return ((PREDICATES >> ((predicate & 15) * 4)) & 7) as u32;
+  return ((predicate & 8 ? PREDICATES_HIGH : PREDICATES_LOW) >> ((predicate & 7) * 4)) & 7;
 }
 
 /** CMPSS and CMPSD. */

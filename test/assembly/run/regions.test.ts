@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { KVM_GUESTDBG_ENABLE, KVM_GUESTDBG_USE_HW_BP } from '../../../assembly/abi/kvm_run.ts';
 import { RUN_EXIT, V_JIT_OWNER, V_JIT_REGIONS } from '../../../assembly/abi/vcpu_page.ts';
-import { Kvm, type Vcpu, Vm } from '../../../web/kvm/index.ts';
+import { type Vcpu, Vm } from '../../../web/kvm/index.ts';
 import { flatVcpu, type Guest, load, RAM, vmWithRam } from './machine.ts';
 
 /** One VM whose blocks are compiled before they run, if nothing else is said, one vCPU, one program. */
