@@ -1,31 +1,10 @@
 // The instruction in hand: where it is, its general registers and immediates, and the way out before it. A value is on the
 // stack as i64, or as i32 for operands of 32 bits and less, sign-extended.
 
-import {
-  R_IMM,
-  R_LEN,
-  R_OFF,
-} from '../abi/insn';
-import { V_GPR, } from '../abi/vcpu_page';
-import {
-  close,
-  exit_behind,
-  get,
-  is_wide,
-  open,
-  set_gpr,
-  set_gpr_part,
-  set_gpr_part,
-} from './frame';
-import {
-  L_A32,
-  L_A64,
-  L_B32,
-  L_B64,
-  L_GPR,
-  L_R32,
-  L_R64,
-} from './locals';
+import { R_IMM, R_LEN, R_OFF } from '../abi/insn';
+import { V_GPR } from '../abi/vcpu_page';
+import { close, exit_behind, get, is_wide, open, set_gpr, set_gpr_part } from './frame';
+import { L_A32, L_A64, L_B32, L_B64, L_GPR, L_R32, L_R64 } from './locals';
 import {
   byte,
   EMPTY,
