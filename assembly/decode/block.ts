@@ -187,6 +187,24 @@ export function drop_changed_blocks(v: u32): void {
   }
 }
 
+function is_at(b: u32, hva: u32, mode: u32): bool {
+  return b != 0 && load<u32>(b + B_HVA) == hva && load<u32>(b + B_MODE) == mode;
+}
+
+/**
+ * The decoded block of the slot at `at` or of its neighbour, which keeps what the slot held before; 0 if neither has it. With a
+ * single place two blocks of a loop that fall on it would decode each other away at every turn.
+ */
+function take_block(at: u32, hva: u32, mode: u32): u32 {
+  const first = load<u32>(at);
+  if (is_at(first, hva, mode)) return first;
+  const second = load<u32>(at ^ 4);
+  if (!is_at(second, hva, mode)) return 0;
+  store<u32>(at ^ 4, first);
+  store<u32>(at, second);
+  return second;
+}
+
 /** The block at V_RIP of at most `limit` instructions, or 0 with a fault raised. `scratch` keeps it out of the cache. */
 export function find_block(v: u32, limit: u32): u32 {
   const mode = load<u32>(v + V_MODE);
@@ -204,8 +222,8 @@ export function find_block(v: u32, limit: u32): u32 {
   if (hva == 0) return 0;
   if (limit == 0) {
     const at = hash_slot(v, hva, mode);
-    const b = load<u32>(at);
-    if (b && load<u32>(b + B_HVA) == hva && load<u32>(b + B_MODE) == mode) {
+    const b = take_block(at, hva, mode);
+    if (b) {
       if (
         (mode & MODE_SIZE) == MODE_64 ||
         mode & MODE_FLAT ||
@@ -279,6 +297,8 @@ function decode_block(v: u32, hva: u32, la: u64, mode: u32, rip: u64, at: u32): 
   const r = b + BLOCK_HEADER + count * RECORD_SIZE;
   finish(v, b, r, hva, mode, count, end_of(r - RECORD_SIZE));
   store<u32>(v + V_BLOCKS_TOP, r + RECORD_SIZE);
+  const before = load<u32>(at);
+  if (before && load<u32>(before + B_HVA) != u32.MAX_VALUE) store<u32>(at ^ 4, before);
   store<u32>(at, b);
   const head = chain_head(v, hva);
   store<u32>(b + B_CHAIN, load<u32>(head));

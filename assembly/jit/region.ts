@@ -92,11 +92,14 @@ export function first_record(n: u32): u32 {
   return load<u32>(node_at(n) + NODE_BLOCK) + BLOCK_HEADER;
 }
 
-/** The decoded block at `hva`, or 0. */
+/** The decoded block at `hva`, or 0: in its place of the hash, or in the place beside it (decode/block.ts). */
 function block_at(v: u32, hva: u32, mode: u32): u32 {
   const slot = (hva ^ (hva >> 14) ^ (mode << 7)) & (BLOCK_HASH_ENTRIES - 1);
-  const b = load<u32>(v - VCPU_PAGE + VCPU_BLOCK_HASH + slot * 4);
-  return b && load<u32>(b + B_HVA) == hva && load<u32>(b + B_MODE) == mode ? b : 0;
+  const at = v - VCPU_PAGE + VCPU_BLOCK_HASH + slot * 4;
+  const b = load<u32>(at);
+  if (b && load<u32>(b + B_HVA) == hva && load<u32>(b + B_MODE) == mode) return b;
+  const other = load<u32>(at ^ 4);
+  return other && load<u32>(other + B_HVA) == hva && load<u32>(other + B_MODE) == mode ? other : 0;
 }
 
 function add_node(b: u32, delta: i32): u32 {
