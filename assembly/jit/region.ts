@@ -41,7 +41,7 @@ import { first_heat } from '../decode/block';
 import { lines_of } from '../memory/code_marks';
 
 /** Instructions of a region at most. */
-const INSTRUCTIONS_MAX: u32 = 200;
+const INSTRUCTIONS_MAX: u32 = 100;
 /** A block that is entered once while the entry is entered so often stays out of the region. */
 const COLD: i32 = 16;
 

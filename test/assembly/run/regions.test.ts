@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest';
 import { KVM_GUESTDBG_ENABLE, KVM_GUESTDBG_USE_HW_BP } from '../../../assembly/abi/kvm_run.ts';
-import { RUN_EXIT, V_JIT_OWNER, V_JIT_REGIONS } from '../../../assembly/abi/vcpu_page.ts';
+import { RUN_EXIT, V_JIT_OWNER, V_JIT_REGIONS, V_STAT_BLOCKS } from '../../../assembly/abi/vcpu_page.ts';
 import { type Vcpu, Vm } from '../../../web/kvm/index.ts';
 import { flatVcpu, type Guest, load, RAM, vmWithRam } from './machine.ts';
 
@@ -252,4 +252,25 @@ test.each([
     expect(Number(vcpu.getRegs().rbx) & 0xffffff).toBe(0x443322);
     expect(Buffer.compare(vm.memory.bytes(first - 0x1000, 0x1000), before)).toBe(0);
   }
+});
+
+test('two blocks that fall on one place of the hash stay decoded side by side', () => {
+  // Their windows of 16 KiB have the numbers 1 and 2, which the hash turns into 3 bytes of distance.
+  const { vm, vcpu } = compiled(
+    `
+    mov ecx, 1000
+    jmp 0x4000
+    times 0x4000 - 0x1000 - ($ - $$) db 0x90
+    jmp 0x8003
+    times 0x8003 - 0x1000 - ($ - $$) db 0x90
+    dec ecx
+    jnz 0x4000
+    mov eax, 7
+    hlt
+  `,
+    1,
+    'off',
+  );
+  expect(run(vcpu)).toBe(7);
+  expect(vm.memory.u64(vcpu.page + V_STAT_BLOCKS)).toBeLessThan(20n);
 });
