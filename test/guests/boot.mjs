@@ -17,10 +17,19 @@ const PATIENCE = 300;
  * line and the line of the stress program (both undefined when it never came), all output, and `faults`: a phrase for
  * each thing that was wrong.
  */
-export function bootGuest({ guest, cpus, seconds }) {
+export function bootGuest({ guest, cpus, seconds, jit = 'off' }) {
   const start = performance.now();
   const append = `run="stress ${seconds}; poweroff"`;
-  const options = ['--cpus', String(cpus), '--append', append, '--timeout', String(PATIENCE + 4 * seconds)];
+  const options = [
+    '--cpus',
+    String(cpus),
+    '--jit',
+    jit,
+    '--append',
+    append,
+    '--timeout',
+    String(PATIENCE + 4 * seconds),
+  ];
   const child = spawn(process.execPath, [MAIN, 'run', '--guest', guest, ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,7 +1,7 @@
 // Boots a fetched guest again and again on 1, 2, 4 and 8 vCPUs, runs its stress program, and writes a table of how it
 // went. It takes an hour, so it is no test of `npm test`, which keeps one such boot.
 //
-//     node test/guests/boots.mjs [--guest cloud] [--cpus 1,2,4,8] [--boots 10] [--seconds 30] [--out FILE]
+//     node test/guests/boots.mjs [--guest cloud] [--cpus 1,2,4,8] [--boots 10] [--seconds 30] [--jit N] [--out FILE]
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -13,6 +13,7 @@ const { values } = parseArgs({
     cpus: { type: 'string', default: '1,2,4,8' },
     boots: { type: 'string', default: '10' },
     seconds: { type: 'string', default: '30' },
+    jit: { type: 'string', default: 'off' },
     out: { type: 'string' },
   },
 });
@@ -36,7 +37,12 @@ for (const cpus of values.cpus.split(',').map(Number)) {
   let good = 0;
   let last = '';
   for (let boot = 1; boot <= Number(values.boots); boot++) {
-    const done = await bootGuest({ guest: values.guest, cpus, seconds: Number(values.seconds) });
+    const done = await bootGuest({
+      guest: values.guest,
+      cpus,
+      seconds: Number(values.seconds),
+      jit: values.jit,
+    });
     if (done.readySeconds !== undefined) times.push(done.readySeconds);
     last = done.stress ?? last;
     if (done.faults.length === 0) good += 1;
