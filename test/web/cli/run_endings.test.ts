@@ -6,6 +6,7 @@ import { flat, lab, MAIN, run, start } from './vitrine.ts';
 
 const real = (name: string, code: string) => flat(name, 'real', `bits 16\norg 0x7c00\n${code}\n`);
 const loop = real('loop', 'jmp $');
+const greeter = real('greeter', "mov dx, 0x3f8\nmov al, '.'\nout dx, al\njmp $");
 const idle = flat('idle', 'protected', 'bits 32\norg 0x10000\nlidt [0]\nsti\nwait_for:\nhlt\njmp wait_for\n');
 const chatter = real(
   'chatter',
@@ -107,8 +108,9 @@ describe.each(['parallel', 'deterministic'])('with the %s engine', (engine) => {
   });
 
   test.each(['SIGINT', 'SIGTERM'] as const)('%s ends it with the status of a shell', async (signal) => {
-    const child = start([...loop, '--engine', engine]);
-    setTimeout(() => child.kill(signal), 1500);
+    const child = start([...greeter, '--engine', engine]);
+    // Only now does it run: sooner the signal would find no handler.
+    child.stdout?.once('data', () => child.kill(signal));
     expect(await once(child, 'exit')).toEqual([signal === 'SIGINT' ? 130 : 143, null]);
   });
 });
