@@ -26,10 +26,14 @@ export declare const vm_base: u32;
 @external('env', 'instance')
 export declare const host_instance: u32;
 
-/** Compiles the module of `bytes` bytes at `at`: the place of its function in the core's table, 0 when that failed. */
+/** Compiles the module of `bytes` bytes at `at` for a vCPU: the place of its function in the core's table, 0 when that failed. */
 @external('env', 'compile')
-export declare function host_compile(at: u32, bytes: u32): u32;
+export declare function host_compile(v: u32, at: u32, bytes: u32): u32;
 
-/** The function at a place of the table is called no more. */
+/** The vCPU's function at a place of the table is called no more. */
 @external('env', 'release')
-export declare function host_release(slot: u32): void;
+export declare function host_release(v: u32, slot: u32): void;
+
+/** The same for all functions that this instance has compiled for the vCPU. */
+@external('env', 'release_all')
+export declare function host_release_all(v: u32): void;

@@ -108,6 +108,8 @@ export const FLOW_EXIT_RESTART: u32 = 5;
 export const FLOW_RESTART: u32 = 6;
 /** V_RIP is set as by FLOW_BRANCH, and an exit is in the run page. */
 export const FLOW_EXIT_BRANCH: u32 = 7;
+/** What a handler returns instead of FLOW_BRANCH when nothing can come in behind it: exec/retire.ts makes it FLOW_BRANCH. */
+export const FLOW_ON: u32 = 8;
 
 /** Longest block, in instructions. */
 export const BLOCK_MAX: u32 = 64;

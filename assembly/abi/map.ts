@@ -14,8 +14,9 @@
 //   0x000f_0000  MSR filters       two places, one of them in force
 //   0x0010_0000  page flags        a byte for each 4 KiB page of this memory (holds code, pinned)
 //   0x0020_0000  code lines        a u64 for each 4 KiB page: its 64-byte lines that hold decoded code
-//   0x00a0_0000  vCPU 0            VCPU_STRIDE bytes each, see below
-//   0x00a0_0000 + vcpus * stride   heap: dirty bitmaps and guest RAM, 64 KiB aligned; hva = offset in this memory
+//   0x00a0_0000  choices           which blocks the vCPUs of this memory have compiled together (jit/choices.ts)
+//   0x00b0_0000  vCPU 0            VCPU_STRIDE bytes each, see below
+//   0x00b0_0000 + vcpus * stride   heap: dirty bitmaps and guest RAM, 64 KiB aligned; hva = offset in this memory
 //
 // A memory is the address space of a VMM process and may hold several VMs. The first lies as drawn. Another one has the
 // same drawing again from its base on, on the heap: VM page, irqchip, devices, rings and vCPUs; its page flags and code
@@ -62,8 +63,11 @@ export const PAGE_WATCHED: u32 = 4;
 export const CODE_LINES: u32 = 0x200000;
 export const CODE_LINE_SHIFT: u32 = 6;
 
-export const VCPU_BASE: u32 = 0xa00000;
-export const VCPU_STRIDE: u32 = 0x500000;
+export const JIT_CHOICES: u32 = 0xa00000;
+
+export const VCPU_BASE: u32 = 0xb00000;
+/** Four areas end at 32 MiB: programs that bring their own memory are linked from there on (web/kvm/process). */
+export const VCPU_STRIDE: u32 = 0x540000;
 export const MAX_VCPUS: u32 = 32;
 
 // A vCPU's area, offsets from its base. The first three pages are what mmap(vcpu fd) shows.
@@ -114,9 +118,19 @@ export const TLB_EXEC_FLAGS: u32 = 12;
 export const VCPU_BLOCK_HASH: u32 = 0x40000;
 export const BLOCK_HASH_ENTRIES: u32 = 16384;
 export const VCPU_SCRATCH_BLOCK: u32 = 0x50000;
+/** Decoded instructions that cross a page, CROSSING_SIZE bytes each, by their place. */
+export const VCPU_CROSSINGS: u32 = 0x52000;
+export const CROSSINGS: u32 = 128;
+export const CROSSING_SIZE: u32 = 64;
 /** Heads of the chains of blocks by code page: BLOCK_CHAINS block addresses, 0 = none. */
 export const VCPU_BLOCK_CHAINS: u32 = 0x54000;
 export const BLOCK_CHAINS: u32 = 2048;
+/**
+ * Data and execute entries of a TLB set that were filled and are not global, so that those alone are emptied: u32 address of the set,
+ * u32 number of entries, then their addresses (u32), TLB_LIST_MAX at most; a greater number says that they do not fit.
+ */
+export const VCPU_TLB_LIST: u32 = 0x56000;
+export const TLB_LIST_MAX: u32 = 1022;
 /** The decoder's cursor (decode/cursor.ts); meaningless between instructions. */
 export const VCPU_CURSOR: u32 = 0x57000;
 /** A bit for each 4 MiB (modulo 4 GiB) of which a part of a large page may be in the TLB: TLB_LARGE_BITS bits. */
@@ -127,6 +141,8 @@ export const VCPU_BLOCKS: u32 = 0x100000;
 export const VCPU_BLOCKS_END: u32 = 0x400000;
 /** The compiler's room; derived state. Regions, what they keep of their code, and where one is made (abi/jit.ts). */
 export const VCPU_JIT: u32 = 0x400000;
+/** The modules of regions as they were compiled, for whoever looks at them: a ring (abi/jit.ts); derived state. */
+export const VCPU_JIT_TEXTS: u32 = 0x500000;
 
 // TLB entry: linear page tags (bit 0 set = empty), and hva - la.
 export const TLB_READ: u32 = 0;
@@ -205,6 +221,10 @@ export const VM_MMU_PAGES: u32 = 0x108;
 export const VM_TSS_ADDR: u32 = 0x10c;
 /** 1 + the entries of a new block after which it is compiled, at most 1 + HEAT_LIMIT; 0 = the interpreter executes everything. */
 export const VM_HEAT: u32 = 0x1fc;
+/** Emitted bytes that the regions of a vCPU may have together; the least used go first. */
+export const VM_JIT_BYTES: u32 = 0x1f4;
+/** i32: instructions executed in a compiled region after which it becomes whole; 0 = it begins so. */
+export const VM_WHOLE: u32 = 0x3fc;
 export const VM_IDENTITY_MAP: u32 = 0x110;
 /** Highest used alias + 1 (u32), and the aliases: address ranges that mean another range. */
 export const VM_ALIAS_COUNT: u32 = 0x118;

@@ -243,11 +243,28 @@ export const V_PAUSED_AT: u32 = 0x690;
 export const V_PAUSE_SLEEP: u32 = 0x698;
 /** u64: RIP at which the compiled region in hand was entered. */
 export const V_JIT_RIP: u32 = 0x6a0;
-/** Regions that exist, and the first free byte for what they keep. */
+/** Regions that were made since all were forgotten, and the first free byte for what they keep. */
 export const V_JIT_REGIONS: u32 = 0x6a8;
 export const V_JIT_TOP: u32 = 0x6ac;
 /** The instance of the core whose table the regions are in, 0 = none. */
 export const V_JIT_OWNER: u32 = 0x6b0;
+/** u64: the time of the next timer when the host's clock was last looked at, and i32: the budget below which it is again. */
+export const V_TIMER_NEXT: u32 = 0x780;
+export const V_TIMER_BUDGET: u32 = 0x788;
+/** Highest number that a region has had, and the first number that is free again (a chain by REGION_NEXT), 0 = none. */
+export const V_JIT_LAST: u32 = 0x6b4;
+export const V_JIT_FREE: u32 = 0x6b8;
+/** Regions that live, and their emitted bytes. */
+export const V_JIT_LIVE: u32 = 0x6bc;
+export const V_JIT_BYTES: u32 = 0x6c0;
+/** Number of the region that was last looked at for one that goes. */
+export const V_JIT_HAND: u32 = 0x6c4;
+/** Where the records of the region in hand lie. */
+export const V_JIT_RECORDS: u32 = 0x6c8;
+/** Records that were kept since all regions were forgotten. */
+export const V_JIT_KEPT: u32 = 0x6cc;
+/** Bytes of all V_JIT_* fields. */
+export const V_JIT_FIELDS: u32 = 0x40;
 /** u64: state of RDRAND and RDSEED, begun from VM_SEED and the vCPU's id. */
 export const V_RANDOM: u32 = 0x4f8;
 /** KVM_INTERRUPT / PIC / LAPIC: last injected vector, for KVM_GET_VCPU_EVENTS. */

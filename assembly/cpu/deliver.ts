@@ -58,24 +58,13 @@ import {
   STACK_FAULT,
   TS,
 } from '../abi/x86';
-import {
-  load_system8,
-  load_system16,
-  load_system32,
-  load_system64,
-  load16,
-  store_system16,
-  store_system32,
-  store_system64,
-  store16,
-  store32,
-  store64,
-} from '../memory/access';
+import { load_system8, load_system16, load_system32, load_system64, load16 } from '../memory/access';
 import { clear_fault, faulted, raise_code } from '../state/fault';
 import { canonical, cpl, is_long, is_real_mode, is_v86, seg } from '../state/vcpu';
 import { DR6_BD, DR6_FIXED, DR7_GD, debugger_takes_db } from './debug';
 import { exit_debug, exit_delivery_error, exit_shutdown } from './exits';
-import { get_flags, set_flags_word } from './flags';
+import { get_flags, put_flags_word, set_flags_word } from './flags';
+import { push_at, push_frame, put } from './frame';
 import { update_mode } from './mode';
 import {
   attr_dpl,
@@ -91,7 +80,6 @@ import {
   set_segment,
   set_segment_null,
   set_segment_real,
-  stack_address,
 } from './segment';
 import { switch_task, TASK_INT } from './task';
 
@@ -109,42 +97,6 @@ export const KIND_EXTERNAL: u32 = 3;
 function fail(v: u32, vector: u32, code: u32): bool {
   raise_code(v, vector, code);
   return false;
-}
-
-/** Stores one item of a frame of 1 << size bytes; `inner` for a stack of a more privileged level. */
-function put(v: u32, la: u64, size: u32, value: u64, inner: bool): void {
-  if (inner) {
-    if (size == 1) store_system16(v, la, value);
-    else if (size == 2) store_system32(v, la, value);
-    else store_system64(v, la, value);
-  } else if (size == 1) {
-    store16(v, la, value);
-  } else if (size == 2) {
-    store32(v, la, value);
-  } else {
-    store64(v, la, value);
-  }
-}
-
-/**
- * Pushes on a 16- or 32-bit stack given by its fields: `sp` is the offset after the push. Raises #SS(code) when the
- * item does not lie in the segment. Returns whether it went well.
- */
-export function push_at(
-  v: u32,
-  base: u64,
-  limit: u32,
-  attr: u32,
-  sp: u32,
-  size: u32,
-  value: u64,
-  inner: bool,
-  code: u32,
-): bool {
-  const la = stack_address(base, limit, attr, sp, 1 << size);
-  if (la == NO_DESCRIPTOR) return fail(v, STACK_FAULT, code);
-  put(v, la, size, value, inner);
-  return !faulted(v);
 }
 
 /** Writes SP of the current stack width, upper bits kept. */
@@ -249,7 +201,6 @@ function deliver_protected(
 
   const wide_gate = type >= 14;
   const size: u32 = wide_gate ? 2 : 1;
-  const bytes: u32 = 1 << size;
   const offset = ((gate & 0xffff) | (wide_gate ? (gate >> 32) & 0xffff0000 : 0)) as u32;
   if ((selector & 0xfffc) == 0) return fail(v, GP, ext);
   const la = descriptor_address(v, selector, 8);
@@ -290,37 +241,26 @@ function deliver_protected(
   if (offset > desc_limit(d)) return fail(v, GP, ext);
   mark_accessed(v, la, d);
   if (faulted(v)) return false;
-  const wide = (stack_attr & ATTR_DB) != 0;
-  const mask: u32 = wide ? 0xffffffff : 0xffff;
-  if (in_v86) {
-    for (let i: u32 = 0; i < 4; i++) {
-      sp = (sp - bytes) & mask;
-      const n = i == 0 ? GS : i == 1 ? FS : i == 2 ? DS : ES;
-      const value = load<u32>(seg(v, n) + SEG_SELECTOR) as u64;
-      if (!push_at(v, stack_base, stack_limit, stack_attr, sp, size, value, true, fault_code)) return false;
-    }
-  }
-  if (inner) {
-    sp = (sp - bytes) & mask;
-    const ss = load<u32>(seg(v, SS) + SEG_SELECTOR) as u64;
-    if (!push_at(v, stack_base, stack_limit, stack_attr, sp, size, ss, true, fault_code)) return false;
-    sp = (sp - bytes) & mask;
-    if (!push_at(v, stack_base, stack_limit, stack_attr, sp, size, old_sp as u64, true, fault_code))
-      return false;
-  }
-  sp = (sp - bytes) & mask;
-  if (!push_at(v, stack_base, stack_limit, stack_attr, sp, size, flags as u64, inner, fault_code))
+  const items: u32 = (in_v86 ? 9 : inner ? 5 : 3) + (has_code as u32);
+  if (
+    !push_frame(
+      v,
+      stack_base,
+      stack_limit,
+      stack_attr,
+      sp,
+      size,
+      inner,
+      flags,
+      rip,
+      has_code,
+      code,
+      fault_code,
+    )
+  )
     return false;
-  sp = (sp - bytes) & mask;
-  const cs = load<u32>(seg(v, CS) + SEG_SELECTOR) as u64;
-  if (!push_at(v, stack_base, stack_limit, stack_attr, sp, size, cs, inner, fault_code)) return false;
-  sp = (sp - bytes) & mask;
-  if (!push_at(v, stack_base, stack_limit, stack_attr, sp, size, rip, inner, fault_code)) return false;
-  if (has_code) {
-    sp = (sp - bytes) & mask;
-    if (!push_at(v, stack_base, stack_limit, stack_attr, sp, size, code as u64, inner, fault_code))
-      return false;
-  }
+  const wide = (stack_attr & ATTR_DB) != 0;
+  sp = (sp - items * (1 << size)) & (wide ? 0xffffffff : 0xffff);
   // Nothing can fault any more.
   if (inner) {
     store<u32>(v + V_CPL, new_level);
@@ -340,7 +280,7 @@ function deliver_protected(
 
 /** Flags, CS and RIP of a handler; `masks` for an interrupt gate. */
 function enter_handler(v: u32, selector: u32, d: u64, level: u32, rip: u64, masks: bool): void {
-  set_flags_word(v, get_flags(v) & ~(FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | (masks ? FLAG_IF : 0)));
+  put_flags_word(v, get_flags(v) & ~(FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | (masks ? FLAG_IF : 0)));
   set_code_segment(v, selector, d, level);
   store<u64>(v + V_RIP, rip);
   update_mode(v);
@@ -455,6 +395,8 @@ export function deliver(v: u32, vector: u32, kind: u32, has_code: bool, code: u3
   store<u32>(v + V_SHADOW, 0);
   if (is_real_mode(v)) return deliver_real(v, vector, rip);
   let flags = get_flags(v);
+  // They are asked for again below: once derived is enough.
+  put_flags_word(v, flags);
   // Faults other than instruction breakpoints resume; everything else pushes RF as it is (SDM vol. 3, 18.3.1.1).
   if (kind == KIND_EXCEPTION && (vector != DB || load<u32>(v + V_FAULT_DR6) == DR6_BD)) flags |= FLAG_RF;
   if (is_long(v)) return deliver_long(v, vector, kind, has_code, code, flags, rip);

@@ -144,10 +144,15 @@ export function set_direction(v: u32, on: bool): void {
   store<u32>(v + V_RFLAGS, on ? flags | FLAG_DF : flags & ~FLAG_DF);
 }
 
-/** Replaces EFLAGS as a whole; the caller has applied its masks and ends the block. */
-export function set_flags_word(v: u32, value: u32): void {
+/** Replaces EFLAGS as a whole; the caller has applied its masks, updates the mode and ends the block. */
+export function put_flags_word(v: u32, value: u32): void {
   store<u32>(v + V_RFLAGS, value | FLAG_ONE);
   store<u32>(v + V_LF_KIND, LF_EXPLICIT);
+}
+
+/** Replaces EFLAGS as a whole; the caller has applied its masks and ends the block. */
+export function set_flags_word(v: u32, value: u32): void {
+  put_flags_word(v, value);
   update_mode(v);
 }
 

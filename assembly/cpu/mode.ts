@@ -13,6 +13,7 @@ import {
   CS,
   DS,
   ES,
+  FS,
   MODE_32,
   MODE_64,
   MODE_AVX,
@@ -84,33 +85,44 @@ function data_breakpoint(dr7: u32): bool {
   return false;
 }
 
-/** Recomputes V_MODE, V_TLB and V_TLB_EXEC. */
-export function update_mode(v: u32): void {
+/** The bits of V_MODE that come from segments and from the mode of the processor. */
+function segment_mode(v: u32): u32 {
   const code = seg(v, CS);
   const attr = load<u32>(code + SEG_ATTR);
+  if (is_long(v) && attr & ATTR_L) return MODE_64;
   let mode: u32 = 0;
-  if (is_long(v) && attr & ATTR_L) {
-    mode = MODE_64;
-  } else {
-    if (attr & ATTR_DB) mode |= MODE_32;
-    if (is_real(v)) mode |= MODE_REAL;
-    const stack = seg(v, SS);
-    if (load<u32>(stack + SEG_ATTR) & ATTR_DB) {
-      mode |= MODE_STACK32;
-      if (
-        mode & MODE_32 &&
-        load<u64>(code + SEG_BASE) == 0 &&
-        load<u32>(code + SEG_LIMIT) == 0xffffffff &&
-        flat_data(stack) &&
-        flat_data(seg(v, DS)) &&
-        flat_data(seg(v, ES))
-      )
-        mode |= MODE_FLAT;
-    }
-  }
+  if (attr & ATTR_DB) mode |= MODE_32;
+  if (is_real(v)) mode |= MODE_REAL;
+  const stack = seg(v, SS);
+  if ((load<u32>(stack + SEG_ATTR) & ATTR_DB) == 0) return mode;
+  mode |= MODE_STACK32;
+  if (
+    mode & MODE_32 &&
+    load<u64>(code + SEG_BASE) == 0 &&
+    load<u32>(code + SEG_LIMIT) == 0xffffffff &&
+    flat_data(stack) &&
+    flat_data(seg(v, DS)) &&
+    flat_data(seg(v, ES))
+  )
+    mode |= MODE_FLAT;
+  return mode;
+}
+
+/** Recomputes V_MODE, V_TLB and V_TLB_EXEC. */
+export function update_mode(v: u32): void {
+  const mode = segment_mode(v);
   store<u64>(v + V_ADDRESS_MASK, mode == MODE_64 ? u64.MAX_VALUE : 0xffffffff);
   store<u32>(v + V_MODE, mode | float_mode(v));
   update_tlb_mode(v);
+}
+
+/** Recomputes of V_MODE what a load of segment register `n`, which is not CS, may change; true when something has. */
+export function update_segment(v: u32, n: u32): bool {
+  if (n >= FS) return false;
+  const before = load<u32>(v + V_MODE);
+  const mode = (before & (MODE_TS | MODE_EM | MODE_SSE | MODE_AVX)) | segment_mode(v);
+  store<u32>(v + V_MODE, mode);
+  return mode != before;
 }
 
 /** The bits of V_MODE that allow x87, SSE and AVX (SDM vol. 3, 2.5 and 13.1). */

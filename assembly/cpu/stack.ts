@@ -1,7 +1,8 @@
 // Push and pop through SS, in any mode. RSP moves only when the access has succeeded.
-import { MODE_64, MODE_SIZE, MODE_STACK32, SS, V_GPR, V_MODE } from '../abi/vcpu_page';
+import { TLB_READ } from '../abi/map';
+import { MODE_64, MODE_FLAT, MODE_SIZE, MODE_STACK32, SS, V_GPR, V_MODE, V_TLB } from '../abi/vcpu_page';
 import { RSP } from '../abi/x86';
-import { load16, load32, load64, store16, store32, store64 } from '../memory/access';
+import { load16, load32, load64, plain_bytes, store16, store32, store64 } from '../memory/access';
 import { linear } from '../memory/segments';
 import { faulted } from '../state/fault';
 
@@ -20,6 +21,12 @@ export function set_stack_pointer(v: u32, value: u64): void {
   if ((mode & MODE_SIZE) == MODE_64) store<u64>(at, value);
   else if (mode & MODE_STACK32) store<u64>(at, value & 0xffffffff);
   else store<u16>(at, value as u16);
+}
+
+/** Host address of the `bytes` bytes on top of a flat 32-bit stack, when they lie in one page that the TLB has for reading; else 0. */
+export function plain_top(v: u32, bytes: u32): u32 {
+  if ((load<u32>(v + V_MODE) & MODE_FLAT) == 0) return 0;
+  return plain_bytes(load<u32>(v + V_TLB), load<u32>(v + V_GPR + RSP * 8) as u64, TLB_READ, bytes);
 }
 
 /** A stack offset wrapped to the stack's width. */

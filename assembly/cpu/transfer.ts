@@ -7,7 +7,6 @@ import { load_system64 } from '../memory/access';
 import { faulted, raise_code } from '../state/fault';
 import { canonical, cpl, is_long } from '../state/vcpu';
 import { deliver_fault } from './deliver';
-import { update_mode } from './mode';
 import {
   attr_dpl,
   attr_is_code,
@@ -105,7 +104,8 @@ export function return_here(v: u32, selector: u32, d: u64, rip: u64): bool {
 
 /**
  * Commits a return to the stack `ss`:`sp` and code of the selector's level: checks SS and the offset, then loads SS, SP, CS
- * and RIP and drops data segments of inner levels. False when a check faults and nothing has changed.
+ * and RIP and drops data segments of inner levels; the caller updates the mode. False when a check faults and nothing has
+ * changed.
  */
 export function return_to_stack(v: u32, ss: u32, sp: u64, selector: u32, d: u64, rip: u64): bool {
   const level = selector & 3;
@@ -126,6 +126,5 @@ export function return_to_stack(v: u32, ss: u32, sp: u64, selector: u32, d: u64,
   else store<u16>(v + V_GPR + RSP * 8, sp as u16);
   if (outer) drop_inner_segments(v, level);
   store<u64>(v + V_RIP, rip);
-  update_mode(v);
   return true;
 }

@@ -18,10 +18,13 @@ import {
   R_OP,
   RECORD_SIZE,
 } from '../abi/insn';
-import { REGION_COUNT } from '../abi/jit';
+import { DROPPED_QUEUE, DROPPED_WRITTEN, REGION_COUNT } from '../abi/jit';
 import {
   BLOCK_CHAINS,
   BLOCK_HASH_ENTRIES,
+  CROSSING_SIZE,
+  CROSSINGS,
+  PAGE_SHIFT,
   TLB_ENTRIES,
   TLB_EXEC_ADDEND,
   TLB_EXEC_ENTRY_SIZE,
@@ -29,6 +32,7 @@ import {
   VCPU_BLOCK_HASH,
   VCPU_BLOCKS,
   VCPU_BLOCKS_END,
+  VCPU_CROSSINGS,
   VCPU_PAGE,
   VCPU_SCRATCH_BLOCK,
   VM_HEAT,
@@ -82,7 +86,11 @@ import { C_CODE, C_END, C_ENDS, C_MODE, C_PC, C_STATUS, CURSOR_SHORT, cursor } f
 import { drop_flags } from './dead_flags';
 import { decode_insn } from './insn';
 import { choose_quick } from './quick';
-import { drop_regions, flush_regions, region, region_at } from './regions';
+import { drop_regions, flush_regions, mixed, region, region_at } from './regions';
+
+const BLOCK_WAYS: u32 = 4;
+/** BLOCK_HASH_ENTRIES / BLOCK_WAYS = 1 << BLOCK_SETS_LOG. */
+const BLOCK_SETS_LOG: u32 = 12;
 
 /** hva of the code byte at linear address `la`, or 0 with a fault raised. */
 export function fetch_hva(v: u32, la: u64): u32 {
@@ -103,8 +111,10 @@ export function fetch_hva(v: u32, la: u64): u32 {
   return hva;
 }
 
-function hash_slot(v: u32, hva: u32, mode: u32): u32 {
-  return v - VCPU_PAGE + VCPU_BLOCK_HASH + ((hva ^ (hva >> 14) ^ (mode << 7)) & (BLOCK_HASH_ENTRIES - 1)) * 4;
+/** The places of a block with this hva and mode: BLOCK_WAYS of them, the one that was taken last in front. */
+function hash_set(v: u32, hva: u32, mode: u32): u32 {
+  const set = mixed(hva, mode) >> (32 - BLOCK_SETS_LOG);
+  return v - VCPU_PAGE + VCPU_BLOCK_HASH + set * (BLOCK_WAYS * 4);
 }
 
 /**
@@ -119,7 +129,7 @@ export function next_block(v: u32): u32 {
   const e = load<u32>(v + V_TLB_EXEC) + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_EXEC_ENTRY_SIZE;
   if (load<u64>(e) != (la & ~0xfff)) return 0;
   const hva = (la as u32) + load<u32>(e + TLB_EXEC_ADDEND);
-  const b = load<u32>(hash_slot(v, hva, mode));
+  const b = load<u32>(hash_set(v, hva, mode));
   if (b == 0 || load<u32>(b + B_HVA) != hva || load<u32>(b + B_MODE) != mode) return 0;
   if ((load<u32>(v + V_REQUESTS) | load<u32>(v + V_LEAVE)) != 0) return 0;
   return is_ready(v, b) ? b : 0;
@@ -150,13 +160,14 @@ export function is_ready(v: u32, b: u32): bool {
 export function flush_blocks(v: u32): void {
   memory.fill(v - VCPU_PAGE + VCPU_BLOCK_HASH, 0, BLOCK_HASH_ENTRIES * 4);
   memory.fill(v - VCPU_PAGE + VCPU_BLOCK_CHAINS, 0, BLOCK_CHAINS * 4);
+  memory.fill(v - VCPU_PAGE + VCPU_CROSSINGS, 0, CROSSINGS * CROSSING_SIZE);
   store<u32>(v + V_BLOCKS_TOP, v - VCPU_PAGE + VCPU_BLOCKS);
   store<u32>(v + V_BLOCK_EPOCH, load<u32>(v + V_BLOCK_EPOCH) + 1);
 }
 
-/** Kills the blocks of the page at `first` and takes them out of their chain. */
-function drop_page(v: u32, first: u32): void {
-  drop_regions(v, first);
+/** Kills the blocks and, for the reason DROPPED_*, the regions of the page at `first`, and takes them out of their chains. */
+export function drop_page(v: u32, first: u32, reason: u32): void {
+  drop_regions(v, first, reason);
   let link = chain_head(v, first);
   let b = load<u32>(link);
   while (b != 0) {
@@ -179,11 +190,11 @@ export function drop_changed_blocks(v: u32): void {
     let page: u32 = 0;
     // A writer that has counted is about to store its page.
     while (page == 0) page = atomic.xchg<u32>(v + V_CODE_QUEUE + i * 4, 0);
-    drop_page(v, (page - 1) << 12);
+    drop_page(v, (page - 1) << 12, DROPPED_WRITTEN);
   }
   if (n > CODE_QUEUE_MAX) {
     flush_blocks(v);
-    flush_regions(v);
+    flush_regions(v, DROPPED_QUEUE);
   }
 }
 
@@ -191,18 +202,34 @@ function is_at(b: u32, hva: u32, mode: u32): bool {
   return b != 0 && load<u32>(b + B_HVA) == hva && load<u32>(b + B_MODE) == mode;
 }
 
+/** The decoded block at `hva`, 0 if there is none; nothing moves. */
+export function decoded_block(v: u32, hva: u32, mode: u32): u32 {
+  const at = hash_set(v, hva, mode);
+  for (let way: u32 = 0; way < BLOCK_WAYS; way++) {
+    const b = load<u32>(at + way * 4);
+    if (is_at(b, hva, mode)) return b;
+  }
+  return 0;
+}
+
+/** Puts block `b` in front of the set at `at`; those before place `way` move back by one. */
+function put_first(at: u32, way: u32, b: u32): void {
+  for (let n = way; n > 0; n--) store<u32>(at + n * 4, load<u32>(at + n * 4 - 4));
+  store<u32>(at, b);
+}
+
 /**
- * The decoded block of the slot at `at` or of its neighbour, which keeps what the slot held before; 0 if neither has it. With a
- * single place two blocks of a loop that fall on it would decode each other away at every turn.
+ * The decoded block of the set at `at`, 0 if it is not there. With a single place two blocks of a loop that fall on it would decode
+ * each other away at every turn.
  */
 function take_block(at: u32, hva: u32, mode: u32): u32 {
-  const first = load<u32>(at);
-  if (is_at(first, hva, mode)) return first;
-  const second = load<u32>(at ^ 4);
-  if (!is_at(second, hva, mode)) return 0;
-  store<u32>(at ^ 4, first);
-  store<u32>(at, second);
-  return second;
+  for (let way: u32 = 0; way < BLOCK_WAYS; way++) {
+    const b = load<u32>(at + way * 4);
+    if (!is_at(b, hva, mode)) continue;
+    if (way != 0) put_first(at, way, b);
+    return b;
+  }
+  return 0;
 }
 
 /** The block at V_RIP of at most `limit` instructions, or 0 with a fault raised. `scratch` keeps it out of the cache. */
@@ -221,7 +248,7 @@ export function find_block(v: u32, limit: u32): u32 {
   const hva = fetch_hva(v, la);
   if (hva == 0) return 0;
   if (limit == 0) {
-    const at = hash_slot(v, hva, mode);
+    const at = hash_set(v, hva, mode);
     const b = take_block(at, hva, mode);
     if (b) {
       if (
@@ -231,7 +258,8 @@ export function find_block(v: u32, limit: u32): u32 {
       )
         return b;
     } else {
-      return decode_block(v, hva, la, mode, rip, at);
+      const crossing = take_crossing(v, hva, la, mode);
+      return crossing ? crossing : decode_block(v, hva, la, mode, rip, at);
     }
   }
   return decode_scratch(v, hva, la, mode, limit ? limit : 1, rip);
@@ -284,22 +312,41 @@ export function first_heat(): i32 {
   return entries ? HEAT_LIMIT - (entries - 1) : i32.MIN_VALUE;
 }
 
+/** There may be no room for one more block. */
+function is_full(v: u32): bool {
+  const most = BLOCK_HEADER + (BLOCK_MAX + 1) * RECORD_SIZE;
+  return load<u32>(v + V_BLOCKS_TOP) + most > v - VCPU_PAGE + VCPU_BLOCKS_END;
+}
+
+/**
+ * The block at `hva`, `delta` bytes behind V_RIP and in the same page: decoded now if it was not. 0 where that would take room
+ * from others, or where no whole instruction is.
+ */
+export function block_beside(v: u32, hva: u32, mode: u32, delta: i32): u32 {
+  const at = hash_set(v, hva, mode);
+  let rip = load<u64>(v + V_RIP) + (delta as i64 as u64);
+  if ((mode & MODE_SIZE) != MODE_64) rip &= 0xffffffff;
+  const b = take_block(at, hva, mode);
+  return b != 0 || is_full(v) ? b : decode_cached(v, hva, mode, rip, at);
+}
+
 /** Decodes a block into the cache; when even its first instruction leaves the page or the limit, into the scratch block. */
 function decode_block(v: u32, hva: u32, la: u64, mode: u32, rip: u64, at: u32): u32 {
+  if (is_full(v)) flush_blocks(v);
+  const b = decode_cached(v, hva, mode, rip, at);
+  return b ? b : decode_scratch(v, hva, la, mode, 1, rip);
+}
+
+/** Decodes a block into the cache, which has room; 0 when even its first instruction leaves the page or the limit. */
+function decode_cached(v: u32, hva: u32, mode: u32, rip: u64, at: u32): u32 {
   watch_page(v, hva);
-  let b = load<u32>(v + V_BLOCKS_TOP);
-  if (b + BLOCK_HEADER + (BLOCK_MAX + 1) * RECORD_SIZE > v - VCPU_PAGE + VCPU_BLOCKS_END) {
-    flush_blocks(v);
-    b = load<u32>(v + V_BLOCKS_TOP);
-  }
+  const b = load<u32>(v + V_BLOCKS_TOP);
   const count = decode_run(v, hva, mode, rip, b, BLOCK_MAX);
-  if (count == 0) return decode_scratch(v, hva, la, mode, 1, rip);
+  if (count == 0) return 0;
   const r = b + BLOCK_HEADER + count * RECORD_SIZE;
   finish(v, b, r, hva, mode, count, end_of(r - RECORD_SIZE));
   store<u32>(v + V_BLOCKS_TOP, r + RECORD_SIZE);
-  const before = load<u32>(at);
-  if (before && load<u32>(before + B_HVA) != u32.MAX_VALUE) store<u32>(at ^ 4, before);
-  store<u32>(at, b);
+  put_first(at, BLOCK_WAYS - 1, b);
   const head = chain_head(v, hva);
   store<u32>(b + B_CHAIN, load<u32>(head));
   store<u32>(head, b);
@@ -372,6 +419,12 @@ function decode_scratch(v: u32, hva: u32, la: u64, mode: u32, limit: u32, rip: u
     if (!decode_crossing(v, hva, la, mode, rip, first)) return 0;
     count = 1;
   }
+  finish_scratch(v, b, hva, mode, count);
+  return b;
+}
+
+function finish_scratch(v: u32, b: u32, hva: u32, mode: u32, count: u32): void {
+  const first = b + BLOCK_HEADER;
   const r = first + count * RECORD_SIZE;
   const bytes = count == 1 ? (load<u8>(first + R_LEN) as u32) : end_of(r - RECORD_SIZE);
   finish(v, b, r, hva, mode, count, bytes);
@@ -380,6 +433,51 @@ function decode_scratch(v: u32, hva: u32, la: u64, mode: u32, limit: u32, rip: u
   store<u32>(b + B_HVA, u32.MAX_VALUE);
   store<u32>(v + V_SCRATCH_HVA, hva);
   store<u32>(v + V_SCRATCH_BYTES, count > 1 ? bytes : 0);
+}
+
+/**
+ * Where an instruction that crosses a page is kept: u32 hva, u32 mode, u32 bytes in the first page, u32 unused, 16 bytes of its
+ * code, and its record.
+ */
+function crossing_at(v: u32, hva: u32): u32 {
+  return v - VCPU_PAGE + VCPU_CROSSINGS + ((hva >> PAGE_SHIFT) & (CROSSINGS - 1)) * CROSSING_SIZE;
+}
+
+function keep_crossing(v: u32, hva: u32, mode: u32, r: u32): void {
+  const kept = crossing_at(v, hva);
+  store<u32>(kept, hva);
+  store<u32>(kept + 4, mode);
+  memory.copy(kept + 16, v + V_FETCH, 16);
+  memory.copy(kept + 32, r, RECORD_SIZE);
+}
+
+/** The bytes at `hva` and at `more` are those of the kept instruction. */
+function is_same_code(kept: u32, hva: u32, more: u32): bool {
+  const first: u32 = 0x1000 - (hva & 0xfff);
+  const bytes: u32 = load<u8>(kept + 32 + R_LEN);
+  for (let i: u32 = 0; i < bytes; i++) {
+    if (load<u8>(i < first ? hva + i : more + i - first) != load<u8>(kept + 16 + i)) return false;
+  }
+  return true;
+}
+
+/**
+ * Puts the instruction at `hva`, which crosses the page, into the scratch block as it was decoded the last time, when its bytes
+ * are still the same: 0 otherwise. Kernels have them on hot ways, and to decode one takes longer than a hundred others.
+ */
+function take_crossing(v: u32, hva: u32, la: u64, mode: u32): u32 {
+  const kept = crossing_at(v, hva);
+  if (load<u32>(kept) != hva || load<u32>(kept + 4) != mode) return 0;
+  // Where a limit is to be looked at it is decoded anew.
+  if ((mode & (MODE_64 | MODE_FLAT)) == 0) return 0;
+  const next = (la & ~0xfff) + 0x1000;
+  if (mode & MODE_FLAT && next >> 32) return 0;
+  const e = exec_entry(v, next, load<u32>(v + V_CPL) == 3 ? 1 : 0);
+  if (load<u64>(e) != next) return 0;
+  if (!is_same_code(kept, hva, (next as u32) + load<u32>(e + TLB_EXEC_ADDEND))) return 0;
+  const b = v - VCPU_PAGE + VCPU_SCRATCH_BLOCK;
+  memory.copy(b + BLOCK_HEADER, kept + 32, RECORD_SIZE);
+  finish_scratch(v, b, hva, mode, 1);
   return b;
 }
 
@@ -406,7 +504,10 @@ function decode_crossing(v: u32, hva: u32, la: u64, mode: u32, rip: u64, r: u32)
     memory.copy(buffer + bytes, more, allowed - bytes);
     c = start_cursor(v, buffer, allowed, mode);
     decode_insn(c, v, r, 0);
-    if (load<u32>(c + C_STATUS) != CURSOR_SHORT) return true;
+    if (load<u32>(c + C_STATUS) != CURSOR_SHORT) {
+      keep_crossing(v, hva, mode, r);
+      return true;
+    }
   }
   // Longer than 15 bytes, or beyond the code limit.
   raise_code(v, GP, 0);

@@ -1,86 +1,190 @@
-// The table of compiled regions: found by the place in memory and the mode they are made of, dropped when their page changes.
-// It compiles nothing.
+// The table of compiled regions: found by the place in memory and the mode they are made of, dropped when their page changes,
+// and when there is no room for another: those that were not entered for longest. It compiles nothing.
 
 import {
+  DROPPED_UNUSED,
   JIT_CHAINS,
   JIT_CHAINS_ENTRIES,
-  JIT_END,
   JIT_HASH,
   JIT_HASH_ENTRIES,
   JIT_RECORDS,
   JIT_TABLE,
   NONE,
+  REGION_BYTES,
   REGION_EPOCH,
+  REGION_EXECUTED,
   REGION_HVA,
   REGION_LINES,
   REGION_MODE,
   REGION_NEXT,
+  REGION_RECORDS,
+  REGION_SEEN,
   REGION_SIZE,
   REGION_SLOT,
   REGIONS_MAX,
 } from '../abi/jit';
-import { VCPU_JIT, VCPU_PAGE } from '../abi/map';
-import { V_BLOCK_EPOCH, V_JIT_OWNER, V_JIT_REGIONS, V_JIT_TOP } from '../abi/vcpu_page';
-import { host_instance, host_release } from '../host';
+import { VCPU_JIT, VCPU_PAGE, VM_JIT_BYTES, VM_PAGE } from '../abi/map';
+import {
+  V_BLOCK_EPOCH,
+  V_JIT_BYTES,
+  V_JIT_FREE,
+  V_JIT_HAND,
+  V_JIT_KEPT,
+  V_JIT_LAST,
+  V_JIT_LIVE,
+  V_JIT_OWNER,
+  V_JIT_REGIONS,
+  V_JIT_TOP,
+} from '../abi/vcpu_page';
+import { host_instance, host_release, host_release_all, vm_base } from '../host';
 import { region_chain } from '../memory/code_marks';
+import { note_dropped } from './region_notes';
 
-/** Bytes of records that one region may keep at most. */
-const RECORDS_ROOM: u32 = 0x8000;
+/** JIT_HASH_ENTRIES / 4 = 1 << JIT_SETS_LOG. */
+const JIT_SETS_LOG: u32 = 10;
 
 /** The region with a number. */
 export function region(v: u32, number: u32): u32 {
   return v - VCPU_PAGE + VCPU_JIT + JIT_TABLE + number * REGION_SIZE;
 }
 
-function hash_slot(v: u32, hva: u32, mode: u32): u32 {
-  return (
-    v - VCPU_PAGE + VCPU_JIT + JIT_HASH + ((hva ^ (hva >> 12) ^ (mode << 7)) & (JIT_HASH_ENTRIES - 1)) * 2
-  );
+/** The region begins at `hva`, and is of that mode. */
+export function is_region(found: u32, hva: u32, mode: u32): bool {
+  return load<u32>(found + REGION_HVA) == hva && load<u32>(found + REGION_MODE) == mode;
+}
+
+/** A number of which the upper bits choose a place in a hash: code is full of addresses that agree in some of their bits. */
+export function mixed(hva: u32, mode: u32): u32 {
+  return (hva ^ (mode << 20)) * 0x9e3779b1;
+}
+
+/** Four numbers of regions, the newest in the lowest 16 bits: neighbours in a loop must not drive each other out. */
+function hash_set(v: u32, hva: u32, mode: u32): u32 {
+  const set = mixed(hva, mode) >> (32 - JIT_SETS_LOG);
+  return v - VCPU_PAGE + VCPU_JIT + JIT_HASH + set * 8;
 }
 
 /** Number of the region that begins at `hva`, 0 = none. */
 export function region_at(v: u32, hva: u32, mode: u32): u32 {
-  const number: u32 = load<u16>(hash_slot(v, hva, mode));
-  if (number == 0) return 0;
-  const found = region(v, number);
-  return load<u32>(found + REGION_HVA) == hva && load<u32>(found + REGION_MODE) == mode ? number : 0;
+  for (let numbers = load<u64>(hash_set(v, hva, mode)); numbers != 0; numbers >>= 16) {
+    const number = (numbers as u32) & 0xffff;
+    if (is_region(region(v, number), hva, mode)) return number;
+  }
+  return 0;
 }
 
-/** There may be no room for one more region: all of them have to go first. */
-export function regions_are_full(v: u32): bool {
-  const records = v - VCPU_PAGE + VCPU_JIT + JIT_END - RECORDS_ROOM;
-  return load<u32>(v + V_JIT_REGIONS) + 1 >= REGIONS_MAX || load<u32>(v + V_JIT_TOP) > records;
+/** Takes the region `number` at `at` out of the hash, where it would take the place of one that is there. */
+function leave_hash(v: u32, number: u32, at: u32): void {
+  const set = hash_set(v, load<u32>(at + REGION_HVA), load<u32>(at + REGION_MODE));
+  let kept: u64 = 0;
+  let shift: u64 = 0;
+  for (let numbers = load<u64>(set); numbers != 0; numbers >>= 16) {
+    const one = numbers & 0xffff;
+    if (one == (number as u64)) continue;
+    kept |= one << shift;
+    shift += 16;
+  }
+  store<u64>(set, kept);
 }
 
-/** A number for a new region at `hva`, made of `lines` of its page; regions_are_full has been asked. */
-export function add_region(v: u32, hva: u32, mode: u32, slot: u32, lines: u64): u32 {
-  const number = load<u32>(v + V_JIT_REGIONS) + 1;
-  store<u32>(v + V_JIT_REGIONS, number);
+/** The region is gone, for the reason DROPPED_*; it is out of its chain already. */
+function forget(v: u32, number: u32, reason: u32): void {
+  const at = region(v, number);
+  note_dropped(v, number, at, reason);
+  leave_hash(v, number, at);
+  store<u32>(at + REGION_HVA, NONE);
+  store<u32>(at + REGION_RECORDS, 0);
+  store<u16>(at + REGION_NEXT, load<u32>(v + V_JIT_FREE) as u16);
+  store<u32>(v + V_JIT_FREE, number);
+  store<u32>(v + V_JIT_LIVE, load<u32>(v + V_JIT_LIVE) - 1);
+  store<u32>(v + V_JIT_BYTES, load<u32>(v + V_JIT_BYTES) - load<u32>(at + REGION_BYTES));
+  host_release(v, load<u32>(at + REGION_SLOT));
+}
+
+/** The region `number` is gone, for the reason DROPPED_*. */
+export function drop_region(v: u32, number: u32, reason: u32): void {
+  const at = region(v, number);
+  let link = region_chain(v, load<u32>(at + REGION_HVA));
+  while (load<u16>(link) != number) link = region(v, load<u16>(link)) + REGION_NEXT;
+  store<u16>(link, load<u16>(at + REGION_NEXT));
+  forget(v, number, reason);
+}
+
+/** Drops the region that the hand comes to first of those that have executed nothing since it has passed them; there is one. */
+export function evict_region(v: u32): void {
+  const last = load<u32>(v + V_JIT_LAST);
+  let hand = load<u32>(v + V_JIT_HAND);
+  let going = true;
+  while (going) {
+    hand = hand < last ? hand + 1 : 1;
+    const at = region(v, hand);
+    if (load<u32>(at + REGION_HVA) != NONE) {
+      const executed = load<u32>(at + REGION_EXECUTED);
+      going = load<u32>(at + REGION_SEEN) != executed;
+      store<u32>(at + REGION_SEEN, executed);
+    }
+  }
+  drop_region(v, hand, DROPPED_UNUSED);
+  store<u32>(v + V_JIT_HAND, hand);
+}
+
+/** Makes room for one more region, whose module has `bytes` bytes. */
+export function make_room(v: u32, bytes: u32): void {
+  const most = load<u32>(vm_base + VM_PAGE + VM_JIT_BYTES);
+  while (
+    load<u32>(v + V_JIT_LIVE) != 0 &&
+    (load<u32>(v + V_JIT_LIVE) == REGIONS_MAX - 1 || load<u32>(v + V_JIT_BYTES) + bytes > most)
+  )
+    evict_region(v);
+}
+
+/** A number that no region has; make_room has been called. */
+function free_number(v: u32): u32 {
+  let number = load<u32>(v + V_JIT_FREE);
+  if (number) {
+    store<u32>(v + V_JIT_FREE, load<u16>(region(v, number) + REGION_NEXT));
+  } else {
+    number = load<u32>(v + V_JIT_LAST) + 1;
+    store<u32>(v + V_JIT_LAST, number);
+  }
+  return number;
+}
+
+/** A new region at `hva`, made of `lines` of its page, with a module of `bytes` bytes: its number. make_room has been called. */
+export function add_region(v: u32, hva: u32, mode: u32, slot: u32, lines: u64, bytes: u32): u32 {
+  const number = free_number(v);
   const added = region(v, number);
   const chain = region_chain(v, hva);
+  memory.fill(added, 0, REGION_SIZE);
   store<u32>(added + REGION_HVA, hva);
   store<u32>(added + REGION_MODE, mode);
   store<u32>(added + REGION_SLOT, slot);
   store<u64>(added + REGION_LINES, lines);
   store<u32>(added + REGION_EPOCH, load<u32>(v + V_BLOCK_EPOCH));
+  store<u32>(added + REGION_BYTES, bytes);
+  // It has executed nothing yet, but may.
+  store<u32>(added + REGION_SEEN, NONE);
   store<u16>(added + REGION_NEXT, load<u16>(chain));
   store<u16>(chain, number as u16);
-  store<u16>(hash_slot(v, hva, mode), number as u16);
+  const set = hash_set(v, hva, mode);
+  store<u64>(set, (load<u64>(set) << 16) | number);
+  store<u32>(v + V_JIT_REGIONS, load<u32>(v + V_JIT_REGIONS) + 1);
+  store<u32>(v + V_JIT_LIVE, load<u32>(v + V_JIT_LIVE) + 1);
+  store<u32>(v + V_JIT_BYTES, load<u32>(v + V_JIT_BYTES) + bytes);
   return number;
 }
 
-/** The regions of the page at `first` are gone. */
-export function drop_regions(v: u32, first: u32): void {
-  if (load<u32>(v + V_JIT_REGIONS) == 0) return;
+/** The regions of the page at `first` are gone, for the reason DROPPED_*. */
+export function drop_regions(v: u32, first: u32, reason: u32): void {
+  if (load<u32>(v + V_JIT_LIVE) == 0) return;
   let link = region_chain(v, first);
   let number: u32 = load<u16>(link);
   while (number != 0) {
     const at = region(v, number);
     const next: u32 = load<u16>(at + REGION_NEXT);
     if (((load<u32>(at + REGION_HVA) ^ first) & ~0xfff) == 0) {
-      store<u32>(at + REGION_HVA, NONE);
-      host_release(load<u32>(at + REGION_SLOT));
       store<u16>(link, next as u16);
+      forget(v, number, reason);
     } else {
       link = at + REGION_NEXT;
     }
@@ -88,17 +192,22 @@ export function drop_regions(v: u32, first: u32): void {
   }
 }
 
-/** Forgets every region. */
-export function flush_regions(v: u32): void {
-  if (load<u32>(v + V_JIT_OWNER) == host_instance) {
-    const end = region(v, load<u32>(v + V_JIT_REGIONS) + 1);
-    for (let at = region(v, 1); at < end; at += REGION_SIZE) {
-      if (load<u32>(at + REGION_HVA) != NONE) host_release(load<u32>(at + REGION_SLOT));
-    }
+/**
+ * Forgets every region, for the reason DROPPED_*, those too that this instance made before the vCPU was reset or another instance
+ * ran it.
+ */
+export function flush_regions(v: u32, reason: u32): void {
+  const last = load<u32>(v + V_JIT_LAST);
+  for (let number: u32 = 1; number <= last; number++) {
+    const at = region(v, number);
+    if (load<u32>(at + REGION_HVA) == NONE) continue;
+    note_dropped(v, number, at, reason);
+    store<u32>(at + REGION_HVA, NONE);
   }
+  host_release_all(v);
   memory.fill(v - VCPU_PAGE + VCPU_JIT + JIT_HASH, 0, JIT_HASH_ENTRIES * 2);
   memory.fill(v - VCPU_PAGE + VCPU_JIT + JIT_CHAINS, 0, JIT_CHAINS_ENTRIES * 2);
-  store<u32>(v + V_JIT_REGIONS, 0);
+  for (let field = V_JIT_REGIONS; field <= V_JIT_KEPT; field += 4) store<u32>(v + field, 0);
   store<u32>(v + V_JIT_TOP, v - VCPU_PAGE + VCPU_JIT + JIT_RECORDS);
   store<u32>(v + V_JIT_OWNER, host_instance);
 }

@@ -21,6 +21,7 @@ import {
 import { V_JIT_RIP } from '../abi/vcpu_page';
 import { wrap_rip } from '../cpu/operands';
 import { rounds_up } from '../float/round';
+import { kept_record } from './compiled';
 import { exec_x87 } from './x87';
 import { compare_numbers, order, set_codes, set_flags } from './x87_compare';
 import { rounding } from './x87_operands';
@@ -80,7 +81,7 @@ function to_integer(v: u32, sig: u64, se: u32, size: u32, mode: u32): u64 {
 }
 
 /** One operand: a number, or bits of another format; ONE_*. */
-export function compiled_x87_one(v: u32, a: u64, a_se: u32, op: u32): u64 {
+export function compiled_x87_one(v: u32, a: u64, a_se: u32, op: u32, _nothing: v128): u64 {
   switch (op) {
     case ONE_M32:
       return x87_widen32(v, a);
@@ -113,7 +114,7 @@ function is_ordinary(sig: u64, se: u32): bool {
 }
 
 /** Compares two numbers; `how` is ONE_QUIET for FUCOM and its kin, ONE_FLAGS when the result is in the flags. */
-export function compiled_x87_compare(v: u32, a: u64, a_se: u32, b: u64, b_how: u32): u64 {
+export function compiled_x87_compare(v: u32, a: u64, a_se: u32, b: u64, b_how: u32, _nothing: v128): u64 {
   const how = b_how & (ONE_QUIET | ONE_FLAGS);
   const found =
     is_ordinary(a, a_se) && is_ordinary(b, b_how)
@@ -128,8 +129,9 @@ export function compiled_x87_compare(v: u32, a: u64, a_se: u32, b: u64, b_how: u
   return 0;
 }
 
-/** Executes the copied record `r`, of a register form that cannot fault; `delta` is that of its RIP. */
-export function compiled_x87(v: u32, r: u32, delta: i32): u32 {
+/** Executes the kept record at `distance`, of a register form that cannot fault; `delta` is that of its RIP. */
+export function compiled_x87(v: u32, distance: u32, delta: i32, _nothing: v128): u32 {
+  const r = kept_record(v, distance);
   exec_x87(v, r, load<u16>(r + R_OP), 0);
   return note_address(v, delta);
 }
@@ -140,7 +142,7 @@ function note_address(v: u32, delta: i32): u32 {
 }
 
 /** What emitted code still keeps to itself of the x87's state (SETTLE_*), on its way out. */
-export function compiled_x87_settle(v: u32, what: u32, delta: i32): u32 {
+export function compiled_x87_settle(v: u32, what: u32, delta: i32, _nothing: v128): u32 {
   if (what & SETTLE_STACK) {
     store<u32>(v + V_FTOP, what & 7);
     store<u32>(v + V_FTAG, (what >> 8) & 0xff);

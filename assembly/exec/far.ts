@@ -47,7 +47,6 @@ import {
   V_CPL,
   V_FAULT_DR6,
   V_GPR,
-  V_MODE,
   V_RIP,
   V_SHADOW,
   V_STAGED_SP,
@@ -60,13 +59,13 @@ import {
   KIND_EXCEPTION,
   KIND_INT,
   KIND_TRAP,
-  push_at,
   read_inner_stack,
   read_long_stack,
 } from '../cpu/deliver';
 import { exit_debug } from '../cpu/exits';
 import { get_flags, get_of } from '../cpu/flags';
-import { update_mode } from '../cpu/mode';
+import { push_at } from '../cpu/frame';
+import { update_mode, update_segment } from '../cpu/mode';
 import {
   effective_address,
   next_rip,
@@ -111,13 +110,6 @@ import { canonical, cpl, is_long, is_real, seg } from '../state/vcpu';
 import { exec_iret } from './iret';
 import { exec_rsm } from './rsm';
 import { exec_syscall } from './syscall';
-
-/** The instruction ends the block only if the mode that blocks are decoded for has changed. */
-function after_segment_load(v: u32): u32 {
-  const before = load<u32>(v + V_MODE);
-  update_mode(v);
-  return load<u32>(v + V_MODE) == before ? FLOW_NEXT : FLOW_STOP;
-}
 
 function software_interrupt(v: u32, r: u32, vector: u32, kind: u32): u32 {
   const next = next_rip(v, r);
@@ -336,7 +328,9 @@ function ret_far(v: u32, r: u32): u32 {
   if (faulted(v)) return FLOW_FAULT;
   const ss = (stack_peek(v, size, 3 * bytes + release) & 0xffff) as u32;
   if (faulted(v)) return FLOW_FAULT;
-  return return_to_stack(v, ss, sp + release, selector, d, offset) ? FLOW_BRANCH : FLOW_FAULT;
+  if (!return_to_stack(v, ss, sp + release, selector, d, offset)) return FLOW_FAULT;
+  update_mode(v);
+  return FLOW_BRANCH;
 }
 
 /** Reads a far pointer of the record's operand size from memory: the selector lies behind the offset. */
@@ -361,8 +355,9 @@ function move_to_segment(v: u32, r: u32, rm: u32): u32 {
   const n = (load<u16>(r + R_FLAGS) >> RF_REGNO_SHIFT) as u32;
   if (n == CS || n > 5) return raise(v, UD);
   if (!load_segment(v, n, load<u16>(rm))) return FLOW_FAULT;
-  if (n != SS) return after_segment_load(v);
-  update_mode(v);
+  // The block ends only if the mode that blocks are decoded for has changed.
+  const changed = update_segment(v, n);
+  if (n != SS) return changed ? FLOW_STOP : FLOW_NEXT;
   store<u32>(v + V_SHADOW, SHADOW_MOV_SS);
   return FLOW_STOP;
 }
@@ -370,9 +365,10 @@ function move_to_segment(v: u32, r: u32, rm: u32): u32 {
 function load_far(v: u32, r: u32): u32 {
   const offset = load_pointer(v, r);
   if (faulted(v)) return FLOW_FAULT;
-  if (!load_segment(v, load<u32>(r + R_IMM), load<u32>(v + V_STAGED_SS))) return FLOW_FAULT;
+  const n = load<u32>(r + R_IMM);
+  if (!load_segment(v, n, load<u32>(v + V_STAGED_SS))) return FLOW_FAULT;
   write_reg(r, offset);
-  return after_segment_load(v);
+  return update_segment(v, n) ? FLOW_STOP : FLOW_NEXT;
 }
 
 function bound(v: u32, r: u32): u32 {

@@ -33,11 +33,11 @@ import {
   GP,
   RSP,
 } from '../abi/x86';
-import { get_flags, set_flags_word } from '../cpu/flags';
+import { get_flags, put_flags_word, set_flags_word } from '../cpu/flags';
 import { update_mode } from '../cpu/mode';
 import { next_rip, rip_of, size_of } from '../cpu/operands';
 import { set_segment_real } from '../cpu/segment';
-import { set_stack_pointer, stack_pointer } from '../cpu/stack';
+import { plain_top, set_stack_pointer, stack_pointer } from '../cpu/stack';
 import { switch_task, TASK_IRET } from '../cpu/task';
 import { after_event, fetch_return_code, return_here, return_to_stack, stack_peek } from '../cpu/transfer';
 import { load_system16 } from '../memory/access';
@@ -118,34 +118,41 @@ function iret_v86(v: u32, ip: u64, selector: u32, flags: u32): u32 {
   return FLOW_BRANCH;
 }
 
+/** Item `n` of the frame: at `top`, where plain_top has found it, or by a load of its own; check `faulted`. */
+function frame_item(v: u32, top: u32, size: u32, n: u32): u64 {
+  return top ? (load<u32>(top + n * 4) as u64) : stack_peek(v, size, n << size);
+}
+
 function iret_protected(v: u32, r: u32): u32 {
   const size = size_of(r);
-  const bytes: u32 = 1 << size;
   const level = cpl(v);
-  const rip = stack_peek(v, size, 0);
+  const top = size == 2 ? plain_top(v, 20) : 0;
+  const rip = frame_item(v, top, size, 0);
   if (faulted(v)) return FLOW_FAULT;
-  const selector = (stack_peek(v, size, bytes) & 0xffff) as u32;
+  const selector = (frame_item(v, top, size, 1) & 0xffff) as u32;
   if (faulted(v)) return FLOW_FAULT;
-  const flags = stack_peek(v, size, 2 * bytes) as u32;
+  const flags = frame_item(v, top, size, 2) as u32;
   if (faulted(v)) return FLOW_FAULT;
   if (size == 2 && level == 0 && flags & FLAG_VM && !is_long(v)) return iret_v86(v, rip, selector, flags);
+  const old = get_flags(v);
   let mask = COMMON;
   if (size != 1) mask |= COMMON_WIDE;
-  if (level <= (get_flags(v) & FLAG_IOPL) >> 12) mask |= FLAG_IF;
+  if (level <= (old & FLAG_IOPL) >> 12) mask |= FLAG_IF;
   if (level == 0) mask |= FLAG_IOPL | (size != 1 ? FLAG_VIF | FLAG_VIP : 0);
   const d = fetch_return_code(v, selector);
   if (d == 0) return FLOW_FAULT;
   if ((selector & 3) == level && !is_64(v)) {
     if (!return_here(v, selector, d, rip)) return FLOW_FAULT;
-    set_stack_pointer(v, stack_pointer(v) + 3 * bytes);
+    set_stack_pointer(v, stack_pointer(v) + (3 << size));
   } else {
-    const sp = stack_peek(v, size, 3 * bytes);
+    const sp = frame_item(v, top, size, 3);
     if (faulted(v)) return FLOW_FAULT;
-    const ss = (stack_peek(v, size, 4 * bytes) & 0xffff) as u32;
+    const ss = (frame_item(v, top, size, 4) & 0xffff) as u32;
     if (faulted(v)) return FLOW_FAULT;
     if (!return_to_stack(v, ss, sp, selector, d, rip)) return FLOW_FAULT;
   }
-  merge_flags(v, flags, mask);
+  put_flags_word(v, (old & ~mask) | (flags & mask));
+  update_mode(v);
   return FLOW_BRANCH;
 }
 

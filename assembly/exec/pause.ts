@@ -17,7 +17,7 @@ import {
   VCPU_PARKED,
 } from '../abi/vcpu_page';
 import { host_now, vm_base } from '../host';
-import { timers_next } from '../irqchip/timers';
+import { forget_time, timers_next } from '../irqchip/timers';
 import { sleep } from '../state/sleep';
 
 /** Instructions between two PAUSEs of one spin, at most. */
@@ -41,6 +41,7 @@ function rest(v: u32, ns: u32): void {
   atomic.store<u32>(v + V_STATE, VCPU_PARKED);
   atomic.notify(v + V_STATE, -1);
   sleep(v + V_WAKE, wake, left);
+  forget_time(v);
   atomic.store<u32>(v + V_STATE, VCPU_IN);
 }
 

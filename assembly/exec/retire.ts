@@ -1,5 +1,5 @@
 // The end of a run of records: RIP and the instruction count become exact. Executes nothing.
-import { FLOW_BRANCH, FLOW_EXIT, FLOW_EXIT_BRANCH, FLOW_STOP } from '../abi/insn';
+import { FLOW_BRANCH, FLOW_EXIT, FLOW_EXIT_BRANCH, FLOW_ON, FLOW_STOP } from '../abi/insn';
 import { V_STOPPED_BEHIND } from '../abi/pv';
 import { V_BUDGET, V_RIP } from '../abi/vcpu_page';
 import { next_rip, rip_of } from '../cpu/operands';
@@ -12,11 +12,12 @@ export function retire(v: u32, r: u32, first: u32, extra: u32): void {
 
 /**
  * Ends the run of blocks at `r`: RIP and the instruction count become exact. A family's branch may have changed what
- * events may come in (IRET), so it ends the run as FLOW_STOP does.
+ * events may come in (IRET), so it ends the run as FLOW_STOP does, unless the handler has looked (FLOW_ON).
  */
 export function leave(v: u32, r: u32, first: u32, flow: u32): u32 {
-  if (flow == FLOW_BRANCH || flow == FLOW_EXIT_BRANCH) {
+  if (flow == FLOW_BRANCH || flow == FLOW_EXIT_BRANCH || flow == FLOW_ON) {
     retire(v, r, first, 1);
+    if (flow == FLOW_ON) return FLOW_BRANCH;
     return flow == FLOW_BRANCH ? FLOW_STOP : flow;
   } else if (flow == FLOW_STOP || flow == FLOW_EXIT) {
     store<u32>(v + V_STOPPED_BEHIND, r);

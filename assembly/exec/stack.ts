@@ -14,17 +14,7 @@ import {
   OP_PUSHA,
   OP_PUSHF,
 } from '../abi/ops';
-import {
-  SEG_SELECTOR,
-  SHADOW_MOV_SS,
-  SS,
-  V_CPL,
-  V_CR4,
-  V_GPR,
-  V_MODE,
-  V_RFLAGS,
-  V_SHADOW,
-} from '../abi/vcpu_page';
+import { SEG_SELECTOR, SHADOW_MOV_SS, SS, V_CPL, V_CR4, V_GPR, V_RFLAGS, V_SHADOW } from '../abi/vcpu_page';
 import {
   CR4_VME,
   FLAG_AC,
@@ -44,7 +34,7 @@ import {
   RSP,
 } from '../abi/x86';
 import { get_flags, set_arith, set_direction, set_flags_word } from '../cpu/flags';
-import { update_mode } from '../cpu/mode';
+import { update_segment } from '../cpu/mode';
 import {
   effective_address,
   finish_store,
@@ -248,10 +238,9 @@ function pop_segment(v: u32, r: u32): u32 {
     store<u64>(v + V_GPR + RSP * 8, old);
     return FLOW_FAULT;
   }
-  const mode = load<u32>(v + V_MODE);
-  update_mode(v);
+  const changed = update_segment(v, n);
   if (n == SS) store<u32>(v + V_SHADOW, SHADOW_MOV_SS);
-  return n == SS || load<u32>(v + V_MODE) != mode ? FLOW_STOP : FLOW_NEXT;
+  return n == SS || changed ? FLOW_STOP : FLOW_NEXT;
 }
 
 export function exec_stack(v: u32, r: u32, op: u32, rm: u32): u32 {

@@ -1,5 +1,5 @@
 // SYSCALL, SYSRET, SYSENTER, SYSEXIT, as Intel's processors do them: SYSCALL and SYSRET in 64-bit mode only.
-import { FLOW_BRANCH, R_FLAGS, RF_SIZE } from '../abi/insn';
+import { FLOW_BRANCH, FLOW_ON, R_FLAGS, RF_SIZE } from '../abi/insn';
 import { OP_SYSCALL, OP_SYSENTER, OP_SYSRET } from '../abi/ops';
 import {
   CS,
@@ -13,17 +13,19 @@ import {
   V_FMASK,
   V_GPR,
   V_LSTAR,
+  V_RFLAGS,
   V_RIP,
   V_STAR,
   V_SYSENTER_CS,
   V_SYSENTER_EIP,
   V_SYSENTER_ESP,
 } from '../abi/vcpu_page';
-import { EFER_SCE, FLAG_IF, FLAG_RF, FLAG_VM, GP, RCX, RDX, RSP, UD } from '../abi/x86';
+import { EFER_SCE, FLAG_IF, FLAG_RF, FLAG_TF, FLAG_VM, GP, RCX, RDX, RSP, UD } from '../abi/x86';
 import { get_flags, set_flags_word } from '../cpu/flags';
 import { next_rip } from '../cpu/operands';
 import { raise, raise_code } from '../state/fault';
 import { canonical, cpl, is_64, is_long, is_real_mode, seg } from '../state/vcpu';
+import { opens_window } from './control';
 
 /** Flat attributes by what the segment is for; the DPL is or-ed in. */
 const CODE_64: u32 = 0xa09b;
@@ -56,7 +58,7 @@ function syscall(v: u32, r: u32): u32 {
   enter(v, selector, selector + 8, CODE_64, 0);
   store<u64>(v + V_RIP, load<u64>(v + V_LSTAR));
   set_flags_word(v, flags & ~(load<u32>(v + V_FMASK) | FLAG_RF));
-  return FLOW_BRANCH;
+  return FLOW_ON;
 }
 
 function sysret(v: u32, r: u32): u32 {
@@ -68,8 +70,10 @@ function sysret(v: u32, r: u32): u32 {
   const selector = load<u16>(v + V_STAR + 6);
   enter(v, (selector + (wide ? 16 : 0)) | 3, (selector + 8) | 3, wide ? CODE_64 : CODE_32, 3);
   store<u64>(v + V_RIP, wide ? rip : rip & 0xffffffff);
-  set_flags_word(v, load<u32>(v + V_GPR + R11 * 8) & SYSRET_FLAGS);
-  return FLOW_BRANCH;
+  const flags = load<u32>(v + V_GPR + R11 * 8) & SYSRET_FLAGS;
+  const opens = (flags & ~load<u32>(v + V_RFLAGS) & FLAG_IF) != 0;
+  set_flags_word(v, flags);
+  return flags & FLAG_TF || (opens && opens_window(v)) ? FLOW_BRANCH : FLOW_ON;
 }
 
 function sysenter(v: u32): u32 {

@@ -217,7 +217,7 @@ function hard_product(v: u32, a: u64, a_se: u32, b: u64, b_se: u32): u64 {
 }
 
 /** a + b; for a - b the sign in `b_se` is turned and X87_TURNED set. */
-export function x87_sum(v: u32, a: u64, a_se: u32, b: u64, b_se: u32): u64 {
+export function x87_sum(v: u32, a: u64, a_se: u32, b: u64, b_se: u32, _nothing: v128): u64 {
   if (Scalar.normal(a, a_se) && Scalar.normal(b, b_se)) {
     const z = Scalar.sum(v, a, a_se, b, b_se);
     if (z != NO_RESULT) return z;
@@ -226,7 +226,7 @@ export function x87_sum(v: u32, a: u64, a_se: u32, b: u64, b_se: u32): u64 {
 }
 
 /** a * b. */
-export function x87_product(v: u32, a: u64, a_se: u32, b: u64, b_se: u32): u64 {
+export function x87_product(v: u32, a: u64, a_se: u32, b: u64, b_se: u32, _nothing: v128): u64 {
   if (Scalar.normal(a, a_se) && Scalar.normal(b, b_se)) {
     const z = Scalar.product(v, a, a_se, b, b_se);
     if (z != NO_RESULT) return z;
@@ -235,7 +235,7 @@ export function x87_product(v: u32, a: u64, a_se: u32, b: u64, b_se: u32): u64 {
 }
 
 /** a / b. */
-export function x87_quotient(v: u32, a: u64, a_se: u32, b: u64, b_se: u32): u64 {
+export function x87_quotient(v: u32, a: u64, a_se: u32, b: u64, b_se: u32, _nothing: v128): u64 {
   if (Scalar.normal(a, a_se) && Scalar.normal(b, b_se)) {
     const z = quotient(v, a, a_se, b, b_se);
     if (z != NO_RESULT) return z;
@@ -316,7 +316,7 @@ function widened(v: u32, denormal: u32): u64 {
 }
 
 /** The sum with a double; also when this fails nothing has changed. */
-export function x87_sum64(v: u32, a: u64, a_se: u32, bits: u64, turned: u32): u64 {
+export function x87_sum64(v: u32, a: u64, a_se: u32, bits: u64, turned: u32, _nothing: v128): u64 {
   const exponent = ((bits >> 52) as u32) & 0x7ff;
   if (exponent - 1 < NORMAL_DOUBLE && Scalar.normal(a, a_se)) {
     const b_se = ((((bits >> 48) as u32) & SIGN) | (exponent + (BIAS - 1023))) ^ turned;
@@ -328,7 +328,7 @@ export function x87_sum64(v: u32, a: u64, a_se: u32, bits: u64, turned: u32): u6
 }
 
 /** The product with a double. */
-export function x87_product64(v: u32, a: u64, a_se: u32, bits: u64): u64 {
+export function x87_product64(v: u32, a: u64, a_se: u32, bits: u64, _nothing: v128): u64 {
   const exponent = ((bits >> 52) as u32) & 0x7ff;
   if (exponent - 1 < NORMAL_DOUBLE && Scalar.normal(a, a_se)) {
     const b_se = (((bits >> 48) as u32) & SIGN) | (exponent + (BIAS - 1023));

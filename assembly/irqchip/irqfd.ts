@@ -42,9 +42,14 @@ export function irqfd_leave(eventfd: u32): void {
   if (irqfd != 0) leave_to_vcpus(irqfd);
 }
 
+/** Some irqfd waits for a thread that may inject. */
+export function irqfds_wait(): bool {
+  return atomic.load<u32>(vm_base + VM_PAGE + VM_IRQFD_WAITS) != 0;
+}
+
 /** Fires what waits for a thread that may inject. */
 export function irqfds_poll(): void {
-  if (atomic.load<u32>(vm_base + VM_PAGE + VM_IRQFD_WAITS) == 0) return;
+  if (!irqfds_wait()) return;
   irq_lock();
   finish();
 }

@@ -102,6 +102,11 @@ export function lapic_take_events(v: u32): u32 {
     : atomic.xchg<u32>(word, LAPIC_EVENT_NONE);
 }
 
+/** An INIT or a SIPI has come in. */
+export function has_startup(v: u32): bool {
+  return atomic.load<u32>(lapic_page(v) + LAPIC_EVENTS) != LAPIC_EVENT_NONE;
+}
+
 /** Forgets a SIPI that has come in, but no INIT. */
 export function lapic_drop_sipi(v: u32): void {
   atomic.and<u32>(lapic_page(v) + LAPIC_EVENTS, ~LAPIC_EVENT_SIPI);

@@ -1,4 +1,5 @@
-// Products, quotients, single bits and shifts by CL into Wasm. What is rare leaves the region before its instruction.
+// Products of 32 and 64 bits into one register (others: multiply.ts), quotients, and single bits of registers (bit strings: bits.ts). What is
+// rare leaves the region before its instruction.
 
 import { R_FLAGS, R_IMM, R_REG, RF_LOCK, RF_MEMORY } from '../abi/insn';
 import { OP_BT_I, OP_BT_R, OP_DIV, OP_IDIV, OP_IMUL, OP_IMUL_32, OP_IMUL3, OP_MUL } from '../abi/ops';
@@ -20,7 +21,7 @@ import {
 } from './registers';
 import {
   byte,
-  CALL,
+  call_core,
   ELSE,
   I32,
   I32_AND,
@@ -52,7 +53,6 @@ import {
   IF,
   i32_const,
   i64_const,
-  op1,
 } from './wasm';
 
 /** Pushes whether the i64 in a local fits 32 bits, sign-extended. */
@@ -84,7 +84,7 @@ function multiply_into(to: u32, size: u32, flagless: bool): void {
       byte(ELSE);
       get(L_A64);
       get(L_B64);
-      op1(CALL, F_OVERFLOW);
+      call_core(F_OVERFLOW);
       close();
     }
     set(L_CARRY);

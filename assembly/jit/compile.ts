@@ -1,13 +1,24 @@
 // A region from its entry to the module that the host compiles.
 
 import { B_HVA, B_MODE, R_OP, RECORD_SIZE } from '../abi/insn';
-import { JIT_CODE, JIT_CODE_END, REGION_COUNT } from '../abi/jit';
+import {
+  JIT_CODE,
+  JIT_CODE_END,
+  PLACE_ENTRY,
+  PLACE_EXIT,
+  REGION_BLOCKS,
+  REGION_COUNT,
+  REGION_FORM,
+  REGION_RIP,
+} from '../abi/jit';
 import { VCPU_JIT, VCPU_PAGE } from '../abi/map';
 import { OP_END } from '../abi/ops';
 import { MODE_64, MODE_FLAT, MODE_SIZE } from '../abi/vcpu_page';
-import { add_region, region } from '../decode/regions';
+import { note_made } from '../decode/region_notes';
+import { add_region, make_room, region } from '../decode/regions';
 import { host_compile } from '../host';
 import { assume_flags, FLAGS_UNKNOWN } from './flags';
+import { begin_form, is_split } from './form';
 import { enter, leave } from './frame';
 import { registers_of } from './instructions';
 import { reload_vector_state } from './light';
@@ -21,11 +32,15 @@ import {
   F_FLOAT,
   F_HIGH,
   F_LIGHT,
+  F_LOOK,
+  F_LOOK_WRITE,
   F_MODIFY,
   F_OVERFLOW,
   F_PUSH,
   F_READ,
   F_RECORD,
+  F_SPILL,
+  F_STORE,
   F_STRING,
   F_WRITE,
   F_X87,
@@ -43,9 +58,18 @@ import {
   IMPORTED,
   X87_LOCALS,
 } from './locals';
-import { begin_records, records_full } from './records';
-import { find_region, first_record, instruction_count, node_count, region_lines } from './region';
+import { begin_places, note_place, places_count } from './places';
+import { begin_records, end_records, records_full } from './records';
+import {
+  find_region,
+  first_record,
+  instruction_count,
+  node_count,
+  reached_count,
+  region_lines,
+} from './region';
 import { begin_instruction } from './registers';
+import { emit_functions } from './split';
 import { emit_tree } from './structure';
 import { begin_checks, prepare_checks } from './vector_check';
 import {
@@ -57,6 +81,7 @@ import {
   VECTOR_GROUPS,
 } from './vector_registers';
 import { begin, byte, here, I32, I64, name, overflowed, patch, size_field, uleb } from './wasm';
+import { V128 } from './wasm_simd';
 import { begin_x87, is_x87 } from './x87_state';
 
 /** The region has x87 instructions. */
@@ -81,15 +106,26 @@ function registers(v: u32): u32 {
   return mask;
 }
 
+/** See call_core for the last parameter. */
 function type(parameters: u32, count: u32, results: u32, result: u32 = I32): void {
   byte(0x60);
-  uleb(count);
+  uleb(count + 1);
   for (let i: u32 = 0; i < count; i++) byte((parameters >> i) & 1 ? I64 : I32);
+  byte(V128);
   uleb(results);
   if (results) byte(result);
 }
 
-/** The type of imported function `f`, and of a region: bit n of the parameters says that parameter n is 64 bits wide. */
+/** The type of a function of a region. */
+function region_type(): void {
+  byte(0x60);
+  uleb(1);
+  byte(I32);
+  uleb(1);
+  byte(I32);
+}
+
+/** The type of imported function `f`: bit n of the parameters says that parameter n is 64 bits wide. */
 function type_of(f: u32): void {
   switch (f) {
     case F_READ:
@@ -116,6 +152,13 @@ function type_of(f: u32): void {
       return type(0, 2, 0);
     case F_HIGH:
       return type(0b11, 2, 1, I64);
+    case F_LOOK:
+    case F_LOOK_WRITE:
+      return type(0b001, 3, 1);
+    case F_STORE:
+      return type(0b0101, 4, 1);
+    case F_SPILL:
+      return type(0b0111000, 7, 0);
     case F_OVERFLOW:
       return type(0b11, 2, 1);
     case F_X87:
@@ -141,7 +184,8 @@ function write_types(): void {
   byte(1);
   const size = size_field();
   uleb(IMPORTED + 1);
-  for (let f: u32 = 0; f <= IMPORTED; f++) type_of(f);
+  for (let f: u32 = 0; f < IMPORTED; f++) type_of(f);
+  region_type();
   patch(size);
 }
 
@@ -179,8 +223,9 @@ function write_module(v: u32, is_64: bool): void {
   write_imports();
   byte(3);
   let size = size_field();
-  uleb(1);
-  uleb(IMPORTED);
+  const functions: u32 = is_split() ? reached_count() : 1;
+  uleb(functions);
+  for (let i: u32 = 0; i < functions; i++) uleb(IMPORTED);
   patch(size);
   byte(7);
   size = size_field();
@@ -191,7 +236,14 @@ function write_module(v: u32, is_64: bool): void {
   patch(size);
   byte(10);
   size = size_field();
-  uleb(1);
+  uleb(functions);
+  if (is_split()) emit_functions(v, is_64);
+  else write_whole(v, is_64);
+  patch(size);
+}
+
+/** The one function of the whole form. */
+function write_whole(v: u32, is_64: bool): void {
   const body = size_field();
   const known = registers(v);
   uleb(3 + VECTOR_GROUPS + (with_x87 ? 2 : 0));
@@ -209,29 +261,50 @@ function write_module(v: u32, is_64: bool): void {
     byte(I64);
   }
   begin_x87(v, behind_vector_locals());
+  note_place(PLACE_ENTRY, 0);
   enter(is_64, known);
   reload_vector_state();
   assume_flags(FLAGS_UNKNOWN);
   emit_tree(v, 0);
+  note_place(PLACE_EXIT, 0);
   leave();
   patch(body);
-  patch(size);
 }
 
-/** Compiles the region that begins with the decoded block `b`: its number, 0 when it cannot be compiled. */
-export function compile_region(v: u32, b: u32): u32 {
+/** Nothing is known of vectors and the x87, which the core executes for the split form. */
+function forget_units(v: u32): void {
+  begin_instruction(v, 0, 0);
+  begin_checks();
+  begin_vectors(v);
+  choose_vector_locals();
+  begin_x87(v, 0);
+}
+
+/** Compiles the region that begins with the decoded block `b` at `rip`, in its split form or whole: its number, 0 when it cannot be compiled. */
+export function compile_region(v: u32, b: u32, rip: u64, split: bool): u32 {
   const mode = load<u32>(b + B_MODE);
   const is_64 = (mode & MODE_SIZE) == MODE_64;
   if (!is_64 && (mode & MODE_FLAT) == 0) return 0;
   find_region(v, b);
   begin_records(v);
+  begin_form(v, split, is_64);
+  if (split) forget_units(v);
   const code = v - VCPU_PAGE + VCPU_JIT + JIT_CODE;
   begin(code, v - VCPU_PAGE + VCPU_JIT + JIT_CODE_END);
+  begin_places(v, code);
   write_module(v, is_64);
   if (overflowed() || records_full()) return 0;
-  const slot = host_compile(code, here() - code);
+  const bytes = here() - code;
+  make_room(v, bytes);
+  const slot = host_compile(v, code, bytes);
   if (slot == 0) return 0;
-  const number = add_region(v, load<u32>(b + B_HVA), mode, slot, region_lines(b));
-  store<u32>(region(v, number) + REGION_COUNT, instruction_count());
+  const number = add_region(v, load<u32>(b + B_HVA), mode, slot, region_lines(b), bytes);
+  end_records(v, number);
+  const made = region(v, number);
+  store<u64>(made + REGION_RIP, rip);
+  store<u32>(made + REGION_COUNT, instruction_count());
+  store<u8>(made + REGION_FORM, split ? 0 : 1);
+  store<u8>(made + REGION_BLOCKS, node_count() as u8);
+  note_made(v, number, made, code, bytes, places_count());
   return number;
 }

@@ -1,8 +1,9 @@
 // What surrounds the instructions of a region: registers and flags in locals, and every way out. Labels are levels: the number
 // of structures that enclose a place.
 //
-// A register that is written goes into the vCPU page at once, so that nothing has to be put back on any way out, which
-// would cost the compiler most of its time. Flags change too often for that: they go back where the region is left.
+// A register that is written goes into the vCPU page before the next place that anybody could look at it from, so that hardly a
+// way out has to put anything back, which would cost the compiler most of its time. What is written again before is never
+// stored. Flags change too often for that: they go back where the region is left.
 
 import { FLOW_BRANCH, FLOW_FAULT } from '../abi/insn';
 import { EXIT_DELTA_SHIFT, EXIT_RETIRED_SHIFT, EXIT_TOLD } from '../abi/jit';
@@ -18,8 +19,10 @@ import {
   V_RIP,
   V_TLB,
 } from '../abi/vcpu_page';
+import { begin_locals, has_local, is_split, number_of } from './form';
 import {
   F_CARRY,
+  F_SPILL,
   L_A,
   L_B,
   L_BUDGET,
@@ -30,6 +33,8 @@ import {
   L_OVER,
   L_RES,
   L_RIP,
+  L_TEMP32,
+  L_TEMP64,
   L_TLB,
   L_V,
 } from './locals';
@@ -38,9 +43,10 @@ import {
   BR,
   BR_IF,
   byte,
-  CALL,
+  call_core,
   EMPTY,
   END,
+  here,
   I32_ADD,
   I32_LOAD,
   I32_STORE,
@@ -55,14 +61,23 @@ import {
   i64_const,
   LOCAL_GET,
   LOCAL_SET,
+  LOCAL_TEE,
   memory_op,
   op1,
+  rewind,
 } from './wasm';
 import { is_pending, settle_on_way_out } from './x87_state';
 
 let level: u32 = 0;
 let wide: bool = false;
 let registers: u32 = 0;
+/** Registers whose locals the vCPU page does not have yet: whole ones, and those of which the lower half has changed. */
+let pending: u32 = 0;
+let pending_parts: u32 = 0;
+/** The level that all ways through the instruction in hand pass. */
+let straight: u32 = 0;
+/** Behind the last `local.get` of the split form. */
+let behind_get: u32 = 0;
 
 // The ways out: labels by their level. Behind FAULT the flow is a fault, and RIP and budget are in the vCPU page; behind OUT
 // L_FLOW is set and the budget goes there; behind PLACED both are there; behind GONE the flags are there too.
@@ -77,11 +92,47 @@ export function is_wide(): bool {
 }
 
 export function get(local: u32): void {
+  if (is_split()) return get_split(local);
   op1(LOCAL_GET, local);
 }
 
 export function set(local: u32): void {
-  op1(LOCAL_SET, local);
+  op1(LOCAL_SET, is_split() ? number_of(local) : local);
+}
+
+export function tee(local: u32): void {
+  op1(LOCAL_TEE, is_split() ? number_of(local) : local);
+}
+
+/** In the split form registers, RIP, budget and TLB are where the vCPU page has them. */
+function get_split(local: u32): void {
+  if (local == L_RIP) return push_field(wide ? I64_LOAD : I32_LOAD, V_JIT_RIP);
+  if (local == L_TLB) return push_field(I32_LOAD, V_TLB);
+  if (local == L_BUDGET) return push_field(I32_LOAD, V_BUDGET);
+  if (local - L_GPR < 16) return push_field(wide ? I64_LOAD : I32_LOAD, V_GPR + (local - L_GPR) * 8);
+  op1(LOCAL_GET, number_of(local));
+  behind_get = here();
+}
+
+function push_field(opcode: u32, offset: u32): void {
+  op1(LOCAL_GET, L_V);
+  memory_op(opcode, offset);
+}
+
+/** Stores the value on the stack, i32 or i64 by `temporary`, to the vCPU page; `widens`: as an i64 with zeros above. */
+export function put_field(opcode: u32, offset: u32, temporary: u32, widens: bool): void {
+  if (behind_get == here()) {
+    const number: u32 = load<u8>(here() - 1);
+    rewind(2);
+    get(L_V);
+    op1(LOCAL_GET, number);
+  } else {
+    set(temporary);
+    get(L_V);
+    get(temporary);
+  }
+  if (widens) byte(I64_EXTEND_U);
+  memory_op(opcode, offset);
 }
 
 /** Opens a block, loop or if; its level. */
@@ -103,13 +154,24 @@ export function go(target: u32): void {
 
 /** Leaves with L_FLOW set; RIP and the budget are in the vCPU page already. */
 export function go_out(): void {
-  settle_on_way_out();
+  settle_here();
   go(PLACED);
+}
+
+/** Something must be put into the vCPU page on a way out. */
+function must_settle(): bool {
+  return is_pending() || (pending | pending_parts) != 0;
+}
+
+/** Puts it there, on this way alone. */
+function settle_here(): void {
+  store_registers();
+  settle_on_way_out();
 }
 
 /** Leaves when the value on the stack is not 0. */
 export function go_out_if(): void {
-  if (is_pending()) {
+  if (must_settle()) {
     open(IF, EMPTY);
     go_out();
     return close();
@@ -124,9 +186,9 @@ export function go_gone_if(): void {
 
 /** Leaves with a fault, of which RIP and the budget know already, when the value on the stack is not 0. */
 export function go_fault_if(): void {
-  if (is_pending()) {
+  if (must_settle()) {
     open(IF, EMPTY);
-    settle_on_way_out();
+    settle_here();
     go(FAULT);
     return close();
   }
@@ -146,19 +208,51 @@ function load_wide(local: u32, offset: u32): void {
 
 /** The value on the stack, as wide as the code is, becomes general register `n`. */
 export function set_gpr(n: u32): void {
+  if (is_split()) return put_field(I64_STORE, V_GPR + n * 8, wide ? L_TEMP64 : L_TEMP32, !wide);
   set(L_GPR + n);
-  get(L_V);
-  push_gpr64(n);
-  memory_op(I64_STORE, V_GPR + n * 8);
+  if (level == straight) pending |= 1 << n;
+  else store_register(n);
 }
 
 /** The same for a write of 8 or 16 bits, which leaves the rest of all 64 bits as it is. */
 export function set_gpr_part(n: u32): void {
   if (wide) return set_gpr(n);
   set(L_GPR + n);
+  if (level == straight) pending_parts |= 1 << n;
+  else store_part(n);
+}
+
+/** All ways through what follows, up to the next call of this, pass the place where code is emitted now. */
+export function begin_straight(): void {
+  straight = level;
+}
+
+/** Registers that are still to be stored go into the vCPU page. */
+export function settle_registers(): void {
+  store_registers();
+  // On a way beside the straight one they are stored, and still to be stored on the others.
+  if (level != straight) return;
+  pending = 0;
+  pending_parts = 0;
+}
+
+function store_register(n: u32): void {
+  get(L_V);
+  push_gpr64(n);
+  memory_op(I64_STORE, V_GPR + n * 8);
+}
+
+function store_part(n: u32): void {
   get(L_V);
   get(L_GPR + n);
   memory_op(I32_STORE, V_GPR + n * 8);
+}
+
+function store_registers(): void {
+  for (let n: u32 = 0; n < 16; n++) {
+    if ((pending >> n) & 1) store_register(n);
+    else if ((pending_parts >> n) & 1) store_part(n);
+  }
 }
 
 /** Pushes all 64 bits of general register `n`. */
@@ -188,7 +282,7 @@ export function reload_flags(): void {
 
 /** The TLB in force into its local. */
 export function reload_tlb(): void {
-  load_field(L_TLB, I32_LOAD, V_TLB);
+  if (!is_split()) load_field(L_TLB, I32_LOAD, V_TLB);
 }
 
 /** Pushes a local that flags are made of as an i64. */
@@ -203,8 +297,19 @@ function store_flag(local: u32, offset: u32): void {
   memory_op(I64_STORE, offset);
 }
 
-/** Flags into the vCPU page. */
+/** Flags that may be in locals go into the vCPU page; in the split form L_KIND and L_OVER say whether they are. */
 export function spill_flags(): void {
+  if (is_split()) {
+    if (!has_local(L_KIND) && !has_local(L_OVER)) return;
+    get(L_V);
+    get(L_KIND);
+    get(L_CF);
+    push_flag(L_A);
+    push_flag(L_B);
+    push_flag(L_RES);
+    get(L_OVER);
+    return call_core(F_SPILL);
+  }
   get(L_V);
   get(L_KIND);
   memory_op(I32_STORE, V_LF_KIND);
@@ -218,7 +323,7 @@ export function spill_flags(): void {
   open(IF, EMPTY);
   get(L_V);
   get(L_OVER);
-  op1(CALL, F_CARRY);
+  call_core(F_CARRY);
   close();
 }
 
@@ -231,10 +336,12 @@ export function spill_budget(): void {
 
 /** `n` instructions have retired. */
 export function retire(n: u32): void {
+  if (is_split()) get(L_V);
   get(L_BUDGET);
   i32_const(n as i32);
   byte(I32_SUB);
-  set(L_BUDGET);
+  if (is_split()) memory_op(I32_STORE, V_BUDGET);
+  else set(L_BUDGET);
 }
 
 /** Pushes the RIP that is `delta` bytes behind the entry, as wide as the code is. */
@@ -251,7 +358,7 @@ export function push_rip(delta: i32): void {
 
 /** Leaves as behind a branch, for the RIP in the i64 local `rip`. */
 export function exit_to_local(rip: u32): void {
-  settle_on_way_out();
+  settle_here();
   get(L_V);
   get(rip);
   memory_op(I64_STORE, V_RIP);
@@ -261,21 +368,22 @@ export function exit_to_local(rip: u32): void {
 
 /** Leaves as behind a branch with `retired` instructions more, for the place `delta` bytes behind the entry. */
 export function exit_behind(delta: i32, retired: u32): void {
-  settle_on_way_out();
-  if ((delta << EXIT_DELTA_SHIFT) >> EXIT_DELTA_SHIFT != delta) return exit_far(delta, retired);
-  set_flow(((delta << EXIT_DELTA_SHIFT) | (retired << EXIT_RETIRED_SHIFT) | EXIT_TOLD | FLOW_BRANCH) as u32);
+  settle_here();
+  push_told(delta, retired);
+  set(L_FLOW);
   go(OUT);
 }
 
-/** The same for a place that the number does not reach. */
-function exit_far(delta: i32, retired: u32): void {
+/** Pushes what the function returns in that case; a place that the number does not reach is stored. */
+export function push_told(delta: i32, retired: u32): void {
+  if ((delta << EXIT_DELTA_SHIFT) >> EXIT_DELTA_SHIFT == delta)
+    return i32_const((delta << EXIT_DELTA_SHIFT) | (retired << EXIT_RETIRED_SHIFT) | EXIT_TOLD | FLOW_BRANCH);
   if (retired) retire(retired);
   get(L_V);
   push_rip(delta);
   if (!wide) byte(I64_EXTEND_U);
   memory_op(I64_STORE, V_RIP);
-  set_flow(FLOW_BRANCH);
-  go(OUT);
+  i32_const(FLOW_BRANCH);
 }
 
 /** Leaves as behind a branch, for the place `delta` bytes behind the entry. */
@@ -293,12 +401,21 @@ export function enter(is_64: bool, mask: u32): void {
   wide = is_64;
   registers = mask;
   level = 0;
+  pending = 0;
+  pending_parts = 0;
+  if (is_split()) {
+    begin_locals();
+    behind_get = 0;
+  } else load_locals();
+  for (let label: u32 = 0; label < FAULT; label++) open(BLOCK, EMPTY);
+}
+
+function load_locals(): void {
   load_field(L_BUDGET, I32_LOAD, V_BUDGET);
   load_wide(L_RIP, V_JIT_RIP);
   reload_registers(0xffff);
   reload_flags();
   reload_tlb();
-  for (let label: u32 = 0; label < FAULT; label++) open(BLOCK, EMPTY);
 }
 
 /** Ends the function's body. No way leads here but those out. */
@@ -307,7 +424,7 @@ export function leave(): void {
   set_flow(FLOW_FAULT);
   go(PLACED);
   close();
-  spill_budget();
+  if (!is_split()) spill_budget();
   close();
   spill_flags();
   close();

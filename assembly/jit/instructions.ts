@@ -72,6 +72,7 @@ import {
   is_plain,
   move_stack,
   push_memory,
+  push_memory_zero,
   push_rm,
   push_to_stack,
   reach_operand,
@@ -79,7 +80,17 @@ import {
   set_rm,
   store_operand,
 } from './operands';
-import { local_a, local_b, local_r, push_register, push_source, set_register, sized } from './registers';
+import {
+  local_a,
+  local_b,
+  local_r,
+  push_low,
+  push_register,
+  push_source,
+  push_zero,
+  set_register,
+  sized,
+} from './registers';
 import { keep, note, note_logic, take_result } from './results';
 import { emit_cli, emit_lea, emit_selector, emit_sti } from './selectors';
 import { emit_shift } from './shifts';
@@ -296,11 +307,9 @@ function shift(r: u32, kind: u32, size: u32): void {
 /** MOVZX and MOVSX from 2^from bytes. */
 function extend(r: u32, from: u32, size: u32, is_signed: bool): void {
   if (is_memory(r)) reach_operand(r);
-  push_rm(r, from);
-  if (!is_signed) {
-    i32_const(from == 0 ? 0xff : 0xffff);
-    byte(I32_AND);
-  }
+  if (is_signed) push_rm(r, from);
+  else if (is_memory(r)) push_memory_zero(from);
+  else push_zero(load<u32>(r + R_RM), from);
   if (size == 3) byte(is_signed ? I64_EXTEND_S : I64_EXTEND_U);
   set_register(load<u32>(r + R_REG), size);
 }
@@ -404,12 +413,12 @@ export function emit(v: u32, r: u32): bool {
     return true;
   }
   if (op < OP_MOV_STORE) {
-    push_source(r, load<u32>(r + R_REG), size);
+    push_low(r, load<u32>(r + R_REG), size);
     set_register(load<u32>(r + R_RM), size);
     return true;
   }
   if (op < OP_MOV_LOAD) {
-    push_source(r, load<u32>(r + R_REG), size);
+    push_low(r, load<u32>(r + R_REG), size);
     set(local_b(size));
     store_operand(r, local_b(size), size);
     return true;

@@ -17,14 +17,14 @@ import { OP_PTEST } from '../abi/ops_packed';
 import { OP_FCMOV, OP_FNSTSW, OP_FTST, OP_FUCOMPP } from '../abi/ops_x87';
 import { FORM_VEX_256, R_FORM } from '../abi/simd';
 import { is_memory } from './addresses';
-import { get, go_out_if, reload_registers } from './frame';
+import { get, go_out_if, reload_registers, settle_registers, tee } from './frame';
 import { F_FLOAT, F_LIGHT, L_ADDRESS, L_BUDGET, L_FLOW, L_SLOW, L_V } from './locals';
 import { is_plain, reach_operand } from './operands';
 import { keep_light_record } from './records';
 import { delta_of, instructions_before, register_at } from './registers';
 import { look_at_mxcsr } from './vector_check';
 import { reload_vector, reload_vectors } from './vector_registers';
-import { byte, CALL, I32_GT_U, i32_const, LOCAL_TEE, op1 } from './wasm';
+import { byte, call_core, I32_GT_U, i32_const, LOCAL_TEE, op1 } from './wasm';
 
 /** A general register that the handler has written comes into its local. */
 export function take_register(address: u32): void {
@@ -34,19 +34,20 @@ export function take_register(address: u32): void {
 /** Pushes FLOW_* of the record's handler, called by way of function `f`; RIP and the budget are in order if that is not FLOW_NEXT. A memory operand is at L_ADDRESS. */
 export function push_flow(r: u32, f: u32): void {
   const delta = delta_of(r) - (load<u16>(r + R_OFF) as i32);
-  const copy = keep_light_record(r, delta, instructions_before());
+  const distance = keep_light_record(r, delta, instructions_before());
+  settle_registers();
   get(L_V);
   get(L_BUDGET);
-  i32_const(copy as i32);
+  i32_const(distance as i32);
   if (is_memory(r)) get(L_ADDRESS);
   else i32_const(0);
-  op1(CALL, f);
+  call_core(f);
 }
 
 /** Executes the record by its handler and leaves if that says so. */
 export function call_handler(r: u32): void {
   push_flow(r, F_LIGHT);
-  op1(LOCAL_TEE, L_FLOW);
+  tee(L_FLOW);
   go_out_if();
 }
 

@@ -23,7 +23,7 @@ import { LF_ADD, LF_DEC, LF_INC, LF_SUB, V_GPR } from '../abi/vcpu_page';
 import { RAX, RBX, RCX, RDX } from '../abi/x86';
 import { is_memory } from './addresses';
 import { keep_carry, note_rotation } from './flags';
-import { close, get, open, set } from './frame';
+import { close, get, open, set, tee } from './frame';
 import { L_A64, L_B32, L_B64, L_CARRY } from './locals';
 import { address, push_allowed, push_host } from './operands';
 import { leave_if, local_a, local_b, push_register, push_source, set_register, sized } from './registers';
@@ -53,8 +53,6 @@ import {
   IF,
   i32_const,
   i64_const,
-  LOCAL_TEE,
-  op1,
   uleb,
 } from './wasm';
 
@@ -236,7 +234,7 @@ function compare_exchange_8(v: u32, r: u32): void {
   get(L_A64);
   get(L_B64);
   byte(I64_EQ);
-  op1(LOCAL_TEE, L_CARRY);
+  tee(L_CARRY);
   byte(I32_EQZ);
   open(IF, EMPTY);
   get(L_B64);

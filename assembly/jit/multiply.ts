@@ -12,7 +12,7 @@ import { push_register, set_register } from './registers';
 import { sign_extend } from './results';
 import {
   byte,
-  CALL,
+  call_core,
   I32_AND,
   I32_EQZ,
   I32_MUL,
@@ -29,7 +29,6 @@ import {
   I64_SUB,
   i32_const,
   i64_const,
-  op1,
 } from './wasm';
 
 const RDX: u32 = 2 * 8;
@@ -38,7 +37,7 @@ const RDX: u32 = 2 * 8;
 function push_high(is_signed: bool): void {
   get(L_A64);
   get(L_B64);
-  op1(CALL, F_HIGH);
+  call_core(F_HIGH);
   if (!is_signed) return;
   subtract_if_negative(L_A64, L_B64);
   subtract_if_negative(L_B64, L_A64);

@@ -19,17 +19,41 @@ import {
   RF_ALIGNED,
   RF_RMW,
 } from '../abi/insn';
-import { INFO_ALIGNED, INFO_DELTA_SHIFT, INFO_WHOLE } from '../abi/jit';
+import {
+  INFO_ALIGNED,
+  INFO_DELTA_SHIFT,
+  INFO_WHOLE,
+  SHORT_ALIGNED,
+  SHORT_DELTA_SHIFT,
+  SHORT_LENGTH_SHIFT,
+  SHORT_WHOLE,
+} from '../abi/jit';
 import { TLB_ADDEND, TLB_FOLD, TLB_READ, TLB_WRITE } from '../abi/map';
 import { SEG_BASE, SEG_STRIDE, SS, V_LEAVE, V_SEGS } from '../abi/vcpu_page';
 import { is_memory, push_address32, push_address64 } from './addresses';
-import { close, get, go_fault_if, go_out_if, is_wide, open, push_rip, set, set_gpr } from './frame';
+import { is_split } from './form';
+import {
+  close,
+  get,
+  go_fault_if,
+  go_out_if,
+  is_wide,
+  open,
+  push_rip,
+  set,
+  set_gpr,
+  settle_registers,
+  tee,
+} from './frame';
 import {
   F_CALL,
   F_FINISH,
+  F_LOOK,
+  F_LOOK_WRITE,
   F_MODIFY,
   F_PUSH,
   F_READ,
+  F_STORE,
   F_WRITE,
   L_ADDRESS,
   L_BUDGET,
@@ -52,7 +76,7 @@ import {
 import { is_segmented, push_segmented } from './segments';
 import {
   byte,
-  CALL,
+  call_core,
   ELSE,
   EMPTY,
   I32,
@@ -62,7 +86,9 @@ import {
   I32_GT_U,
   I32_LOAD,
   I32_LOAD8_S,
+  I32_LOAD8_U,
   I32_LOAD16_S,
+  I32_LOAD16_U,
   I32_SHR_U,
   I32_STORE,
   I32_STORE8,
@@ -78,9 +104,7 @@ import {
   IF,
   i32_const,
   i64_const,
-  LOCAL_TEE,
   memory_op,
-  op1,
 } from './wasm';
 
 /** What the record's memory operand needs can be emitted. */
@@ -91,6 +115,11 @@ export function is_plain(r: u32): bool {
 
 /** Linear address of the memory operand into L_LA. */
 export function address(r: u32): void {
+  push_address(r);
+  set(L_LA);
+}
+
+function push_address(r: u32): void {
   const am: u32 = load<u8>(r + R_AM) & AM_FORM;
   if (am >= AM_GENERIC) {
     push_segmented(r);
@@ -107,12 +136,16 @@ export function address(r: u32): void {
       byte(I64_ADD);
     }
   }
-  set(L_LA);
 }
 
 /** Pushes L_LA as an i64. */
 export function push_linear(): void {
   get(L_LA);
+  extend();
+}
+
+/** A value as wide as the code is becomes an i64. */
+function extend(): void {
   if (!is_wide()) byte(I64_EXTEND_U);
 }
 
@@ -124,6 +157,7 @@ function push_linear32(): void {
 
 /** Pushes whether the TLB allows an access of `span + 1` bytes at L_LA, and these are `aligned` if they must be; L_ENTRY is the entry. */
 export function push_allowed(tag: u32, span: u32, aligned: bool): void {
+  settle_registers();
   const mask: i32 = aligned ? ~0xfff | span : ~0xfff;
   get(L_TLB);
   // (la >> 12 ^ la >> TLB_FOLD) % TLB_ENTRIES * TLB_ENTRY_SIZE
@@ -137,7 +171,7 @@ export function push_allowed(tag: u32, span: u32, aligned: bool): void {
   i32_const(0x7fe0);
   byte(I32_AND);
   byte(I32_ADD);
-  op1(LOCAL_TEE, L_ENTRY);
+  tee(L_ENTRY);
   memory_op(I64_LOAD, tag);
   get(L_LA);
   if (is_wide()) {
@@ -181,8 +215,31 @@ function push_info(r: u32, span: u32, segment: u32): void {
   i64_const(((delta_of(r) as i64) << INFO_DELTA_SHIFT) | (low as i64));
 }
 
+/** Pushes the same in 32 bits, for the split form, with `more` of SHORT_*. */
+function push_short(r: u32, span: u32, segment: u32, more: u32): void {
+  const low = span | (segment << 5) | (instructions_before() << 8) | more;
+  i32_const((delta_of(r) << SHORT_DELTA_SHIFT) | low);
+}
+
+/** The linear address is on the stack as an i64: the core makes it the host's address of `span + 1` bytes there, or leaves with a fault. */
+function look(r: u32, tag: u32, span: u32, segment: u32): void {
+  const flags: u32 = load<u16>(r + R_FLAGS);
+  const aligned = flags & RF_ALIGNED ? SHORT_ALIGNED : 0;
+  get(L_V);
+  push_short(r, span, segment, aligned | (flags & (RF_RMW | RF_ADDRESS_ONLY) ? 0 : SHORT_WHOLE));
+  call_core(tag == TLB_WRITE ? F_LOOK_WRITE : F_LOOK);
+  tee(L_ADDRESS);
+  byte(I32_EQZ);
+  go_fault_if();
+  get(L_ADDRESS);
+}
+
 /** Pushes the host's address of `span + 1` bytes at L_LA, or leaves with a fault. */
 function push_reached(r: u32, tag: u32, span: u32, segment: u32): void {
+  if (is_split()) {
+    push_linear();
+    return look(r, tag, span, segment);
+  }
   push_allowed(tag, span, (load<u16>(r + R_FLAGS) & RF_ALIGNED) != 0);
   open(IF, I32);
   push_host();
@@ -190,8 +247,8 @@ function push_reached(r: u32, tag: u32, span: u32, segment: u32): void {
   get(L_V);
   push_linear();
   push_info(r, span, segment);
-  op1(CALL, tag == TLB_WRITE ? F_MODIFY : F_READ);
-  op1(LOCAL_TEE, L_ADDRESS);
+  call_core(tag == TLB_WRITE ? F_MODIFY : F_READ);
+  tee(L_ADDRESS);
   byte(I32_EQZ);
   go_fault_if();
   get(L_ADDRESS);
@@ -200,9 +257,15 @@ function push_reached(r: u32, tag: u32, span: u32, segment: u32): void {
 
 /** The memory operand's address into L_ADDRESS, for reading, or for writing what was read. */
 export function reach_operand(r: u32): void {
-  address(r);
   const tag: u32 = load<u8>(r + R_AM) & AM_STORES ? TLB_WRITE : TLB_READ;
-  push_reached(r, tag, load<u8>(r + R_SPAN), load<u8>(r + R_SEG));
+  push_address(r);
+  if (is_split()) {
+    extend();
+    look(r, tag, load<u8>(r + R_SPAN), load<u8>(r + R_SEG));
+  } else {
+    set(L_LA);
+    push_reached(r, tag, load<u8>(r + R_SPAN), load<u8>(r + R_SEG));
+  }
   set(L_ADDRESS);
 }
 
@@ -210,6 +273,12 @@ export function reach_operand(r: u32): void {
 export function push_memory(size: u32): void {
   get(L_ADDRESS);
   memory_op(size == 0 ? I32_LOAD8_S : size == 1 ? I32_LOAD16_S : size == 2 ? I32_LOAD : I64_LOAD, 0);
+}
+
+/** Pushes 1 or 2 bytes at L_ADDRESS as an i32 with zeros above. */
+export function push_memory_zero(size: u32): void {
+  get(L_ADDRESS);
+  memory_op(size == 0 ? I32_LOAD8_U : I32_LOAD16_U, 0);
 }
 
 /** Stores the value in a local to L_ADDRESS, of an operand that was reached for writing. What that leaves to do follows. */
@@ -226,8 +295,8 @@ export function finish_memory(r: u32): void {
   open(IF, EMPTY);
   get(L_V);
   push_info(r, 0, 0);
-  op1(CALL, F_FINISH);
-  op1(LOCAL_TEE, L_FLOW);
+  call_core(F_FINISH);
+  tee(L_FLOW);
   go_out_if();
   close();
 }
@@ -274,6 +343,11 @@ export function reach(r: u32, tag: u32, size: u32, segment: u32): void {
 
 /** Linear address in the stack, `delta` from its pointer, into L_LA. */
 export function stack_address(delta: i32): void {
+  push_stack_address(delta);
+  set(L_LA);
+}
+
+function push_stack_address(delta: i32): void {
   get(L_GPR + 4);
   if (delta && is_wide()) {
     i64_const(delta as i64);
@@ -282,7 +356,6 @@ export function stack_address(delta: i32): void {
     i32_const(delta);
     byte(I32_ADD);
   }
-  set(L_LA);
 }
 
 /** RSP becomes L_LA and `bytes` more. */
@@ -304,28 +377,42 @@ function store_op(size: u32): void {
 
 /** Stores the value in the local `value` at L_LA if the TLB allows it. What else is to be done then follows, and `end_store`. */
 function begin_store(value: u32, size: u32): void {
-  push_allowed(TLB_WRITE, (1 << size) - 1, false);
-  open(IF, EMPTY);
-  push_host();
-  get(value);
-  store_op(size);
-  byte(ELSE);
+  if (!is_split()) {
+    push_allowed(TLB_WRITE, (1 << size) - 1, false);
+    open(IF, EMPTY);
+    push_host();
+    get(value);
+    store_op(size);
+    byte(ELSE);
+  }
   get(L_V);
   push_linear();
+  push_value(value, size);
+}
+
+function push_value(value: u32, size: u32): void {
   get(value);
   if (size < 3) byte(I64_EXTEND_U);
 }
 
 /** The core's function `f` has been given all it asks for. */
 function end_store(f: u32): void {
-  op1(CALL, f);
-  op1(LOCAL_TEE, L_FLOW);
+  call_core(f);
+  tee(L_FLOW);
   go_out_if();
-  close();
+  if (!is_split()) close();
 }
 
 /** MOV to memory of the value in the local `value` (i64, or i32 for 32 bits and less): the address is not reached before. */
 export function store_operand(r: u32, value: u32, size: u32): void {
+  if (is_split()) {
+    push_address(r);
+    extend();
+    get(L_V);
+    push_value(value, size);
+    push_short(r, (1 << size) - 1, load<u8>(r + R_SEG), (load<u8>(r + R_LEN) as u32) << SHORT_LENGTH_SHIFT);
+    return end_store(F_STORE);
+  }
   address(r);
   begin_store(value, size);
   push_info(r, (1 << size) - 1, load<u8>(r + R_SEG));
@@ -340,25 +427,35 @@ export function store_with(r: u32, f: u32, value: u32, size: u32, segment: u32):
   end_store(f);
 }
 
+/** The same below the stack's pointer. In the split form the core moves that too. */
+function begin_push(value: u32, size: u32): void {
+  if (is_split()) {
+    get(L_V);
+    push_stack_address(-(1 << size));
+    extend();
+    return push_value(value, size);
+  }
+  stack_address(-(1 << size));
+  begin_store(value, size);
+}
+
 /** Pushes the value in a local, as wide as the code is, to the guest's stack. */
 export function push_to_stack(r: u32, value: u32): void {
   const size: u32 = is_wide() ? 3 : 2;
-  stack_address(is_wide() ? -8 : -4);
-  begin_store(value, size);
+  begin_push(value, size);
   push_info(r, (1 << size) - 1, SS);
   end_store(F_PUSH);
-  move_stack(0);
+  if (!is_split()) move_stack(0);
 }
 
 /** The same for a CALL to the place in the i64 local `target`: where the run goes on when it ends behind the store. */
 export function push_return(r: u32, value: u32, target: u32): void {
   const size: u32 = is_wide() ? 3 : 2;
-  stack_address(is_wide() ? -8 : -4);
-  begin_store(value, size);
+  begin_push(value, size);
   get(target);
   push_info(r, (1 << size) - 1, SS);
   end_store(F_CALL);
-  move_stack(0);
+  if (!is_split()) move_stack(0);
 }
 
 /** The stack's slot at its pointer into L_ADDRESS. */

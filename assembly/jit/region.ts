@@ -35,10 +35,11 @@ import {
   NONE,
   RETURNS_MAX,
 } from '../abi/jit';
-import { BLOCK_HASH_ENTRIES, VCPU_BLOCK_HASH, VCPU_JIT, VCPU_PAGE } from '../abi/map';
+import { VCPU_JIT, VCPU_PAGE } from '../abi/map';
 import { OP_CALL, OP_END, OP_JCC, OP_JMP, OP_RET } from '../abi/ops';
-import { first_heat } from '../decode/block';
+import { block_beside, decoded_block, first_heat } from '../decode/block';
 import { lines_of } from '../memory/code_marks';
+import { find_choice, has_chosen, tell_choice } from './choices';
 
 /** Instructions of a region at most. */
 const INSTRUCTIONS_MAX: u32 = 100;
@@ -52,6 +53,8 @@ let reached: u32 = 0;
 let instructions: u32 = 0;
 let returns: u32 = 0;
 let return_count: u32 = 0;
+/** What another vCPU has made of the entry, 0 = nothing. */
+let choice: u32 = 0;
 
 export function node_at(n: u32): u32 {
   return nodes + n * NODE_SIZE;
@@ -92,16 +95,6 @@ export function first_record(n: u32): u32 {
   return load<u32>(node_at(n) + NODE_BLOCK) + BLOCK_HEADER;
 }
 
-/** The decoded block at `hva`, or 0: in its place of the hash, or in the place beside it (decode/block.ts). */
-function block_at(v: u32, hva: u32, mode: u32): u32 {
-  const slot = (hva ^ (hva >> 14) ^ (mode << 7)) & (BLOCK_HASH_ENTRIES - 1);
-  const at = v - VCPU_PAGE + VCPU_BLOCK_HASH + slot * 4;
-  const b = load<u32>(at);
-  if (b && load<u32>(b + B_HVA) == hva && load<u32>(b + B_MODE) == mode) return b;
-  const other = load<u32>(at ^ 4);
-  return other && load<u32>(other + B_HVA) == hva && load<u32>(other + B_MODE) == mode ? other : 0;
-}
-
 function add_node(b: u32, delta: i32): u32 {
   const n = node_at(count);
   memory.fill(n, 0, NODE_SIZE);
@@ -130,14 +123,22 @@ function is_cold(b: u32): bool {
   return (load<i32>(b + B_HEAT) - start) * COLD < HEAT_LIMIT - start;
 }
 
-/** The node at `delta`: one that exists, or one made of a decoded block of the same page, or NONE. */
+/** The block `delta` bytes behind the entry, 0 if it shall not be in the region: what another vCPU has chosen, or what is decoded and warm. */
+function choose(v: u32, entry: u32, delta: i32): u32 {
+  const hva = load<u32>(entry + B_HVA) + delta;
+  const mode = load<u32>(entry + B_MODE);
+  if ((hva ^ load<u32>(entry + B_HVA)) & ~0xfff) return 0;
+  if (choice) return has_chosen(choice, delta) ? block_beside(v, hva, mode, delta) : 0;
+  const b = decoded_block(v, hva, mode);
+  return b == 0 || is_cold(b) ? 0 : b;
+}
+
+/** The node at `delta`: one that exists, or one made of a block of the same page, or NONE. */
 function find_node(v: u32, entry: u32, delta: i32): u32 {
   let to = node_of(delta);
   if (to == NONE) {
-    const hva = load<u32>(entry + B_HVA) + delta;
-    if ((hva ^ load<u32>(entry + B_HVA)) & ~0xfff || count == NODES_MAX) return NONE;
-    const b = block_at(v, hva, load<u32>(entry + B_MODE));
-    if (b == 0 || is_cold(b) || instructions + load<u32>(b + B_COUNT) > INSTRUCTIONS_MAX) return NONE;
+    const b = count == NODES_MAX ? 0 : choose(v, entry, delta);
+    if (b == 0 || instructions + load<u32>(b + B_COUNT) > INSTRUCTIONS_MAX) return NONE;
     to = add_node(b, delta);
   }
   return to;
@@ -303,6 +304,7 @@ function classify(): bool {
 export function find_region(v: u32, entry: u32): void {
   nodes = v - VCPU_PAGE + VCPU_JIT + JIT_NODES;
   order = v - VCPU_PAGE + VCPU_JIT + JIT_ORDER;
+  choice = find_choice(v, entry);
   count = 0;
   instructions = 0;
   add_node(entry, 0);
@@ -310,6 +312,7 @@ export function find_region(v: u32, entry: u32): void {
   return_count = 0;
   for (let n: u32 = 0; n < count; n++) connect_node(v, n, entry);
   for (let n: u32 = 0; n < count; n++) connect_returns(n);
+  if (choice == 0) tell_choice(v, entry, nodes, count);
   do {
     number_nodes();
     find_dominators();

@@ -3,8 +3,20 @@
 
 import { R_IMM, R_LEN, R_OFF } from '../abi/insn';
 import { V_GPR } from '../abi/vcpu_page';
-import { close, exit_behind, get, is_wide, open, set_gpr, set_gpr_part } from './frame';
-import { L_A32, L_A64, L_B32, L_B64, L_GPR, L_R32, L_R64 } from './locals';
+import { is_split } from './form';
+import {
+  begin_straight,
+  close,
+  exit_behind,
+  get,
+  is_wide,
+  open,
+  put_field,
+  set_gpr,
+  set_gpr_part,
+  settle_registers,
+} from './frame';
+import { L_A32, L_A64, L_B32, L_B64, L_GPR, L_R32, L_R64, L_TEMP32 } from './locals';
 import {
   byte,
   EMPTY,
@@ -14,10 +26,13 @@ import {
   I32_OR,
   I32_SHL,
   I32_SHR_U,
+  I32_STORE8,
+  I32_STORE16,
   I32_WRAP,
   I64_AND,
   I64_EXTEND_U,
   I64_OR,
+  I64_STORE,
   IF,
   i32_const,
   i64_const,
@@ -32,6 +47,7 @@ export function begin_instruction(v: u32, delta: i32, retired: u32): void {
   vcpu = v;
   start = delta;
   done = retired;
+  begin_straight();
 }
 
 /** Instructions of its block before the one in hand. */
@@ -63,8 +79,8 @@ export function next_delta(r: u32): i32 {
   return delta_of(r) + (load<u8>(r + R_LEN) as i32);
 }
 
-/** Pushes a register of 2^size bytes: an i64 for 8 bytes, an i32 that is sign-extended for less. */
-export function push_register(address: u32, size: u32): void {
+/** Pushes the register that 2^size bytes are the low ones of: an i64 for 8 bytes, else an i32 with anything above them. */
+function push_whole(address: u32, size: u32): void {
   get(L_GPR + register_at(address));
   if (size == 3) return;
   if (is_wide()) byte(I32_WRAP);
@@ -72,6 +88,18 @@ export function push_register(address: u32, size: u32): void {
     i32_const(8);
     byte(I32_SHR_U);
   }
+}
+
+/** Pushes 1 or 2 bytes of a register as an i32 with zeros above. */
+export function push_zero(address: u32, size: u32): void {
+  push_whole(address, size);
+  i32_const(size == 0 ? 0xff : 0xffff);
+  byte(I32_AND);
+}
+
+/** Pushes a register of 2^size bytes: an i64 for 8 bytes, an i32 that is sign-extended for less. */
+export function push_register(address: u32, size: u32): void {
+  push_whole(address, size);
   if (size == 0) byte(I32_EXTEND8);
   else if (size == 1) byte(I32_EXTEND16);
 }
@@ -82,6 +110,8 @@ export function set_register(address: u32, size: u32): void {
   if (size < 2) {
     const shift: u32 = size == 0 && is_high(address) ? 8 : 0;
     const mask: u32 = size == 0 ? 0xff : 0xffff;
+    if (is_split())
+      return put_field(size == 0 ? I32_STORE8 : I32_STORE16, V_GPR + n * 8 + (shift >> 3), L_TEMP32, false);
     i32_const(mask as i32);
     byte(I32_AND);
     if (shift) {
@@ -101,7 +131,10 @@ export function set_register(address: u32, size: u32): void {
     }
     return set_gpr_part(n);
   }
-  if (size == 2 && is_wide()) byte(I64_EXTEND_U);
+  if (size == 2 && is_wide()) {
+    if (is_split()) return put_field(I64_STORE, V_GPR + n * 8, L_TEMP32, true);
+    byte(I64_EXTEND_U);
+  }
   set_gpr(n);
 }
 
@@ -115,8 +148,15 @@ export function push_source(r: u32, address: u32, size: u32): void {
   else i32_const(value as i8 as i32);
 }
 
+/** The same for whom the bits above do not matter: who only stores it. */
+export function push_low(r: u32, address: u32, size: u32): void {
+  if (address == r + R_IMM) push_source(r, address, size);
+  else push_whole(address, size);
+}
+
 /** Leaves before the record `r` when the value on the stack is not 0. */
 export function leave_if(r: u32): void {
+  settle_registers();
   open(IF, EMPTY);
   exit_behind(delta_of(r), instructions_before());
   close();

@@ -11,7 +11,7 @@ import { leave_if, set_register } from './registers';
 import { address_size } from './segments';
 import {
   byte,
-  CALL,
+  call_core,
   I32_AND,
   I32_LOAD,
   I32_OR,
@@ -20,7 +20,6 @@ import {
   I64_EXTEND_U,
   i32_const,
   memory_op,
-  op1,
 } from './wasm';
 
 /** LEA with an address or an operand of another size than the mode's. */
@@ -62,7 +61,7 @@ export function emit_sti(r: u32): void {
   get(L_V);
   memory_op(I32_LOAD, V_CPL);
   get(L_V);
-  op1(CALL, F_OPENS);
+  call_core(F_OPENS);
   byte(I32_OR);
   leave_if(r);
   get(L_V);

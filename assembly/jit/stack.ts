@@ -5,7 +5,8 @@ import { TLB_READ } from '../abi/map';
 import { OP_LEAVE, OP_PUSH, OP_PUSHF } from '../abi/ops';
 import { SS, V_GPR } from '../abi/vcpu_page';
 import { is_memory } from './addresses';
-import { get, is_wide, set, spill_flags } from './frame';
+import { settle_flags } from './flags';
+import { get, is_wide, set } from './frame';
 import { F_FLAGS, L_V } from './locals';
 import {
   check_limit,
@@ -19,7 +20,7 @@ import {
   stack_address,
 } from './operands';
 import { local_b, set_register } from './registers';
-import { byte, CALL, I64_EXTEND_U, op1 } from './wasm';
+import { byte, call_core, I64_EXTEND_U } from './wasm';
 
 const RBP: u32 = 5 * 8;
 
@@ -33,9 +34,9 @@ function push(r: u32, size: u32): void {
 }
 
 function push_flags(r: u32, size: u32): void {
-  spill_flags();
+  settle_flags();
   get(L_V);
-  op1(CALL, F_FLAGS);
+  call_core(F_FLAGS);
   if (size == 3) byte(I64_EXTEND_U);
   set(local_b(size));
   stack_address(-(1 << size));

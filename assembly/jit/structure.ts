@@ -3,8 +3,18 @@
 // way comes from. Each loop looks at requests and the budget whenever it begins anew.
 
 import { B_BYTES, BLOCK_HEADER, R_IMM, R_OP, R_SEG, RECORD_SIZE } from '../abi/insn';
-import { NODE_BLOCK, NODE_DELTA, NODE_FORWARD, NODE_IS_HEADER, NONE } from '../abi/jit';
-import { OP_CALL, OP_CALL_RM, OP_END, OP_JCC, OP_JMP, OP_JMP_RM, OP_PACKED, OP_RET } from '../abi/ops';
+import { NODE_BLOCK, NODE_DELTA, NODE_FORWARD, NODE_IS_HEADER, NONE, PLACE_LOOP } from '../abi/jit';
+import {
+  OP_CALL,
+  OP_CALL_RM,
+  OP_END,
+  OP_JCC,
+  OP_JMP,
+  OP_JMP_RM,
+  OP_PACKED,
+  OP_RET,
+  OP_X87,
+} from '../abi/ops';
 import { V_REQUESTS } from '../abi/vcpu_page';
 import { is_memory } from './addresses';
 import { assume_flags, FLAGS_UNKNOWN, known_flags, merged_flags, push_condition } from './flags';
@@ -15,21 +25,17 @@ import {
   exit_to_local,
   get,
   go,
-  go_gone_if,
-  go_out_if,
   is_wide,
   open,
   push_rip,
-  reload_flags,
-  reload_registers,
-  reload_tlb,
   retire,
   set,
-  spill_flags,
+  settle_registers,
 } from './frame';
 import { emit } from './instructions';
-import { emit_light, reload_vector_state } from './light';
-import { F_RECORD, L_A64, L_B32, L_B64, L_BUDGET, L_FLOW, L_V } from './locals';
+import { interpret } from './interpret';
+import { emit_light } from './light';
+import { L_A64, L_B32, L_B64, L_BUDGET, L_V } from './locals';
 import {
   is_plain,
   move_stack,
@@ -39,7 +45,7 @@ import {
   reach_operand,
   reach_stack,
 } from './operands';
-import { keep_record } from './records';
+import { note_instruction, note_place } from './places';
 import {
   branch_delta,
   dominator_of,
@@ -54,11 +60,9 @@ import {
   returns_count,
 } from './region';
 import { begin_instruction, delta_of, next_delta } from './registers';
-import { read_registers, USES_FLAGS, USES_TLB, written_registers } from './uses';
 import {
   BLOCK,
   byte,
-  CALL,
   EMPTY,
   I32_LOAD,
   I32_LT_S,
@@ -71,10 +75,8 @@ import {
   IF,
   i32_const,
   i64_const,
-  LOCAL_TEE,
   LOOP,
   memory_op,
-  op1,
 } from './wasm';
 import { settle_x87 } from './x87_look';
 import { assume_x87, forget_x87, join_x87, known_x87, note_x87, pass_x87, values_x87 } from './x87_state';
@@ -87,6 +89,7 @@ const MERGED_FLAGS: u32 = 120;
 
 /** Goes from node `n`, `retired` instructions of which are not counted yet, to the place `delta` bytes behind the entry. */
 function branch(v: u32, n: u32, delta: i32, retired: u32): void {
+  settle_registers();
   const to = node_of(delta);
   if (to == NONE || !has_edge(n, to)) return exit_behind(delta, retired);
   const at = node_at(to);
@@ -105,6 +108,7 @@ export function emit_tree(v: u32, n: u32): void {
   const at = node_at(n);
   if (load<u32>(at + NODE_IS_HEADER) || load<u32>(at + NODE_FORWARD) > 1) join_x87(at);
   if (load<u32>(at + NODE_IS_HEADER) == 0) return emit_within(v, n);
+  note_place(PLACE_LOOP, load<i32>(at + NODE_DELTA));
   store<u32>(at + LABEL_LOOP, open(LOOP, EMPTY));
   assume_flags(FLAGS_UNKNOWN);
   get(L_V);
@@ -117,6 +121,7 @@ export function emit_tree(v: u32, n: u32): void {
   exit_to(load<i32>(at + NODE_DELTA));
   close();
   emit_within(v, n);
+  note_place(PLACE_LOOP, load<i32>(at + NODE_DELTA));
   close();
 }
 
@@ -141,30 +146,6 @@ function emit_within(v: u32, n: u32): void {
   }
 }
 
-/** The interpreter executes the record `r`, the `n`th of its block. */
-function interpret(v: u32, r: u32, n: u32, delta: i32): void {
-  const copy = keep_record(r);
-  const with_flags = (read_registers(v, r) & USES_FLAGS) != 0;
-  const written = written_registers(v, r);
-  if (with_flags) spill_flags();
-  get(L_V);
-  get(L_BUDGET);
-  i32_const(copy as i32);
-  i32_const((copy - n * RECORD_SIZE) as i32);
-  i32_const(delta);
-  op1(CALL, F_RECORD);
-  op1(LOCAL_TEE, L_FLOW);
-  if (with_flags) go_gone_if();
-  else go_out_if();
-  reload_registers(written);
-  if (written & USES_TLB) reload_tlb();
-  reload_vector_state();
-  if (written & USES_FLAGS) {
-    reload_flags();
-    assume_flags(FLAGS_UNKNOWN);
-  }
-}
-
 /** Pushes the return address and goes to `target` (a delta), or to what is in L_A64 when it is NONE. */
 function call(v: u32, n: u32, r: u32, retired: u32, target: i32, to_local: bool): void {
   const value = is_wide() ? L_B64 : L_B32;
@@ -182,7 +163,7 @@ function call(v: u32, n: u32, r: u32, retired: u32, target: i32, to_local: bool)
 }
 
 /** Leaves before the record `r`, which the interpreter shall execute, when 64-bit code could not go to the address in L_A64. */
-function check_canonical(r: u32, retired: u32): void {
+export function check_canonical(r: u32, retired: u32): void {
   if (!is_wide()) return;
   get(L_A64);
   i64_const(16);
@@ -220,12 +201,14 @@ function end_with(v: u32, n: u32, r: u32, op: u32, retired: u32, delta: i32): vo
 }
 
 function end_with_return(v: u32, n: u32, r: u32, retired: u32): void {
+  const place = delta_of(r);
   reach_stack(r);
   push_memory(is_wide() ? 3 : 2);
   if (!is_wide()) byte(I64_EXTEND_U);
   set(L_A64);
   check_canonical(r, retired);
   move_stack((is_wide() ? 8 : 4) + load<i32>(r + R_IMM));
+  settle_registers();
   for (let i: u32 = 0; i < returns_count(); i++) {
     const to = node_of(return_at(i));
     if (!has_edge(n, to)) continue;
@@ -240,6 +223,7 @@ function end_with_return(v: u32, n: u32, r: u32, retired: u32): void {
     branch(v, n, return_at(i), retired + 1);
     assume_flags(flags);
     assume_x87(x87, values);
+    note_instruction(load<u32>(node_at(n) + NODE_BLOCK), r, place);
     close();
   }
   retire(retired + 1);
@@ -270,8 +254,12 @@ function emit_node(v: u32, n: u32): void {
   while (going) {
     const op: u32 = load<u16>(r + R_OP);
     begin_instruction(v, delta, retired);
+    // The end of a block belongs to the instruction before it.
+    if (op != OP_END) note_instruction(b, r, delta_of(r));
     if (ends_x87(op)) settle_x87();
     if (op >= OP_PACKED) forget_x87();
+    // Their slow ways are many, and each would have to store what is pending.
+    if (op >= OP_X87) settle_registers();
     if (op == OP_END) {
       branch(v, n, delta + (load<u32>(b + B_BYTES) as i32), retired);
       going = false;
@@ -284,6 +272,7 @@ function emit_node(v: u32, n: u32): void {
       end_with(v, n, r, op, retired, delta);
       going = false;
     } else if (op == OP_JCC) {
+      settle_registers();
       push_condition(load<u8>(r + R_SEG));
       open(IF, EMPTY);
       const flags = known_flags();
@@ -292,8 +281,9 @@ function emit_node(v: u32, n: u32): void {
       branch(v, n, branch_delta(delta, r), retired + 1);
       assume_flags(flags);
       assume_x87(x87, values);
-      close();
       begin_instruction(v, delta, retired);
+      note_instruction(b, r, delta_of(r));
+      close();
     } else if (!emit(v, r)) {
       settle_x87();
       pass_x87(op);

@@ -39,7 +39,7 @@ import { keep_record } from './records';
 import { delta_of, set_register } from './registers';
 import {
   byte,
-  CALL,
+  call_core,
   DROP,
   EMPTY,
   I32_AND,
@@ -75,7 +75,7 @@ function by_interpreter(r: u32, op: u32): bool {
   get(L_V);
   i32_const(keep_record(r) as i32);
   i32_const(delta_of(r));
-  op1(CALL, F_X87);
+  call_core(F_X87);
   byte(DROP);
   if (pushes) push_x87();
   if (op == OP_FYL2X || op == OP_FYL2XP1 || op == OP_FPATAN) pop_x87();

@@ -40,7 +40,7 @@ import {
   L_V,
 } from './locals';
 import { push_memory, reach_operand } from './operands';
-import { byte, CALL, DROP, I32_OR, I32_XOR, i32_const, i64_const, op1 } from './wasm';
+import { byte, call_core, DROP, I32_OR, I32_XOR, i32_const, i64_const } from './wasm';
 import { call_number, call_or_leave, widen } from './x87_numbers';
 import {
   exponent_local,
@@ -105,7 +105,7 @@ function compare(b: u32, how: u32, pops: u32): void {
     i32_const(how as i32);
     byte(I32_OR);
   }
-  op1(CALL, F_X87_COMPARE);
+  call_core(F_X87_COMPARE);
   byte(DROP);
   if (how & ONE_FLAGS) note_explicit();
   else note_c1_written();

@@ -7,7 +7,7 @@ import { F_X87_ONE, L_A32, L_A64, L_V } from './locals';
 import { push_memory } from './operands';
 import {
   byte,
-  CALL,
+  call_core,
   ELSE,
   EMPTY,
   I32_ADD,
@@ -40,7 +40,7 @@ const BIAS: u32 = 0x3fff;
 /** Calls a function whose result is a number, into new locals. */
 export function call_number(f: u32): u32 {
   const k = new_value();
-  op1(CALL, f);
+  call_core(f);
   set(significand_local(k));
   get(L_V);
   memory_op(I32_LOAD, V_X87_WORD);
@@ -51,7 +51,7 @@ export function call_number(f: u32): u32 {
 /** The same of one that may fail: then the region leaves before record `r`. */
 export function call_or_leave(r: u32, f: u32): u32 {
   const k = new_value();
-  op1(CALL, f);
+  call_core(f);
   set(significand_local(k));
   take_word(r, k);
   return k;
@@ -73,7 +73,7 @@ export function call_one(k: u32, what: u32): void {
   get(L_V);
   push_value(k);
   i32_const(what as i32);
-  op1(CALL, F_X87_ONE);
+  call_core(F_X87_ONE);
 }
 
 /** Pushes the operand in memory that has been reached, as the bits that compiled_x87_one wants; gives ONE_*. */
@@ -139,7 +139,7 @@ export function widen_double(r: u32): u32 {
   get(L_A64);
   i32_const(0);
   i32_const(ONE_M64 as i32);
-  op1(CALL, F_X87_ONE);
+  call_core(F_X87_ONE);
   set(significand_local(k));
   take_word(r, k);
   close();

@@ -22,7 +22,7 @@ import {
 import { F_X87_SETTLE, L_V, X87_LOCALS } from './locals';
 import {
   byte,
-  CALL,
+  call_core,
   DROP,
   I32_AND,
   I32_LOAD,
@@ -184,7 +184,7 @@ export function settle_on_way_out(): void {
   get(L_V);
   i32_const(what as i32);
   i32_const(fip);
-  op1(CALL, F_X87_SETTLE);
+  call_core(F_X87_SETTLE);
   byte(DROP);
 }
 

@@ -251,6 +251,17 @@ export function access_rights(v: u32): u32 {
   return load<u32>(v + V_CPL) == 3 ? ACCESS_USER : 0;
 }
 
+/** Host address of `bytes` bytes at `la` that lie in one page and need nothing but the entry of the array `table`; else 0. */
+export function plain_bytes(table: u32, la: u64, tag: u32, bytes: u32): u32 {
+  const e = table + ((((la >> 12) ^ (la >> TLB_FOLD)) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+  return ((la + bytes - 1) & ~0xfff) == load<u64>(e + tag) ? (la as u32) + load<u32>(e + TLB_ADDEND) : 0;
+}
+
+/** The array of implicit supervisor accesses. EFLAGS.AC does not open SMAP for them: what the supervisor's own array holds does not count. */
+export function system_table(v: u32): u32 {
+  return tlb_array(v, load<u32>(v + V_CR4) & CR4_SMAP ? TLB_SMAP : TLB_SUPERVISOR);
+}
+
 /** Address of bytes at `la` in the current mode; 0 = fault. The inlined twin is in exec/dispatch.ts. */
 export function translate(v: u32, la: u64, tag: u32, span: u32, segment: u32, rmw: bool): u32 {
   const table = load<u32>(v + V_TLB);
@@ -261,8 +272,7 @@ export function translate(v: u32, la: u64, tag: u32, span: u32, segment: u32, rm
 
 /** The same for implicit supervisor accesses (descriptor tables, TSS). */
 function translate_system(v: u32, la: u64, tag: u32, span: u32): u32 {
-  // EFLAGS.AC does not open SMAP for them: what the supervisor's own array holds does not count.
-  const table = tlb_array(v, load<u32>(v + V_CR4) & CR4_SMAP ? TLB_SMAP : TLB_SUPERVISOR);
+  const table = system_table(v);
   const e = table + ((((la >> 12) ^ (la >> TLB_FOLD)) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
   if (((la + span) & ~0xfff) == load<u64>(e + tag)) return (la as u32) + load<u32>(e + TLB_ADDEND);
   return access_slow(v, table, la, tag, span, 0, false, ACCESS_SYSTEM);

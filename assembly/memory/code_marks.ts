@@ -132,6 +132,15 @@ function in_old_region(v: u32, hva: u32, bytes: u32): bool {
   return false;
 }
 
+/** Bytes from `hva` on, to the end of its page at most, of which nobody has decoded any. */
+export function bytes_without_code(hva: u32): u32 {
+  const lines = atomic.load<u64>(lines_at(hva)) >> (((hva & 0xfff) >> CODE_LINE_SHIFT) as u64);
+  if (lines & 1) return 0;
+  const left: u32 = 0x1000 - (hva & 0xfff);
+  const clean: u32 = ((ctz<u64>(lines) as u32) << CODE_LINE_SHIFT) - (hva & ((1 << CODE_LINE_SHIFT) - 1));
+  return lines == 0 || clean > left ? left : clean;
+}
+
 function clean_entry(v: u32, hva: u32): u32 {
   return v + V_CLEAN + ((hva >> 2) & (CLEAN_ENTRIES - 1)) * 8;
 }

@@ -5,11 +5,14 @@ import {
   ATTR_DC,
   ATTR_RW,
   ATTR_UNUSABLE,
+  CS,
   FS,
+  MODE_FLAT,
   SEG_ATTR,
   SEG_BASE,
   SEG_LIMIT,
   SS,
+  V_MODE,
 } from '../abi/vcpu_page';
 import { GP, STACK_FAULT } from '../abi/x86';
 import { raise_code } from '../state/fault';
@@ -22,6 +25,11 @@ function refuse(v: u32, n: u32): u64 {
 
 /** Linear address of `bytes` bytes at `offset` in segment `n`; raises #GP(0) or #SS(0) (check faulted). */
 export function linear(v: u32, n: u32, offset: u64, bytes: u32, write: bool): u64 {
+  const mode = load<u32>(v + V_MODE);
+  if (mode & MODE_FLAT && n < FS && n != CS) {
+    const first = offset & 0xffffffff;
+    return first + bytes - 1 <= 0xffffffff ? first : refuse(v, n);
+  }
   const s = seg(v, n);
   if (is_64(v)) {
     const la = n >= FS ? offset + load<u64>(s + SEG_BASE) : offset;

@@ -23,6 +23,7 @@ import {
   TLB_KEYED,
   TLB_LARGE,
   TLB_LARGE_BITS,
+  TLB_LIST_MAX,
   TLB_MIXED,
   TLB_MODE_STRIDE,
   TLB_NONE,
@@ -33,6 +34,7 @@ import {
   VCPU_PAGE,
   VCPU_TLB,
   VCPU_TLB_LARGE,
+  VCPU_TLB_LIST,
   VCPU_TLB_MORE,
   VCPU_TLB_NONE,
 } from '../abi/map';
@@ -108,6 +110,7 @@ export function flush_tlb(v: u32): void {
   memory.fill(v - VCPU_PAGE + VCPU_TLB_NONE, 0xff, TLB_MODE_STRIDE);
   const set = load<u32>(v + V_TLB_SET);
   empty_set(set);
+  begin_list(v, set);
   for (let n: u32 = 0; n < TLB_SETS; n++) {
     store<u32>(pcid_at(v, n), tlb_set(v, n) == set ? current_pcid(v) + 1 : 0);
   }
@@ -122,8 +125,46 @@ function empty_data(e: u32): void {
   store<u64>(e + TLB_MIXED, EMPTY);
 }
 
-/** Empties the entries of a set that are not global. */
-function flush_set_nonglobal(set: u32): void {
+/** From now on, the list is of the set in force, which has no entry that is not global. */
+function begin_list(v: u32, set: u32): void {
+  const list = v - VCPU_PAGE + VCPU_TLB_LIST;
+  store<u32>(list, set);
+  store<u32>(list + 4, 0);
+}
+
+/** Notes an entry of the set in force that is filled. */
+function note_filled(v: u32, e: u32, flags: u32): void {
+  const list = v - VCPU_PAGE + VCPU_TLB_LIST;
+  if (flags & TLB_GLOBAL || load<u32>(list) != load<u32>(v + V_TLB_SET)) return;
+  const n = load<u32>(list + 4);
+  if (n > TLB_LIST_MAX) return;
+  store<u32>(list + 4, n + 1);
+  if (n < TLB_LIST_MAX) store<u32>(list + 8 + n * 4, e);
+}
+
+/** Empties the entries of the list that are not global by now. */
+function empty_listed(list: u32, set: u32): void {
+  const end = list + 8 + load<u32>(list + 4) * 4;
+  for (let at = list + 8; at < end; at += 4) {
+    const e = load<u32>(at);
+    if (e < set + TLB_EXEC) {
+      if ((load<u32>(e + TLB_FLAGS) & TLB_GLOBAL) == 0) empty_data(e);
+    } else if ((load<u32>(e + TLB_EXEC_FLAGS) & TLB_GLOBAL) == 0) {
+      store<u64>(e, EMPTY);
+    }
+  }
+}
+
+/** Empties the entries of a set that are not global: a change of address space uses few of them. */
+function flush_set_nonglobal(v: u32, set: u32): void {
+  const list = v - VCPU_PAGE + VCPU_TLB_LIST;
+  const is_listed = load<u32>(list) == set && load<u32>(list + 4) <= TLB_LIST_MAX;
+  if (is_listed) empty_listed(list, set);
+  else empty_nonglobal(set);
+  if (set == load<u32>(v + V_TLB_SET)) begin_list(v, set);
+}
+
+function empty_nonglobal(set: u32): void {
   const exec = set + TLB_EXEC;
   for (let e = set; e < exec; e += TLB_ENTRY_SIZE) {
     if ((load<u32>(e + TLB_FLAGS) & TLB_GLOBAL) == 0) empty_data(e);
@@ -135,7 +176,7 @@ function flush_set_nonglobal(set: u32): void {
 
 /** MOV to CR3 without PCIDs: everything but global pages. */
 export function flush_tlb_nonglobal(v: u32): void {
-  flush_set_nonglobal(load<u32>(v + V_TLB_SET));
+  flush_set_nonglobal(v, load<u32>(v + V_TLB_SET));
 }
 
 /** Number of the set of a PCID, TLB_SETS when there is none. */
@@ -168,8 +209,10 @@ export function switch_pcid(v: u32, keep: bool): void {
     n = take_set(v);
     store<u32>(pcid_at(v, n), pcid + 1);
     empty_set(tlb_set(v, n));
+    // What the list says of the set's former entries is void.
+    if (load<u32>(v - VCPU_PAGE + VCPU_TLB_LIST) == tlb_set(v, n)) begin_list(v, tlb_set(v, n));
   } else if (!keep) {
-    flush_set_nonglobal(tlb_set(v, n));
+    flush_set_nonglobal(v, tlb_set(v, n));
   }
   store<u32>(v + V_TLB_SET, tlb_set(v, n));
 }
@@ -177,13 +220,13 @@ export function switch_pcid(v: u32, keep: bool): void {
 /** INVPCID of one PCID: all its entries but the global ones. */
 export function flush_pcid(v: u32, pcid: u32): void {
   const n = find_set(v, pcid);
-  if (n < TLB_SETS) flush_set_nonglobal(tlb_set(v, n));
+  if (n < TLB_SETS) flush_set_nonglobal(v, tlb_set(v, n));
 }
 
 /** INVPCID of all PCIDs, but not of global pages. */
 export function flush_pcids(v: u32): void {
   for (let n: u32 = 0; n < TLB_SETS; n++) {
-    if (is_used(v, n)) flush_set_nonglobal(tlb_set(v, n));
+    if (is_used(v, n)) flush_set_nonglobal(v, tlb_set(v, n));
   }
 }
 
@@ -274,6 +317,7 @@ export function fill_data(v: u32, table: u32, la: u64, hva: u32, write: bool, fl
   const page = la & ~0xfff;
   const e = table + index_of(la) * TLB_ENTRY_SIZE;
   note_flags(v, la, flags);
+  note_filled(v, e, flags);
   store<u64>(e + TLB_READ, page);
   const code = (page_flags(hva) & PAGE_HOLDS_CODE) != 0;
   store<u64>(e + TLB_WRITE, write && !code ? page : EMPTY);
@@ -290,6 +334,7 @@ export function fill_device(v: u32, table: u32, la: u64, gpa: u64, flags: u32): 
   if (table == tlb_array(v, TLB_NONE) || follows_itself(la)) return;
   if (flags & (TLB_LARGE | TLB_HUGE | TLB_KEYED)) return;
   const e = table + index_of(la) * TLB_ENTRY_SIZE;
+  note_filled(v, e, flags);
   store<u64>(e + TLB_READ, EMPTY);
   store<u64>(e + TLB_WRITE, EMPTY);
   store<u64>(e + TLB_MIXED, la & ~0xfff);
@@ -311,6 +356,7 @@ export function fill_exec(v: u32, la: u64, user: u32, hva: u32, flags: u32): voi
   const page = la & ~0xfff;
   const e = exec_entry(v, la, user);
   note_flags(v, la, flags & ~TLB_KEYED);
+  note_filled(v, e, flags);
   store<u64>(e, page);
   store<u32>(e + TLB_EXEC_ADDEND, (hva & ~0xfff) - (page as u32));
   store<u32>(e + TLB_EXEC_FLAGS, flags);

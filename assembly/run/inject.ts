@@ -11,6 +11,7 @@ import {
   V_PV_UNHALT,
   V_TRIPLE_FAULT,
 } from '../abi/calls';
+import { V_HV_EXIT } from '../abi/hyperv';
 import { FLOW_BRANCH, FLOW_EXIT, FLOW_NEXT } from '../abi/insn';
 import { LAPIC_EVENT_INIT, LAPIC_EVENT_SIPI } from '../abi/irqchip';
 import {
@@ -19,9 +20,10 @@ import {
   KVM_MP_STATE_HALTED,
   KVM_MP_STATE_INIT_RECEIVED,
   KVM_MP_STATE_RUNNABLE,
+  RUN_IMMEDIATE_EXIT,
   RUN_REQUEST_INTERRUPT_WINDOW,
 } from '../abi/kvm_run';
-import { V_APIC_ATTENTION } from '../abi/pv';
+import { V_APIC_ATTENTION, V_PV_REQUESTS } from '../abi/pv';
 import { V_SMI_PENDING, V_SMM } from '../abi/smm';
 import {
   CS,
@@ -36,6 +38,7 @@ import {
   V_MP_STATE,
   V_NMI_MASKED,
   V_NMI_PENDING,
+  V_REQUESTS,
   V_RFLAGS,
   V_RIP,
   V_SHADOW,
@@ -49,13 +52,14 @@ import { exit_eoi, exit_shutdown, exit_window, run_page } from '../cpu/exits';
 import { update_mode } from '../cpu/mode';
 import { set_segment_real } from '../cpu/segment';
 import { enter_smm } from '../cpu/smm';
+import { opens_window } from '../exec/control';
 import { host_now } from '../host';
 import { stimers_next } from '../hyperv/stimers';
 import { do_hyperv_work, has_hyperv_work, leaves_for_hyperv } from '../hyperv/work';
 import { interrupt_waits, take_interrupt } from '../irqchip/interrupts';
-import { irqfds_poll } from '../irqchip/irqfd';
-import { lapic_drop_sipi, lapic_init, lapic_take_events } from '../irqchip/lapic_start';
-import { timers_next, timers_next_halted, timers_poll } from '../irqchip/timers';
+import { irqfds_poll, irqfds_wait } from '../irqchip/irqfd';
+import { has_startup, lapic_drop_sipi, lapic_init, lapic_take_events } from '../irqchip/lapic_start';
+import { knows_time, note_time, timers_next, timers_next_halted, timers_poll } from '../irqchip/timers';
 import { lapic_from_guest, lapic_to_guest } from '../memory/lapic_words';
 import { raise, raise_code, raise_debug } from '../state/fault';
 import { count } from '../state/settings';
@@ -84,9 +88,10 @@ function take_startup(v: u32): void {
 }
 
 /** Lets the timers of all chips fire that are due. */
-function poll_timers(): void {
+function poll_timers(v: u32): void {
   const next = timers_next();
-  if (next == 0) return;
+  if (next == 0 || knows_time(v, next)) return;
+  note_time(v, next);
   const now = host_now();
   if (now >= next) timers_poll(now);
 }
@@ -208,7 +213,7 @@ function next_event(v: u32): u32 {
   const in_core = has_irqchip();
   if (in_core) {
     irqfds_poll();
-    poll_timers();
+    poll_timers(v);
     if (has_hyperv_work(v)) do_hyperv_work(v);
     take_startup(v);
   }
@@ -255,4 +260,37 @@ export function inject_events(v: u32): u32 {
   const flow = next_event(v);
   if (load<u32>(v + V_APIC_ATTENTION)) lapic_to_guest(v);
   return flow;
+}
+
+/** Words that `inject_events` and its caller look at: 0 = none of them has anything to say. */
+function attention(v: u32): u32 {
+  return (
+    atomic.load<u32>(v + V_REQUESTS) |
+    atomic.load<u32>(v + V_PV_REQUESTS) |
+    load<u32>(v + V_APIC_ATTENTION) |
+    load<u32>(v + V_TRIPLE_FAULT) |
+    load<u32>(v + V_EOI_EXIT) |
+    load<u32>(v + V_HV_EXIT) |
+    load<u32>(v + V_EXCEPTION) |
+    load<u32>(v + V_DB_PENDING) |
+    load<u32>(v + V_SHADOW) |
+    atomic.load<u32>(v + V_SMI_PENDING) |
+    atomic.load<u32>(v + V_NMI_PENDING) |
+    atomic.load<u32>(v + V_MP_STATE) |
+    load<u8>(run_page(v) + RUN_IMMEDIATE_EXIT)
+  );
+}
+
+/**
+ * Between two instructions there is nothing that `inject_events` would find, and the vCPU may go on: said with few loads and no
+ * call to the host, for it is asked behind every system call, return and fault.
+ */
+export function is_quiet(v: u32): bool {
+  if (attention(v) != 0) return false;
+  if (has_irqchip()) {
+    if (irqfds_wait() || has_hyperv_work(v) || has_startup(v)) return false;
+    const next = timers_next();
+    if (next != 0 && !knows_time(v, next)) return false;
+  }
+  return (load<u32>(v + V_RFLAGS) & FLAG_IF) == 0 || !opens_window(v);
 }

@@ -15,6 +15,7 @@ import {
   R_LEN,
   R_OP,
 } from '../abi/insn';
+import { DROPPED_ASKED, JIT_FORGET, NONE, REGION_HVA } from '../abi/jit';
 import {
   KVM_MP_STATE_RUNNABLE,
   KVM_RUN_X86_BUS_LOCK,
@@ -34,7 +35,7 @@ import {
   RUN_VALID_REGS,
   RUN_XEN_RESULT,
 } from '../abi/kvm_run';
-import { VCPU_PAGE } from '../abi/map';
+import { VCPU_JIT, VCPU_PAGE } from '../abi/map';
 import {
   OP_INT,
   OP_INT1,
@@ -86,6 +87,8 @@ import {
   V_FAULT,
   V_ICOUNT_END,
   V_IRQ_QUEUED,
+  V_JIT_LAST,
+  V_JIT_REGIONS,
   V_LEAVE,
   V_MMIO_COUNT,
   V_MMIO_NEXT,
@@ -108,11 +111,16 @@ import { DR6_BS, debugger_steps, has_breakpoints, match_instruction } from '../c
 import { deliver_fault } from '../cpu/deliver';
 import { count_exit, exit_bus_lock, exit_ring_full, exit_tpr_access } from '../cpu/exits';
 import { update_mode } from '../cpu/mode';
-import { drop_changed_blocks, find_block, flush_blocks } from '../decode/block';
+import { next_rip } from '../cpu/operands';
+import { drop_changed_blocks, drop_page, find_block, flush_blocks } from '../decode/block';
+import { flush_regions, region } from '../decode/regions';
 import { exec_block } from '../exec/dispatch';
+import { exec_record } from '../exec/general';
 import { set_hypercall_result } from '../exec/hypercall';
+import { retire } from '../exec/retire';
 import { set_hyperv_result } from '../hyperv/hypercalls';
 import { hyperv_entered, hyperv_left } from '../hyperv/work';
+import { forget_time } from '../irqchip/timers';
 import { publish_coalesced } from '../memory/bus';
 import { ring_stops } from '../memory/dirty_ring';
 import { lapic_from_guest } from '../memory/lapic_words';
@@ -123,7 +131,7 @@ import { serve_pv } from '../pv/serve';
 import { clear_fault, raise_debug } from '../state/fault';
 import { cs, is_64 } from '../state/vcpu';
 import { set_xen_result } from '../xen/hypercalls';
-import { inject_events } from './inject';
+import { inject_events, is_quiet } from './inject';
 import { execute, prepare_regions } from './tier';
 
 /**
@@ -151,6 +159,7 @@ function run_core(v: u32, budget: i32): u32 {
   const retired = load<u64>(v + V_ICOUNT_END) - (load<i32>(v + V_BUDGET) as i64 as u64);
   store<u64>(v + V_ICOUNT_END, retired + (budget as i64 as u64));
   store<i32>(v + V_BUDGET, budget);
+  forget_time(v);
   atomic.store<u32>(v + V_STATE, VCPU_IN);
   prepare(v);
   hyperv_entered(v);
@@ -171,11 +180,24 @@ function run_core(v: u32, budget: i32): u32 {
 /** Registers may have been written from outside: what is derived from them is made anew. */
 function prepare(v: u32): void {
   if (load<u32>(v + V_BLOCKS_TOP) == 0) {
+    if (load<u32>(v + V_JIT_REGIONS)) flush_regions(v, DROPPED_ASKED);
     flush_blocks(v);
     flush_tlb(v);
   }
   update_mode(v);
   prepare_regions(v);
+  forget_asked(v);
+}
+
+/** Forgets the page of the region that somebody has named. */
+function forget_asked(v: u32): void {
+  const asked = v - VCPU_PAGE + VCPU_JIT + JIT_FORGET;
+  const number = load<u32>(asked);
+  if (number == 0) return;
+  store<u32>(asked, 0);
+  if (number > load<u32>(v + V_JIT_LAST)) return;
+  const hva = load<u32>(region(v, number) + REGION_HVA);
+  if (hva != NONE) drop_page(v, hva & ~0xfff, DROPPED_ASKED);
 }
 
 /** The fields of kvm_run that describe the vCPU on every exit. */
@@ -245,7 +267,7 @@ function serve(v: u32, mask: u32): bool {
 /** The next instruction must be executed alone. */
 function must_step(v: u32): bool {
   return (
-    (load<u32>(v + V_RFLAGS) & (FLAG_TF | FLAG_RF)) != 0 ||
+    (load<u32>(v + V_RFLAGS) & FLAG_TF) != 0 ||
     load<u32>(v + V_SHADOW) != 0 ||
     debugger_steps(v) ||
     has_breakpoints(v)
@@ -272,6 +294,8 @@ function enter(v: u32): u32 {
   while (true) {
     // Atomic, after the store to V_STATE: either the requester sees this vCPU in the core, or it sees the request.
     if (atomic.load<u32>(v + V_REQUESTS)) {
+      // To serve one may take a sleep.
+      forget_time(v);
       if (serve(v, finishing ? ~(REQ_LEAVE | REQ_RING_FULL) : ~REQ_RING_FULL)) return RUN_REQUEST;
       if (!finishing && ring_stops(v)) {
         exit_ring_full(v);
@@ -338,7 +362,7 @@ function settle(v: u32, flow: u32): u32 {
   return flow;
 }
 
-/** Runs blocks until something but a plain branch happens. */
+/** Runs blocks until something but a plain branch happens that the loop of `enter` must look at. */
 function run_blocks(v: u32): u32 {
   while (true) {
     const site = load<u32>(v + V_CURRENT_RECORD);
@@ -354,21 +378,53 @@ function run_blocks(v: u32): u32 {
       b = find_block(v, left);
       if (b == 0) return settle(v, FLOW_FAULT);
     }
-    const flow = execute(v, b);
-    if (flow != FLOW_BRANCH) {
-      store<u32>(v + V_CURRENT_RECORD, 0);
-      return settle(v, flow);
-    }
-    if (load<u32>(v + V_LEAVE) | load<u32>(v + V_REQUESTS)) {
-      store<u32>(v + V_CURRENT_RECORD, 0);
-      return settle(v, flow);
-    }
+    const flow = load<u32>(v + V_RFLAGS) & FLAG_RF ? execute_resumed(v, b) : execute(v, b);
+    if (flow == FLOW_BRANCH && (load<u32>(v + V_LEAVE) | load<u32>(v + V_REQUESTS)) == 0) continue;
+    store<u32>(v + V_CURRENT_RECORD, 0);
+    const settled = settle(v, flow);
+    if ((settled != FLOW_STOP && settled != FLOW_BRANCH) || must_step(v) || !is_quiet(v)) return settled;
   }
+}
+
+/**
+ * RF is set and no breakpoint is armed, as behind the return from a page fault: the first instruction of `b`, behind which RF is
+ * clear.
+ */
+function execute_resumed(v: u32, b: u32): u32 {
+  const r = b + BLOCK_HEADER;
+  const op: u32 = load<u16>(r + R_OP);
+  const flow = exec_record(v, r, r);
+  if (flow == FLOW_NEXT) {
+    store<u64>(v + V_RIP, next_rip(v, r));
+    retire(v, r, r, 1);
+  }
+  if (flow != FLOW_FAULT && !starts_again(v, op, flow)) drop_rf(v, op, flow);
+  return flow == FLOW_NEXT ? FLOW_BRANCH : flow;
 }
 
 /** The instruction may load a new RF: IRET, RSM, and what can switch tasks. */
 function writes_rf(op: u32): bool {
   return (op >= OP_JMP_FAR && op <= OP_INTO) || op == OP_RSM;
+}
+
+/** A REP that ends its turn has completed an iteration, which traps like an instruction. */
+function is_iteration(op: u32, flow: u32): bool {
+  return flow == FLOW_RESTART && op >= OP_MOVS && op <= OP_OUTS;
+}
+
+/** The instruction has not been executed yet and starts again. */
+function starts_again(v: u32, op: u32, flow: u32): bool {
+  return (
+    flow == FLOW_EXIT_RESTART ||
+    (flow == FLOW_RESTART && !is_iteration(op, flow)) ||
+    (flow == FLOW_FAULT && load<u32>(v + V_FAULT) == FAULT_EXIT)
+  );
+}
+
+/** RF was there for the instruction that has been executed, for every round of it. */
+function drop_rf(v: u32, op: u32, flow: u32): void {
+  if (is_iteration(op, flow) || writes_rf(op)) return;
+  store<u32>(v + V_RFLAGS, load<u32>(v + V_RFLAGS) & ~FLAG_RF);
 }
 
 /** Executes one instruction with everything that may follow it: shadow, RF, single-step trap, instruction breakpoints. */
@@ -392,19 +448,10 @@ function step(v: u32, finishing: bool): u32 {
   const op: u32 = load<u16>(b + BLOCK_HEADER + R_OP);
   const raw = exec_block(v, b);
   store<u32>(v + V_CURRENT_RECORD, 0);
-  // A REP that ends its turn has completed an iteration, which traps like an instruction.
-  const iteration = raw == FLOW_RESTART && op >= OP_MOVS && op <= OP_OUTS;
-  const restarts =
-    raw == FLOW_EXIT_RESTART ||
-    (raw == FLOW_RESTART && !iteration) ||
-    (raw == FLOW_FAULT && load<u32>(v + V_FAULT) == FAULT_EXIT);
-  if (restarts) {
+  if (starts_again(v, op, raw)) {
     store<u32>(v + V_SHADOW, shadow);
   } else if (raw != FLOW_FAULT) {
-    // RF was there for this instruction, for every round of it.
-    if (flags & FLAG_RF && !iteration && !writes_rf(op)) {
-      store<u32>(v + V_RFLAGS, load<u32>(v + V_RFLAGS) & ~FLAG_RF);
-    }
+    if (flags & FLAG_RF) drop_rf(v, op, raw);
     const software = op == OP_INT || op == OP_INT3 || op == OP_INTO || op == OP_INT1;
     // SYSCALL traps only if its mask has left TF, so that a kernel's entry is not stepped into.
     const trap = op == OP_SYSCALL ? load<u32>(v + V_RFLAGS) & FLAG_TF : flags & FLAG_TF;

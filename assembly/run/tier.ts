@@ -1,20 +1,37 @@
 // Which tier executes a block: the interpreter, or the region that was compiled of it once it was hot.
 
-import { B_HEAT, B_REGION, FLOW_BRANCH, HEAT_LIMIT } from '../abi/insn';
+import { B_HEAT, B_HVA, B_MODE, B_REGION, FLOW_BRANCH, HEAT_LIMIT } from '../abi/insn';
 import {
+  DROPPED_PROMOTED,
+  DROPPED_THREAD,
   EXIT_DELTA_SHIFT,
   EXIT_RETIRED_SHIFT,
   EXIT_TOLD,
   NONE,
   REGION_COUNT,
+  REGION_EXECUTED,
   REGION_HVA,
+  REGION_MODE,
+  REGION_RECORDS,
+  REGION_RIP,
+  REGION_SIZE,
   REGION_SLOT,
+  REGION_WORK,
 } from '../abi/jit';
-import { VM_HEAT, VM_PAGE } from '../abi/map';
-import { V_BUDGET, V_JIT_REGIONS, V_JIT_RIP, V_LEAVE, V_REQUESTS, V_RIP } from '../abi/vcpu_page';
+import { VM_HEAT, VM_PAGE, VM_WHOLE } from '../abi/map';
+import {
+  V_BUDGET,
+  V_JIT_RECORDS,
+  V_JIT_REGIONS,
+  V_JIT_RIP,
+  V_LEAVE,
+  V_REQUESTS,
+  V_RIP,
+} from '../abi/vcpu_page';
 import { wrap_rip } from '../cpu/operands';
-import { flush_blocks, next_region } from '../decode/block';
-import { flush_regions, has_own_regions, region, regions_are_full } from '../decode/regions';
+import { decoded_block, first_heat, flush_blocks, next_region } from '../decode/block';
+import { note_entered, note_refused } from '../decode/region_notes';
+import { drop_region, flush_regions, has_own_regions, is_region, region } from '../decode/regions';
 import { exec_block } from '../exec/dispatch';
 import { vm_base } from '../host';
 import { compile_region } from '../jit/compile';
@@ -25,7 +42,7 @@ const COLD: i32 = i32.MIN_VALUE;
 /** Regions of another instance of the core are nothing to this one. */
 export function prepare_regions(v: u32): void {
   if (load<u32>(v + V_JIT_REGIONS) == 0 || has_own_regions(v)) return;
-  flush_regions(v);
+  flush_regions(v, DROPPED_THREAD);
   flush_blocks(v);
 }
 
@@ -43,30 +60,53 @@ export function execute(v: u32, b: u32): u32 {
       store<i32>(b + B_HEAT, COLD);
       return exec_block(v, b);
     }
-    if (!has_own_regions(v)) flush_regions(v);
-    if (regions_are_full(v)) {
-      flush_regions(v);
-      flush_blocks(v);
-      // `b` is not among the blocks any more, so that a store to its own code would go unnoticed: it is found anew.
-      return FLOW_BRANCH;
-    }
-    number = compile_region(v, b);
+    if (!has_own_regions(v)) flush_regions(v, DROPPED_THREAD);
+    const whole_after = instructions_until_whole();
+    number = compile_region(v, b, load<u64>(v + V_RIP), whole_after > 0);
     store<u32>(b + B_REGION, number);
-    if (number == 0) store<i32>(b + B_HEAT, COLD);
+    if (number == 0) {
+      store<i32>(b + B_HEAT, COLD);
+      note_refused(v);
+      return exec_block(v, b);
+    }
+    store<i32>(region(v, number) + REGION_WORK, whole_after > 0 ? -whole_after : i32.MIN_VALUE);
   }
   const found = region(v, number);
-  if (
-    number == 0 ||
-    load<u32>(found + REGION_HVA) == NONE ||
-    load<i32>(v + V_BUDGET) < load<i32>(found + REGION_COUNT)
-  )
+  if (!is_region(found, load<u32>(b + B_HVA), load<u32>(b + B_MODE))) {
+    // It went for want of room; its number may be another's.
+    store<u32>(b + B_REGION, 0);
+    store<i32>(b + B_HEAT, first_heat());
     return exec_block(v, b);
+  }
+  if (load<i32>(v + V_BUDGET) < load<i32>(found + REGION_COUNT)) return exec_block(v, b);
   const rip = load<u64>(v + V_RIP);
   const budget = load<i32>(v + V_BUDGET);
   const flow = run_regions(v, found);
+  note_entered(v, budget - load<i32>(v + V_BUDGET));
   // A region leaves before an instruction that only the interpreter can execute. At its entry that is no way forward.
   const stands = flow == FLOW_BRANCH && load<u64>(v + V_RIP) == rip && load<i32>(v + V_BUDGET) == budget;
   return stands && load<u32>(v + V_REQUESTS) == 0 ? exec_block(v, b) : flow;
+}
+
+function instructions_until_whole(): i32 {
+  return load<i32>(vm_base + VM_PAGE + VM_WHOLE);
+}
+
+/**
+ * The region at `found` has executed so much that it is worth its whole form. One that has it is made anew much later: it may
+ * meanwhile lead elsewhere than it did.
+ */
+function promote(v: u32, found: u32): void {
+  const hva = load<u32>(found + REGION_HVA);
+  // It may be gone since it was entered.
+  const b = hva == NONE ? 0 : decoded_block(v, hva, load<u32>(found + REGION_MODE));
+  if (b == 0) return store<i32>(found + REGION_WORK, -instructions_until_whole());
+  const rip = load<u64>(found + REGION_RIP);
+  drop_region(v, (found - region(v, 0)) / REGION_SIZE, DROPPED_PROMOTED);
+  const number = compile_region(v, b, rip, false);
+  store<u32>(b + B_REGION, number);
+  if (number) store<i32>(region(v, number) + REGION_WORK, i32.MIN_VALUE);
+  else store<i32>(b + B_HEAT, COLD);
 }
 
 /** Executes the region `found` at V_RIP and those that follow it, as long as one does and nothing else is to be done. */
@@ -75,14 +115,21 @@ function run_regions(v: u32, found: u32): u32 {
     const rip = load<u64>(v + V_RIP);
     const budget = load<i32>(v + V_BUDGET);
     store<u64>(v + V_JIT_RIP, rip);
+    store<u32>(v + V_JIT_RECORDS, load<u32>(found + REGION_RECORDS));
     const told = call_indirect<u32>(load<u32>(found + REGION_SLOT), v);
     if (told & EXIT_TOLD) {
       store<u64>(v + V_RIP, wrap_rip(v, rip + (((told as i32) >> EXIT_DELTA_SHIFT) as i64)));
       const retired = (told >> EXIT_RETIRED_SHIFT) & 0x7f;
       store<i32>(v + V_BUDGET, load<i32>(v + V_BUDGET) - (retired as i32));
     }
+    const executed = budget - load<i32>(v + V_BUDGET);
+    store<u64>(found + REGION_EXECUTED, load<u64>(found + REGION_EXECUTED) + (executed as i64 as u64));
+    const work = load<i32>(found + REGION_WORK) + executed;
+    store<i32>(found + REGION_WORK, work);
     if ((told & 7) != FLOW_BRANCH) return told & 7;
     if (load<u32>(v + V_LEAVE) | load<u32>(v + V_REQUESTS)) return FLOW_BRANCH;
+    // Nobody looks at records of a region any more.
+    if (work >= 0) promote(v, found);
     found = next_region(v);
     if (found == 0) return FLOW_BRANCH;
     // Whoever leaves where it began would do so again.

@@ -88,8 +88,9 @@ export function instantiateCore(module: WebAssembly.Module, memory: MachineMemor
       port_write: (port: number, bytes: number, value: number) => server.ports.write(port, bytes, value),
       port_read: (port: number, bytes: number) => server.ports.read(port, bytes),
       instance: newInstanceNumber(),
-      compile: (at: number, bytes: number) => regions?.compile(at >>> 0, bytes) ?? 0,
-      release: (slot: number) => regions?.release(slot),
+      compile: (v: number, at: number, bytes: number) => regions?.compile(v >>> 0, at >>> 0, bytes) ?? 0,
+      release: (v: number, slot: number) => regions?.release(v >>> 0, slot),
+      release_all: (v: number) => regions?.releaseAll(v >>> 0),
     },
   };
   let regions: Regions | undefined;

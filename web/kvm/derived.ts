@@ -8,7 +8,9 @@ import {
   VCPU_STRIDE,
   VCPU_TLB,
   VM_HEAT,
+  VM_JIT_BYTES,
   VM_MAX_VCPUS,
+  VM_WHOLE,
 } from '../../assembly/abi/map.ts';
 import { V_STOPPED_BEHIND } from '../../assembly/abi/pv.ts';
 import {
@@ -22,10 +24,8 @@ import {
   V_CODE_QUEUE_COUNT,
   V_CURRENT_RECORD,
   V_FETCH,
-  V_JIT_OWNER,
-  V_JIT_REGIONS,
+  V_JIT_FIELDS,
   V_JIT_RIP,
-  V_JIT_TOP,
   V_LF_CF,
   V_LF_KIND,
   V_RFLAGS,
@@ -34,6 +34,7 @@ import {
   V_SCRATCH_HVA,
   V_STAT_BLOCKS,
   V_STAT_TLB_MISSES,
+  V_TIMER_NEXT,
   V_WALK_FLAGS,
   V_WALK_GPA,
 } from '../../assembly/abi/vcpu_page.ts';
@@ -60,11 +61,10 @@ const FIELDS: readonly (readonly [at: number, bytes: number])[] = [
   [V_CLEAN, CLEAN_ENTRIES * 8],
   [V_SCRATCH_HVA, 4],
   [V_SCRATCH_BYTES, 4],
-  [V_JIT_RIP, 8],
-  [V_JIT_REGIONS, 4],
-  [V_JIT_TOP, 4],
-  [V_JIT_OWNER, 4],
+  [V_JIT_RIP, V_JIT_FIELDS],
   [V_STOPPED_BEHIND, 4],
+  // With V_TIMER_BUDGET behind it.
+  [V_TIMER_NEXT, 12],
   [V_FLOAT_FLAGS, 4],
   // With V_X87_WORD to V_X87_Z behind it.
   [V_FLOAT_RESULT, 0x80],
@@ -85,6 +85,8 @@ export function clearDerived(memory: MachineMemory, copy: Uint8Array): void {
   const view = new DataView(copy.buffer, copy.byteOffset, copy.length);
   for (const [from, to] of derivedRanges(memory)) copy.fill(0, from, to);
   view.setUint32(memory.vm + VM_HEAT, 0, true);
+  view.setUint32(memory.vm + VM_JIT_BYTES, 0, true);
+  view.setUint32(memory.vm + VM_WHOLE, 0, true);
   for (const id of vcpuIds(memory)) {
     const v = vcpuPage(memory, id);
     view.setUint32(v + V_RFLAGS, readRflags(memory, v), true);

@@ -62,6 +62,23 @@ export {
 } from './slots.ts';
 export { KVM_SREGS2_FLAGS_PDPTRS_VALID } from './sregs2.ts';
 export { exitCounts, KVM_STATS_TYPE, type Stat, vcpuStats } from './stats.ts';
+export {
+  DROP_REASONS,
+  type DropReason,
+  forgetCode,
+  forgetRegion,
+  type Place as RegionPlace,
+  type PlaceKind,
+  type Region,
+  type RegionText,
+  readRegion,
+  readRegions,
+  readText,
+  readTierEvents,
+  readTiers,
+  type TierCounts,
+  type TierEvent,
+} from './tiers.ts';
 export { type Translation, translate } from './translate.ts';
 export { Vcpu } from './vcpu.ts';
 export { KVM_VCPU_TSC_CTRL } from './vcpu_calls.ts';

@@ -22,6 +22,7 @@ import {
 import { encode, KVM_EXIT, kvm_stats_desc, kvm_stats_header } from './abi/index.ts';
 import type { MachineMemory } from './memory.ts';
 import { allSlots } from './slots.ts';
+import { readTiers } from './tiers.ts';
 import { retired, vcpuArea, vcpuIds, vcpuPage } from './vm_page.ts';
 
 /** KVM_STATS_TYPE_*: how a value moves. */
@@ -66,6 +67,7 @@ export function vcpuStats(memory: MachineMemory, id: number): Stat[] {
   const exits = Array.from({ length: STAT_REASONS }, (_, n) =>
     memory.u64(counters + STAT_EXIT_REASONS + n * 8),
   );
+  const tiers = readTiers(memory.wasm.buffer, vcpuArea(memory, id));
   const of = (reason: number): bigint => exits[reason] ?? 0n;
   return [
     one('exits', memory.u64(v + V_STAT_EXITS)),
@@ -84,6 +86,8 @@ export function vcpuStats(memory: MachineMemory, id: number): Stat[] {
     one('exceptions', memory.u64(v + V_STAT_FAULTS)),
     one('tlb_misses', memory.u64(v + V_STAT_TLB_MISSES)),
     one('blocks_decoded', memory.u64(v + V_STAT_BLOCKS)),
+    one('instructions_compiled', tiers.compiled),
+    one('regions_made', tiers.made),
     { name: 'exits_by_reason', type: KVM_STATS_TYPE.CUMULATIVE, values: exits },
   ];
 }

@@ -3,16 +3,19 @@
 
 import { VM_MAX_VCPU_ID } from '../../assembly/abi/calls.ts';
 import { HEAT_LIMIT } from '../../assembly/abi/insn.ts';
+import { WHOLE_LIMIT } from '../../assembly/abi/jit.ts';
 import {
   MAX_VCPUS,
   PAGE_SIZE,
   VM_ALIVE,
   VM_BOOT_CPU,
   VM_HEAT,
+  VM_JIT_BYTES,
   VM_LIFE,
   VM_MAX_VCPUS,
   VM_TSC_KHZ,
   VM_VCPUS,
+  VM_WHOLE,
 } from '../../assembly/abi/map.ts';
 import {
   type Input,
@@ -67,6 +70,7 @@ import type { MachineMemory } from './memory.ts';
 import { roundUp } from './memory.ts';
 import { type PinInfo, pins, withoutPins } from './pins.ts';
 import { type Slot, setMemoryRegion, setUserMemoryRegion, slot, slots } from './slots.ts';
+import { wholeWord } from './tail_calls.ts';
 import { Vcpu } from './vcpu.ts';
 import { powerUp } from './vcpu_reset.ts';
 import { VmCalls } from './vm_calls.ts';
@@ -81,6 +85,9 @@ import {
   tscKhz,
   vcpuIds,
 } from './vm_page.ts';
+
+/** Room of compiled code that a vCPU has when nothing else is said, in bytes. */
+const COMPILED_BYTES = 8 * 2 ** 20;
 
 /** What another worker needs to attach to a VM; it travels by postMessage. */
 export interface VmHandle {
@@ -274,16 +281,44 @@ export class Vm extends VmCalls {
 
   /**
    * Blocks that are decoded from now on are compiled once they have been entered `entries` times (0 to 1,000,000; 0 = before they
-   * run at all); never when left out, which is how a VM begins. It changes what the guest costs, never what it does. EINVAL
-   * for another number.
+   * run at all); never when left out, which is how a VM begins. What is compiled for a vCPU may have `bytes` bytes together, as
+   * they are before the engine makes machine code of them, which takes ten times as much; what was not used for longest goes first.
+   * When left out they are what they were, 8 MiB at first. It changes what the guest costs, never what it does. EINVAL for other
+   * numbers.
    */
-  compileAfter(entries?: number): void {
+  compileAfter(
+    entries?: number,
+    bytes: number = this.memory.u32(this.memory.vm + VM_JIT_BYTES) || COMPILED_BYTES,
+  ): void {
     if (entries !== undefined && !(Number.isInteger(entries) && entries >= 0 && entries <= HEAT_LIMIT))
       throw new KvmError(
         'EINVAL',
         `blocks cannot be compiled after ${entries} entries: give 0 to ${HEAT_LIMIT}.`,
       );
+    if (!(Number.isInteger(bytes) && bytes > 0 && bytes < 2 ** 32))
+      throw new KvmError('EINVAL', `${bytes} bytes are no room for compiled code: give 1 to 4294967295.`);
+    this.memory.setU32(this.memory.vm + VM_JIT_BYTES, bytes);
     this.memory.setU32(this.memory.vm + VM_HEAT, entries === undefined ? 0 : entries + 1);
+  }
+
+  /** What `compileAfter` was told last. */
+  get compilesAfter(): number | undefined {
+    const heat = this.memory.u32(this.memory.vm + VM_HEAT);
+    return heat === 0 ? undefined : heat - 1;
+  }
+
+  /**
+   * What is compiled costs the host little first, and becomes as fast as can be once `instructions` (0 to 1,000,000,000) have been
+   * executed in it; with 0, how a VM begins, and where the engine has no tail calls, it is so at once. It changes what the guest
+   * costs, never what it does. EINVAL for another number.
+   */
+  wholeAfter(instructions: number): void {
+    if (!(Number.isInteger(instructions) && instructions >= 0 && instructions <= WHOLE_LIMIT))
+      throw new KvmError(
+        'EINVAL',
+        `regions cannot become whole after ${instructions} instructions: give 0 to ${WHOLE_LIMIT}.`,
+      );
+    this.memory.setU32(this.memory.vm + VM_WHOLE, wholeWord(instructions));
   }
 
   /** How many vCPUs this VM may have. */

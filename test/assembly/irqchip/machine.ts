@@ -50,7 +50,14 @@ export class Machine {
       shared: true,
     });
     this.memory = new DataView(this.wasm.buffer);
-    const ports = { port_write: () => 0, port_read: () => -1, instance: 1, compile: () => 0, release() {} };
+    const ports = {
+      port_write: () => 0,
+      port_read: () => -1,
+      instance: 1,
+      compile: () => 0,
+      release() {},
+      release_all() {},
+    };
     const env = { memory: this.wasm, base: 0, now: () => this.now, ...ports };
     this.core = new WebAssembly.Instance(chips, { env }).exports as Record<string, Call>;
     this.memory.setBigUint64(VM_PAGE + VM_TSC_KHZ, 1_000_000n, true);

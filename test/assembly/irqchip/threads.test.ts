@@ -11,7 +11,7 @@ const START = COUNTER + 4;
 function thread(m: Machine, body: string): Promise<unknown> {
   const source = `
     const { parentPort, workerData: d } = require('node:worker_threads');
-    const env = { memory: d.memory, base: 0, now: () => 0n, port_write: () => 0, port_read: () => -1, instance: 1, compile: () => 0, release() {} };
+    const env = { memory: d.memory, base: 0, now: () => 0n, port_write: () => 0, port_read: () => -1, instance: 1, compile: () => 0, release() {}, release_all() {} };
     const core = new WebAssembly.Instance(d.chips, { env }).exports;
     const view = new DataView(d.memory.buffer);
     const words = new Int32Array(d.memory.buffer);

@@ -1,8 +1,8 @@
 // Integer instructions in compiled regions against the interpreter: random operands in registers, in memory, at the ends of pages
 // and in MMIO, behind every kind of lazy flags. None of them may be left to the interpreter.
 import { expect, test } from 'vitest';
-import { R_OP, RECORD_SIZE } from '../../../assembly/abi/insn.ts';
-import { JIT_RECORDS } from '../../../assembly/abi/jit.ts';
+import { R_OP } from '../../../assembly/abi/insn.ts';
+import { JIT_RECORDS, KEPT_SIZE, PIECE_BYTES, PIECE_RECORDS } from '../../../assembly/abi/jit.ts';
 import { VCPU_JIT, VCPU_PAGE } from '../../../assembly/abi/map.ts';
 import { OP_HLT } from '../../../assembly/abi/ops.ts';
 import { RUN_EXIT, V_JIT_TOP } from '../../../assembly/abi/vcpu_page.ts';
@@ -102,8 +102,11 @@ class Programs {
 function leftFrom({ vm, vcpu }: Machine, from: number): number[] {
   const view = new DataView(vm.memory.wasm.buffer);
   const left: number[] = [];
-  for (let r = from; r < view.getUint32(vcpu.page + V_JIT_TOP, true); r += RECORD_SIZE)
-    left.push(view.getUint16(r + R_OP, true));
+  const top = view.getUint32(vcpu.page + V_JIT_TOP, true);
+  for (let piece = from; piece < top; piece += view.getUint32(piece + PIECE_BYTES, true)) {
+    const end = piece + view.getUint32(piece + PIECE_BYTES, true);
+    for (let r = piece + PIECE_RECORDS; r < end; r += KEPT_SIZE) left.push(view.getUint16(r + R_OP, true));
+  }
   return left;
 }
 
@@ -140,11 +143,17 @@ function assembled(source: string, wide: boolean): string {
   return Buffer.from(result.bytes).toString('hex');
 }
 
-test.each(['flat', 'long'] as const)('in %s code', { timeout: 300_000 }, (mode) => {
+test.each([
+  ['flat', 'split', 1_000_000],
+  ['flat', 'whole', 0],
+  ['long', 'split', 1_000_000],
+  ['long', 'whole', 0],
+] as const)('in %s code, regions %s', { timeout: 300_000 }, (mode, _, wholeAfter) => {
   const wide = mode === 'long';
   const interpreted = new Machine(mode);
   const compiled = new Machine(mode);
   compiled.vm.compileAfter(0);
+  compiled.vm.wholeAfter(wholeAfter);
   const programs = new Programs(wide, 21);
   const start = compiled.vcpu.page - VCPU_PAGE + VCPU_JIT + JIT_RECORDS;
   const only = process.env.VITRINE_FORM;
@@ -161,7 +170,7 @@ test.each(['flat', 'long'] as const)('in %s code', { timeout: 300_000 }, (mode) 
       const expected = outcome(interpreted, code, registers, memory);
       const top = machineTop(compiled, start);
       expect(outcome(compiled, code, registers, memory), said).toEqual(expected);
-      // Where the records of all regions have been dropped they begin anew.
+      // Where the records of regions that are gone have been moved over, or dropped, there are fewer.
       const from = machineTop(compiled, start) < top ? start : top;
       const left = leftFrom(compiled, from).filter((op) => op !== OP_HLT);
       expect(

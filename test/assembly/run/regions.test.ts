@@ -1,7 +1,15 @@
 // Compiled regions and what changes under them: code that is written by whomever, slots, instances of the core.
 
 import { expect, test } from 'vitest';
-import { KVM_GUESTDBG_ENABLE, KVM_GUESTDBG_USE_HW_BP } from '../../../assembly/abi/kvm_run.ts';
+import { DROPPED_PROMOTED, JIT_DROPPED } from '../../../assembly/abi/jit.ts';
+import {
+  KVM_EXIT_IRQ_WINDOW_OPEN,
+  KVM_GUESTDBG_ENABLE,
+  KVM_GUESTDBG_USE_HW_BP,
+  RUN_EXIT_REASON,
+  RUN_REQUEST_INTERRUPT_WINDOW,
+} from '../../../assembly/abi/kvm_run.ts';
+import { VCPU_JIT, VCPU_PAGE } from '../../../assembly/abi/map.ts';
 import { RUN_EXIT, V_JIT_OWNER, V_JIT_REGIONS, V_STAT_BLOCKS } from '../../../assembly/abi/vcpu_page.ts';
 import { type Vcpu, Vm } from '../../../web/kvm/index.ts';
 import { flatVcpu, type Guest, load, RAM, vmWithRam } from './machine.ts';
@@ -274,3 +282,60 @@ test('two blocks that fall on one place of the hash stay decoded side by side', 
   expect(run(vcpu)).toBe(7);
   expect(vm.memory.u64(vcpu.page + V_STAT_BLOCKS)).toBeLessThan(20n);
 });
+
+test('a region that has executed enough becomes whole, and the loop goes on as it was', () => {
+  const machine = compiled(`
+    xor eax, eax
+    mov ecx, 100000
+  again:
+    call 0x2000
+    dec ecx
+    jnz again
+    hlt
+    times 0x2000 - 0x1000 - ($ - $$) db 0x90
+    add eax, ecx
+    ret
+  `);
+  machine.vm.wholeAfter(1000);
+  expect(run(machine.vcpu)).toBe(Number(BigInt.asUintN(32, 5_000_050_000n)));
+  const promoted = machine.vcpu.page - VCPU_PAGE + VCPU_JIT + JIT_DROPPED + DROPPED_PROMOTED * 8;
+  expect(machine.vm.memory.u64(promoted)).toBeGreaterThan(0n);
+});
+
+/** A vCPU in 64-bit mode at CPL 0 under an identity map, SYSCALL and SYSRET set up for `entry`. */
+function longVcpu(vm: Vm, entry: bigint): Vcpu {
+  const vcpu = flatVcpu(vm);
+  const { cs } = vcpu.getSregs();
+  vm.write(0x20000, new Uint8Array(new BigUint64Array([0x21007n]).buffer));
+  vm.write(0x21000, new Uint8Array(new BigUint64Array([0x22007n]).buffer));
+  vm.write(0x22000, new Uint8Array(new BigUint64Array([0x87n]).buffer));
+  const paging = { cr0: 0x80000011n, cr3: 0x20000n, cr4: 0x20n, efer: 0x501n };
+  vcpu.setSregs({ ...paging, cs: { ...cs, l: 1, db: 0 } });
+  vcpu.setMsrs([
+    { index: 0xc0000081, data: 0x0010000800000000n },
+    { index: 0xc0000082, data: entry },
+    { index: 0xc0000084, data: 0x200n },
+  ]);
+  return vcpu;
+}
+
+test.each([0, 'off'] as const)(
+  'an interrupt window that SYSRET opens comes before what follows, JIT %s',
+  (jit) => {
+    const vm = vmWithRam();
+    if (jit !== 'off') vm.compileAfter(jit);
+    const labels = load(vm, 'bits 64\no64 sysret\nthere: inc rax\ninc rax\nsyscall\nentry: inc rax\nhlt');
+    const vcpu = longVcpu(vm, labels.get('entry') as bigint);
+    const there = labels.get('there') as bigint;
+    vcpu.setRegs({ rcx: there, r11: 0x202 });
+    const page = vcpu.page - VCPU_PAGE;
+    vm.memory.setU8(page + RUN_REQUEST_INTERRUPT_WINDOW, 1);
+    expect(vcpu.enter(1000)).toBe(RUN_EXIT);
+    expect(vm.memory.u32(page + RUN_EXIT_REASON)).toBe(KVM_EXIT_IRQ_WINDOW_OPEN);
+    expect(vcpu.getRegs()).toMatchObject({ rax: 0n, rip: there });
+    vm.memory.setU8(page + RUN_REQUEST_INTERRUPT_WINDOW, 0);
+    // To the HLT behind SYSCALL, whose mask has closed it again.
+    expect(run(vcpu)).toBe(3);
+    expect(vcpu.getRegs().rflags & 0x200n).toBe(0n);
+  },
+);

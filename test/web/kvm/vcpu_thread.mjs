@@ -5,7 +5,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 
 const { module, memory, page, budgetCode, passExits } = workerData;
 const now = () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e6));
-const ports = { port_write: () => 0, port_read: () => -1, instance: 1, compile: () => 0, release() {} };
+const ports = {
+  port_write: () => 0,
+  port_read: () => -1,
+  instance: 1,
+  compile: () => 0,
+  release() {},
+  release_all() {},
+};
 const { run } = new WebAssembly.Instance(module, { env: { memory, base: 0, now, ...ports } }).exports;
 
 parentPort.postMessage('ready');

@@ -1,7 +1,6 @@
 // The machine in which golden CPU cases run: a bare long-mode kernel of tables, the cases at CPL 3, every exception ends in HLT.
 
-import { RECORD_SIZE } from '../../../assembly/abi/insn.ts';
-import { RUN_EXIT, V_JIT_REGIONS, V_JIT_TOP } from '../../../assembly/abi/vcpu_page.ts';
+import { RUN_EXIT, V_JIT_KEPT, V_JIT_REGIONS } from '../../../assembly/abi/vcpu_page.ts';
 import { KVM_EXIT, Kvm, type KvmSregs, type Vcpu, type Vm } from '../../kvm/index.ts';
 import { type Case, type FloatState, type Frame, GPR } from './golden_case.ts';
 import { floatOf, xsaveOf } from './golden_float.ts';
@@ -159,13 +158,13 @@ export class GoldenMachine {
   /** Regions that were compiled, and records that they keep for the interpreter. */
   #regions(): [regions: number, records: number] {
     const { memory } = this.#vm;
-    return [V_JIT_REGIONS, V_JIT_TOP].map((at) => memory.u32(this.#vcpu.page + at)) as [number, number];
+    return [V_JIT_REGIONS, V_JIT_KEPT].map((at) => memory.u32(this.#vcpu.page + at)) as [number, number];
   }
 
-  #count([regions, top]: [number, number], [regionsNow, topNow]: [number, number]): void {
+  #count([regions, kept]: [number, number], [regionsNow, keptNow]: [number, number]): void {
     if (regionsNow === regions) return;
     this.compiled++;
-    if (topNow - top <= RECORD_SIZE) this.emitted++;
+    if (keptNow - kept <= 1) this.emitted++;
   }
 
   /** Runs one case to its exception. */
