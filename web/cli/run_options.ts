@@ -33,6 +33,11 @@ export const RUN_ARGS = {
     type: 'string',
     description: 'off (when left out), or after how many entries a block of code is compiled, such as 2000',
   },
+  'jit-memory': {
+    type: 'string',
+    description:
+      'How much compiled code a vCPU may have, such as 8M (when left out); the least used goes first',
+  },
   'exit-port': {
     type: 'string',
     description: 'Port whose write ends the machine with status (value << 1) | 1',
@@ -172,6 +177,7 @@ function machineOf(args: Values): MachineOptions {
     ...(args.seed === undefined ? {} : { seed: parseNumber(args.seed, '--seed') }),
     ...(isYes(args['log-dirty']) ? { logDirty: true } : {}),
     ...(args.jit === undefined ? {} : { jit: args.jit === 'off' ? 'off' : parseNumber(args.jit, '--jit') }),
+    ...(args['jit-memory'] === undefined ? {} : { jitMemory: parseSize(args['jit-memory']) }),
     ...(args['exit-port'] === undefined ? {} : { exitPort: parseNumber(args['exit-port'], '--exit-port') }),
     ...(args['no-reboot'] ? { reboot: false } : {}),
     ...deviceOptions(args),

@@ -26,7 +26,16 @@ const SECOND = 1000;
 /** Seconds that are told one by one. */
 const TOLD = 600;
 /** Statistics of a vCPU that tell what happens without an exit. */
-const EVENTS = ['halt_exits', 'irq_injections', 'nmi_injections', 'hypercalls', 'tlb_flush', 'exceptions'];
+const EVENTS = [
+  'halt_exits',
+  'irq_injections',
+  'nmi_injections',
+  'hypercalls',
+  'tlb_flush',
+  'exceptions',
+  'instructions_compiled',
+  'regions_made',
+];
 
 interface Sample {
   readonly instructions: number;

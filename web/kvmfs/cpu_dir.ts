@@ -31,6 +31,7 @@ import { goOn, stepOn } from './go_on.ts';
 import { indexOf } from './memory_dir.ts';
 import { memoryFile } from './memory_file.ts';
 import { parseRegister, REGISTERS } from './registers.ts';
+import { tiersDir } from './tiers_dir.ts';
 import { structRows } from './vcpu_structs.ts';
 import type { VmEntry } from './vm_entry.ts';
 import { onTick, onWord } from './words.ts';
@@ -248,6 +249,7 @@ function vcpuRows(entry: VmEntry, id: number): Row[] {
     ],
     ['stats', valueFile({ get: () => statsText(entry, id) })],
     ['stats_fd', bytesFile({ get: () => vcpu().getStats() })],
+    ['tiers', () => tiersDir(entry, id)],
   ];
 }
 

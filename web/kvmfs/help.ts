@@ -40,6 +40,7 @@ VM/cpu/N/            mkdir: a vCPU, paused
   signal_mask        KVM_SET_SIGNAL_MASK, or none
   reg/NAME msr/0xN translate/0xGVA
   run run.txt        the page that a vCPU shares with its VMM; stats, stats_fd: counters
+  tiers/             stats, regions, events of the JIT; region/N/code wasm places: a region and its module; rmdir forgets it
   regs sregs fpu xsave xcrs msrs cpuid lapic events debugregs mp_state    and each with .txt
 VM/irqchip/          mkdir, before the first vCPU: pic0 pic1 ioapic (and .txt), routing, irq/GSI, msi
   pit/               mkdir: state state.txt reinject
@@ -51,6 +52,7 @@ VM/console           the serial port: read and write
 VM/boot/             image kernel initrd append; ctl: load=flat at=0x7c00 mode=real, or load=kernel
 VM/reset             write 1: as after boot/ctl
 VM/clock clock.txt   kvmclock in ns    tsc_khz    enable_cap   cap=NAME args=N,N
+VM/jit               off, or entries after which a block is compiled; it can be changed while the VM runs
 VM/stats stats_fd    counters, as text and as KVM_GET_STATS_FD has them
 VM/trace trace_pipe  the last exits; exits as they come
 VM/snapshot pins     the whole VM as one file; who holds it

@@ -12,6 +12,8 @@ import {
   V_BLOCKS_TOP,
   V_CODE_QUEUE_COUNT,
   V_CURRENT_RECORD,
+  V_JIT_LAST,
+  V_JIT_LIVE,
   V_JIT_OWNER,
   V_JIT_REGIONS,
   V_REQUESTS,
@@ -29,7 +31,7 @@ const WORDS = PAGE_SIZE / 8;
 /** Words of a vCPU page that speak of what is left out. */
 const DERIVED = [
   ...[V_BLOCKS_TOP, V_CURRENT_RECORD, V_CODE_QUEUE_COUNT, V_REQUESTS, V_STATE],
-  ...[V_JIT_OWNER, V_JIT_REGIONS],
+  ...[V_JIT_OWNER, V_JIT_REGIONS, V_JIT_LAST, V_JIT_LIVE],
 ];
 
 function imageOf(memory: MachineMemory): Uint8Array {

@@ -23,11 +23,13 @@ import {
   decode,
   dirtyRingEntries,
   encode,
+  forgetCode,
   KVM_CAP,
   KvmError,
   kvm_clock_data,
   kvm_dirty_gfn,
   type Stat,
+  vcpuArea,
 } from '../kvm/index.ts';
 import { balloonMarks, balloonText } from './balloon_text.ts';
 import { bootDir } from './boot_dir.ts';
@@ -85,6 +87,17 @@ const statsText = (stats: readonly Stat[]): string =>
 function capOf(name: string): number {
   const found = KVM_CAP[name.replace(/^KVM_CAP_/, '') as CapName] as number | undefined;
   return found ?? Number(parseInteger(name));
+}
+
+/** From now on blocks are compiled after so many entries, or never: what is decoded and compiled already is forgotten. */
+function setJit(entry: VmEntry, entries: number | undefined): Promise<void> {
+  const { vm } = entry;
+  const { memory } = vm;
+  const ids = vm.vcpuIds();
+  return entry.runner.hold(ids, () => {
+    vm.compileAfter(entries);
+    for (const id of ids) forgetCode(memory.wasm.buffer, vcpuArea(memory, id));
+  });
 }
 
 /** Nodes that know more than their entry does: one of each a VM, whoever looks. */
@@ -173,6 +186,15 @@ function rowsOf(entry: VmEntry, { boot, console }: Lasting): Row[] {
         keys: { cap: { format: String, parse: capOf }, args: { format: String, parse: (text) => text } },
         set: ({ cap = 0, args = '' }) =>
           entry.vm.enableCap({ cap, args: args === '' ? [] : args.split(',').map(parseInteger) }),
+      }),
+    ],
+    [
+      'jit',
+      valueFile({
+        format: (entries: number | undefined) => (entries === undefined ? 'off' : String(entries)),
+        parse: (text) => (text === 'off' ? undefined : Number(parseInteger(text))),
+        get: () => entry.vm.compilesAfter,
+        set: (entries) => setJit(entry, entries),
       }),
     ],
     ['stats', valueFile({ get: () => statsText(entry.vm.stats()) })],

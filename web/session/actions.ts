@@ -23,6 +23,8 @@ export type FileOperation =
   | { readonly kind: 'copy'; readonly from: string; readonly to: string }
   /** Removes the files of a directory. */
   | { readonly kind: 'clear'; readonly path: string }
+  /** Takes a directory away. */
+  | { readonly kind: 'remove'; readonly path: string }
   /** Reads bytes: the result of the action. */
   | { readonly kind: 'read'; readonly path: string };
 
@@ -90,6 +92,15 @@ export const ACTIONS = {
   balloon: (mib: number) => write(`${VM}/balloon`, mib === 0 ? '0' : `${mib}M`),
   /** Lets a module of /modules end, or ends its thread: then it holds nothing any more. */
   signal: (module: string, how: 'stop' | 'kill') => write(`/modules/${module}/signal`, how),
+  /** Compiles blocks after so many entries, or none, in the machine at hand and in the next one. */
+  jit: (entries: number | 'off'): Action => [
+    ...write(`${VM}/options`, `jit=${entries}`),
+    ...write(`${VM}/jit`, String(entries)),
+  ],
+  /** Forgets a compiled region of a vCPU; it is made anew when it is hot. */
+  forget: (vcpu: number, region: number): Action => [
+    { kind: 'remove', path: `${VM}/cpu/${vcpu}/tiers/region/${region}` },
+  ],
   input: (bytes: Uint8Array): Action => [{ kind: 'bytes', path: `${VM}/console`, bytes }],
 };
 
@@ -119,6 +130,9 @@ export async function perform(fs: Fs, action: Action): Promise<Uint8Array> {
         break;
       case 'clear':
         for (const { name } of await fs.readdir(operation.path)) await fs.unlink(`${operation.path}/${name}`);
+        break;
+      case 'remove':
+        await fs.rmdir(operation.path);
         break;
       case 'read':
         result = await fs.readFile(operation.path);
@@ -158,6 +172,8 @@ function commandOf(operation: FileOperation): string {
       return `cp ${operation.from} ${operation.to}`;
     case 'clear':
       return `rm -f ${operation.path}/*`;
+    case 'remove':
+      return `rmdir ${operation.path}`;
     case 'read':
       return `xxd -a ${operation.path}`;
   }

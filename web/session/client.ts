@@ -193,6 +193,14 @@ export class SessionClient implements Session {
     await this.#perform(ACTIONS.balloon(mib));
   }
 
+  async jit(entries: number | 'off'): Promise<void> {
+    await this.#perform(ACTIONS.jit(entries));
+  }
+
+  async forget(vcpu: number, region: number): Promise<void> {
+    await this.#perform(ACTIONS.forget(vcpu, region));
+  }
+
   async poke(slot: number, offset: number, bytes: Uint8Array): Promise<void> {
     await this.#perform(ACTIONS.poke(slot, offset, bytes));
   }

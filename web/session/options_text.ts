@@ -7,10 +7,11 @@ import type { EntryMode, MachineOptions, SlotRequest } from './types.ts';
 
 /** What the file holds: options without the bytes that run, and where a flat image enters. */
 export interface MachineLine
-  extends Omit<MachineOptions, 'program' | 'input' | 'seed' | 'jit' | 'exitPort' | 'reboot'> {
+  extends Omit<MachineOptions, 'program' | 'input' | 'seed' | 'jit' | 'jitMemory' | 'exitPort' | 'reboot'> {
   readonly seed: number | undefined;
   readonly exitPort: number | undefined;
   readonly jit: number | 'off';
+  readonly jitMemory: number;
   /** What a reset by the guest does; left to the kind of program if undefined. */
   readonly reboot: boolean | undefined;
   readonly slots: SlotRequest[];
@@ -30,6 +31,7 @@ export const DEFAULT_LINE: MachineLine = {
   irqchip: true,
   logDirty: false,
   jit: 'off',
+  jitMemory: 8 * 2 ** 20,
   exitPort: undefined,
   reboot: undefined,
   slots: [],
@@ -94,6 +96,7 @@ export const OPTION_KEYS = {
   irqchip: boolean,
   log_dirty: boolean,
   jit,
+  jit_memory: bytes,
   exit_port: optional(hexadecimal),
   reboot: optional(boolean),
   slots,
@@ -106,14 +109,17 @@ export const OPTION_KEYS = {
 type Words = { -readonly [K in keyof typeof OPTION_KEYS]: ReturnType<(typeof OPTION_KEYS)[K]['parse']> };
 
 /** The line as the words of a ctl file. */
-export function wordsOf({ irqchip, logDirty, exitPort, ...rest }: MachineLine): Words {
-  return { ...rest, irqchip: irqchip ?? true, log_dirty: logDirty ?? false, exit_port: exitPort };
+export function wordsOf({ irqchip, logDirty, jitMemory, exitPort, ...rest }: MachineLine): Words {
+  return {
+    ...{ ...rest, irqchip: irqchip ?? true, log_dirty: logDirty ?? false },
+    ...{ jit_memory: jitMemory, exit_port: exitPort },
+  };
 }
 
 /** `line` with the words that a write has named. */
 export function withWords(line: MachineLine, words: Partial<Words>): MachineLine {
-  const { log_dirty, exit_port, ...rest } = { ...wordsOf(line), ...words };
-  return { ...rest, logDirty: log_dirty, exitPort: exit_port };
+  const { log_dirty, jit_memory, exit_port, ...rest } = { ...wordsOf(line), ...words };
+  return { ...rest, logDirty: log_dirty, jitMemory: jit_memory, exitPort: exit_port };
 }
 
 /** What a machine's options say, without its program. */

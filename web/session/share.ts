@@ -133,6 +133,7 @@ function checkedOptions(from: Fields): SharedOptions | undefined {
   if (typeof from.logDirty === 'boolean') options.logDirty = from.logDirty;
   if (typeof from.irqchip === 'boolean') options.irqchip = from.irqchip;
   if (isCount(from.jit) || from.jit === 'off') options.jit = from.jit;
+  if (isCount(from.jitMemory)) options.jitMemory = from.jitMemory;
   if (isCount(from.exitPort)) options.exitPort = from.exitPort;
   if (typeof from.reboot === 'boolean') options.reboot = from.reboot;
   if (Array.isArray(from.devices)) options.devices = from.devices.flatMap(checkedDevice);

@@ -36,6 +36,8 @@ export interface MachineOptions {
   irqchip?: boolean;
   /** Entries after which a block of code is compiled (Vm.compileAfter), 0 to 1,000,000, or `off`; `off` when left out. */
   jit?: number | 'off';
+  /** Bytes that the compiled code of a vCPU may have before the engine makes machine code of it; 8 MiB when left out. */
+  jitMemory?: number;
   /** Port of the debug exit device (status = (value << 1) | 1). */
   exitPort?: number;
   /**
@@ -132,6 +134,10 @@ export interface Session {
   poke(slot: number, offset: number, bytes: Uint8Array): Promise<void>;
   /** Asks the guest to have `mib` MiB in its balloon. ENODEV without one. */
   balloon(mib: number): Promise<void>;
+  /** Compiles blocks of the machine after so many entries, or none, from now on. */
+  jit(entries: number | 'off'): Promise<void>;
+  /** Forgets a compiled region of a vCPU. ENOENT when it is gone. */
+  forget(vcpu: number, region: number): Promise<void>;
   /** Guest-virtual to guest-physical, as KVM_TRANSLATE; undefined when not mapped. */
   translate(vcpu: number, gva: bigint): Promise<bigint | undefined>;
   /**

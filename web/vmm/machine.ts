@@ -38,6 +38,7 @@ export interface MachineSpec {
     | readonly { gpa: number; size: number; readonly?: boolean | undefined; logDirty?: boolean | undefined }[]
     | undefined;
   readonly jit?: number | 'off' | undefined;
+  readonly jitMemory?: number | undefined;
   readonly exitPort?: number | undefined;
   readonly reboot?: boolean | undefined;
   /** Virtio devices, by number from 1. */
@@ -150,7 +151,7 @@ export class Machine {
       vm.createIrqchip();
       vm.createPit2();
     }
-    if (spec.jit !== undefined && spec.jit !== 'off') vm.compileAfter(spec.jit);
+    if (spec.jit !== undefined && spec.jit !== 'off') vm.compileAfter(spec.jit, spec.jitMemory);
     const cpuid = kvm.getSupportedCpuid();
     for (let id = 0; id < spec.cpus; id++) vm.createVcpu(id).setCpuid2(cpuidOf(cpuid, id, spec.cpus));
     bootProgram(vm, spec);

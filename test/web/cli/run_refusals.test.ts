@@ -40,6 +40,12 @@ const REFUSED: [what: string, args: string[], sentence: RegExp][] = [
   ['real mode above 64 KiB', [...loop, '--at', '0x10000'], /below 64 KiB/],
   ['an address that is none', [...loop, '--at', 'here'], /whole number/],
   ['an image beyond memory', [...loop, '--mode', 'long', '--at', '0x8000000'], /give it more memory/],
+  [
+    'a threshold of the JIT that is no number',
+    [...loop, '--jit', 'soon'],
+    /--jit is "soon"; give a whole number/,
+  ],
+  ['a threshold beyond what is counted', [...loop, '--jit', '2000000'], /give 0 to 1000000/],
   ['a network of no kind', [...loop, '--net', 'bridge'], /"user" or "switch=NAME"/],
   ['a port that forwards nothing', [...loop, '--net', 'user,forward=80'], /"80" forwards nothing/],
   [

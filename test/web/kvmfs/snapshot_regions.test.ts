@@ -50,5 +50,12 @@ test.each([true, false])('a VM goes on from a snapshot with the code in it, thre
   expect(await run()).toBe(3);
   await fs.writeFile(`${path}/snapshot`, first);
   expect([await run(), await run()]).toEqual([1, 1]);
+  // Functions of before are forgotten where their places are known.
+  const places = vm.core.table.length;
+  for (let n = 0; n < 3; n++) {
+    await fs.writeFile(`${path}/snapshot`, first);
+    expect(await run()).toBe(1);
+  }
+  expect(vm.core.table.length).toBe(places);
   pool.close();
 });

@@ -6,11 +6,11 @@ import type { VcpuPool } from '../../../web/vmm/index.ts';
 import { guest, kvmFs, read, refuses } from './support.ts';
 
 const VM_FILES =
-  'README ctl state paused event vas memory alias cpu irqchip eventfd ioeventfd irqfd dev console boot reset clock clock.txt tsc_khz enable_cap stats stats_fd trace trace_pipe snapshot pins'.split(
+  'README ctl state paused event vas memory alias cpu irqchip eventfd ioeventfd irqfd dev console boot reset clock clock.txt tsc_khz enable_cap jit stats stats_fd trace trace_pipe snapshot pins'.split(
     ' ',
   );
 const CPU_FILES =
-  'regs sregs fpu xsave xcrs msrs cpuid lapic events debugregs mp_state run reg irq nmi debugger paused translate stats signal_mask event dirty_ring'.split(
+  'regs sregs fpu xsave xcrs msrs cpuid lapic events debugregs mp_state run reg irq nmi debugger paused translate stats tiers signal_mask event dirty_ring'.split(
     ' ',
   );
 const HLT = 0xf4;

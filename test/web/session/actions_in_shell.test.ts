@@ -28,6 +28,8 @@ const BUTTONS: Record<keyof typeof ACTIONS, Action> & Record<string, Action> = {
   reset: ACTIONS.reset(),
   debug: ACTIONS.debug(1, 'watch=0x2000,4,rw'),
   balloon: ACTIONS.balloon(64),
+  jit: ACTIONS.jit(2000),
+  forget: ACTIONS.forget(1, 3),
   poke: ACTIONS.poke(0, 0x123, every),
   harvest: ACTIONS.harvest(0),
   signal: ACTIONS.signal('rng0', 'kill'),
@@ -47,12 +49,14 @@ function machine() {
       },
       set: (bytes) => void said.push(`${name}: ${[...bytes]}`),
     });
+  const regions = directory([['3', directory([])]], { rmdir: (name) => void said.push(`rmdir ${name}`) });
   const cpu: DirNode = directory([
     ['step', value('step')],
     ['debugger', value('debugger')],
+    ['tiers', directory([['region', regions]])],
   ]);
   const vm = directory([
-    ...['options', 'paused', 'reset', 'balloon'].map((name) => [name, value(name)] as const),
+    ...['options', 'paused', 'reset', 'balloon', 'jit'].map((name) => [name, value(name)] as const),
     ['boot', memoryTree()],
     ['console', raw('console')],
     ['cpu', directory([['1', cpu]])],

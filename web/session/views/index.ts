@@ -12,6 +12,8 @@ export * from './float_text.ts';
 export * from './memory.ts';
 export * from './pins.ts';
 export * from './ranges.ts';
+export * from './region_names.ts';
 export * from './registers.ts';
 export * from './slots.ts';
+export * from './tiers.ts';
 export * from './vcpus.ts';

@@ -26,6 +26,7 @@ import { balloonRanges } from './balloon.ts';
 import { DEVICE_PAGES } from './devices.ts';
 import { type MachineMemory, type Range, vcpuArea, vcpuIds, vcpuPage } from './memory.ts';
 import { pagesOf, readSlots } from './slots.ts';
+import { readJit, tierRanges } from './tiers.ts';
 
 /** Bytes of the VM page that views read: its header and the slot table. */
 const VM_BYTES = VM_SLOTS + 0x4000;
@@ -53,6 +54,7 @@ export function viewRanges(memory: MachineMemory): Range[] {
       { offset: vcpuArea(id) + VCPU_RUN, length: VCPU_PIO - VCPU_RUN + IO_BYTES },
       { offset: vcpuPage(id), length: PAGE_SIZE },
       { offset: vcpuPage(id) + V_FCW, length: FLOAT_BYTES },
+      ...(readJit(memory) === undefined ? [] : tierRanges(id)),
       { offset: vcpuArea(id) + VCPU_MSRS + STAT_EXIT_REASONS, length: STAT_REASONS * 8 },
     ]),
     ...logs.map((slot) => ({ offset: slot.bitmap, length: Math.ceil(pagesOf(slot) / 8) })),
