@@ -1,6 +1,6 @@
 // Where each panel stands: a wide page shows all of them, a narrow one a tab at a time. It knows panels by name only.
 
-import { Cpu, FileCode2, HardDrive, LogOut, MemoryStick, SquareTerminal } from 'lucide-react';
+import { Cpu, FileCode2, HardDrive, Layers, LogOut, MemoryStick, SquareTerminal } from 'lucide-react';
 import { type KeyboardEvent, useRef, useState, useSyncExternalStore } from 'react';
 import { Devices } from '../panels/Devices.tsx';
 import { DirtyLog } from '../panels/DirtyLog.tsx';
@@ -12,6 +12,7 @@ import { Memory } from '../panels/Memory.tsx';
 import { MemorySlots } from '../panels/MemorySlots.tsx';
 import { Registers } from '../panels/Registers.tsx';
 import { Terminals } from '../panels/Terminals.tsx';
+import { Tiers } from '../panels/Tiers.tsx';
 import { Vcpus } from '../panels/Vcpus.tsx';
 import { Guard } from '../parts/Guard.tsx';
 import { Split } from './Split.tsx';
@@ -84,6 +85,7 @@ const TABS = [
   },
   { id: 'exits', title: 'Exits', Icon: LogOut, panels: [<Exits key="exits" />] },
   { id: 'devices', title: 'Devices', Icon: HardDrive, panels: [<Devices key="devices" />] },
+  { id: 'tiers', title: 'Tiers', Icon: Layers, panels: [<Tiers key="tiers" />] },
 ] as const;
 
 function Narrow() {

@@ -8,7 +8,7 @@ const CHOICES = {
   registers: ['general', 'x87', 'vectors'],
   lanes: LANE_FORMAT_IDS,
   terminal: ['console', 'hvc0', 'shell'],
-  lower: ['exits', 'memory', 'devices'],
+  lower: ['exits', 'memory', 'devices', 'tiers'],
 } as const;
 
 export type Shown = { readonly [name in keyof typeof CHOICES]: (typeof CHOICES)[name][number] };

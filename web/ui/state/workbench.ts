@@ -275,6 +275,19 @@ export class Workbench {
     return this.#beside(async ({ session }) => session?.balloon(mib));
   }
 
+  /** Compiles hot code from now on, or leaves all of it to the interpreter; a machine that is made later too. */
+  jit(entries: number | 'off'): Promise<void> {
+    return this.#beside(async ({ session, options }) => {
+      await session?.jit(entries);
+      this.state.patch({ options: { ...options, jit: entries } });
+    });
+  }
+
+  /** Forgets a compiled region of the selected vCPU. */
+  forget(region: number): Promise<void> {
+    return this.#beside(async ({ session, vcpu }) => session?.forget(vcpu, region));
+  }
+
   /** The lines of a shell that do what Run, Step or Reset would do now, or that make this machine from nothing. */
   async script(action: 'run' | 'step' | 'reset' | 'make'): Promise<string> {
     const { session, isStale, status, vcpu, source, options, kernel } = this.state.get();
