@@ -13,11 +13,11 @@ const TROUBLE =
 const PATIENCE = 300;
 
 /**
- * Boots `guest` with `cpus` vCPUs and lets it be under stress for `seconds`. Gives the seconds from the start to the ready
+ * Boots `guest` with `cpus` vCPUs and lets it be under stress for `seconds`; after `patience` seconds more it is ended. Gives the seconds from the start to the ready
  * line and the line of the stress program (both undefined when it never came), all output, and `faults`: a phrase for
  * each thing that was wrong.
  */
-export function bootGuest({ guest, cpus, seconds, jit = 'off' }) {
+export function bootGuest({ guest, cpus, seconds, jit = 'off', patience = PATIENCE }) {
   const start = performance.now();
   const append = `run="stress ${seconds}; poweroff"`;
   const options = [
@@ -28,7 +28,7 @@ export function bootGuest({ guest, cpus, seconds, jit = 'off' }) {
     '--append',
     append,
     '--timeout',
-    String(PATIENCE + 4 * seconds),
+    String(patience + 4 * seconds),
   ];
   const child = spawn(process.execPath, [MAIN, 'run', '--guest', guest, ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
