@@ -195,10 +195,13 @@ export const LEAVE_TPR: u32 = 64;
 export const LEAVE_LAPIC: u32 = 128;
 /** A chip of the core has something for this vCPU: it comes behind the instruction, whoever executes that. */
 export const LEAVE_EVENTS: u32 = 256;
-/** Queue of hva pages whose code changed: lock, count, then CODE_QUEUE_MAX page numbers (u32). */
-export const V_CODE_QUEUE_COUNT: u32 = 0x488;
-export const V_CODE_QUEUE: u32 = 0x500;
-export const CODE_QUEUE_MAX: u32 = 64;
+/**
+ * The queue of pages whose code has changed (VCPU_CODE_QUEUE): writers have taken so many places since the vCPU was made, and it
+ * has emptied so many, both modulo 2^32; not 0: there was no place for some page.
+ */
+export const V_CODE_TAIL: u32 = 0x488;
+export const V_CODE_HEAD: u32 = 0x500;
+export const V_CODE_LOST: u32 = 0x504;
 /** Walk result: physical address (u64), rights, and from WALK_TLB_SHIFT up the TLB_FLAGS of an entry, for callers of walk(). */
 export const V_WALK_GPA: u32 = 0x490;
 export const V_WALK_FLAGS: u32 = 0x498;

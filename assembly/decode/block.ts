@@ -40,7 +40,6 @@ import {
 } from '../abi/map';
 import { OP_END } from '../abi/ops';
 import {
-  CODE_QUEUE_MAX,
   MODE_64,
   MODE_FLAT,
   MODE_SIZE,
@@ -49,8 +48,6 @@ import {
   V_BLOCK_EPOCH,
   V_BLOCKS_TOP,
   V_BUDGET,
-  V_CODE_QUEUE,
-  V_CODE_QUEUE_COUNT,
   V_CPL,
   V_FETCH,
   V_LEAVE,
@@ -69,11 +66,14 @@ import { vm_base } from '../host';
 import {
   chain_head,
   forget_clean_stores,
+  has_lost_pages,
   is_watched,
   mark_code,
   mark_lines,
   mark_watched,
   may_race,
+  NO_PAGE,
+  next_changed_page,
 } from '../memory/code_marks';
 import { flush_other_writes } from '../memory/requests';
 import { hva_of } from '../memory/slots';
@@ -182,17 +182,12 @@ export function drop_page(v: u32, first: u32, reason: u32): void {
   }
 }
 
-/** Drops the blocks of the pages in the code queue. Every place that was counted is emptied, so that none is read twice. */
+/** Drops the blocks and regions of the pages in the code queue, or all of them if that was too short. */
 export function drop_changed_blocks(v: u32): void {
-  const n = atomic.xchg<u32>(v + V_CODE_QUEUE_COUNT, 0);
-  const places = n > CODE_QUEUE_MAX ? CODE_QUEUE_MAX : n;
-  for (let i: u32 = 0; i < places; i++) {
-    let page: u32 = 0;
-    // A writer that has counted is about to store its page.
-    while (page == 0) page = atomic.xchg<u32>(v + V_CODE_QUEUE + i * 4, 0);
-    drop_page(v, (page - 1) << 12, DROPPED_WRITTEN);
+  for (let page = next_changed_page(v); page != NO_PAGE; page = next_changed_page(v)) {
+    drop_page(v, page, DROPPED_WRITTEN);
   }
-  if (n > CODE_QUEUE_MAX) {
+  if (has_lost_pages(v)) {
     flush_blocks(v);
     flush_regions(v, DROPPED_QUEUE);
   }

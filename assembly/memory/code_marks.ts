@@ -20,28 +20,33 @@ import {
   BLOCK_CHAINS,
   CODE_LINE_SHIFT,
   CODE_LINES,
+  CODE_QUEUE_PLACES,
   PAGE_FLAGS,
   PAGE_HOLDS_CODE,
   PAGE_MIXED,
   PAGE_SHIFT,
   PAGE_WATCHED,
   VCPU_BLOCK_CHAINS,
+  VCPU_CODE_QUEUE,
   VCPU_JIT,
   VCPU_PAGE,
 } from '../abi/map';
 import {
   CLEAN_ENTRIES,
-  CODE_QUEUE_MAX,
   REQ_CODE,
   V_BLOCK_EPOCH,
   V_CLEAN,
-  V_CODE_QUEUE,
-  V_CODE_QUEUE_COUNT,
+  V_CODE_HEAD,
+  V_CODE_LOST,
+  V_CODE_TAIL,
   V_REQUESTS,
   V_SCRATCH_BYTES,
   V_SCRATCH_HVA,
 } from '../abi/vcpu_page';
 import { first_vcpu, is_alone, next_vcpu } from '../state/vcpu';
+
+/** No page begins there. */
+export const NO_PAGE: u32 = 0xffffffff;
 
 function flags_at(hva: u32): u32 {
   return PAGE_FLAGS + (hva >> PAGE_SHIFT);
@@ -166,17 +171,50 @@ export function mark_mixed(hva: u32): void {
   if ((page_flags(hva) & PAGE_MIXED) == 0) atomic.or<u8>(flags_at(hva), PAGE_MIXED as u8);
 }
 
+/** The place of the code queue that is the `n`th to be taken. */
+function place_at(v: u32, n: u32): u32 {
+  return v - VCPU_PAGE + VCPU_CODE_QUEUE + (n & (CODE_QUEUE_PLACES - 1)) * 4;
+}
+
+/**
+ * Puts the page of `hva` into the vCPU's code queue. A place is taken first and filled then, and only one that the reader has
+ * emptied can be taken; without one the vCPU is told to drop everything.
+ */
+function queue_page(v: u32, hva: u32): void {
+  let tail = atomic.load<u32>(v + V_CODE_TAIL);
+  while (tail - atomic.load<u32>(v + V_CODE_HEAD) < CODE_QUEUE_PLACES) {
+    const seen = atomic.cmpxchg<u32>(v + V_CODE_TAIL, tail, tail + 1);
+    if (seen == tail) return atomic.store<u32>(place_at(v, tail), (hva >> PAGE_SHIFT) + 1);
+    tail = seen;
+  }
+  atomic.store<u32>(v + V_CODE_LOST, 1);
+}
+
+/** The next page of the vCPU's own code queue as its hva, which leaves the queue; NO_PAGE when there is none. */
+export function next_changed_page(v: u32): u32 {
+  const head = atomic.load<u32>(v + V_CODE_HEAD);
+  if (head == atomic.load<u32>(v + V_CODE_TAIL)) return NO_PAGE;
+  let page: u32 = 0;
+  // Who has taken the place is about to fill it.
+  while (page == 0) page = atomic.xchg<u32>(place_at(v, head), 0);
+  atomic.store<u32>(v + V_CODE_HEAD, head + 1);
+  return (page - 1) << PAGE_SHIFT;
+}
+
+/** Some page was not put into the queue since this was asked last. */
+export function has_lost_pages(v: u32): bool {
+  return atomic.load<u32>(v + V_CODE_LOST) != 0 && atomic.xchg<u32>(v + V_CODE_LOST, 0) != 0;
+}
+
 /**
  * Decoded bytes of a page are written: clears its marks and asks every vCPU of the memory to drop its blocks of it. The marks
  * go first: what is marked after a vCPU has dropped its blocks must stay.
- * A full queue is told by a count above CODE_QUEUE_MAX: the reader then drops everything.
  */
 export function code_written(hva: u32): void {
   atomic.and<u8>(flags_at(hva), ~((PAGE_HOLDS_CODE | PAGE_WATCHED) as u8));
   atomic.store<u64>(lines_at(hva), 0);
   for (let v = first_vcpu(); v != 0; v = next_vcpu(v)) {
-    const n = atomic.add<u32>(v + V_CODE_QUEUE_COUNT, 1);
-    if (n < CODE_QUEUE_MAX) atomic.store<u32>(v + V_CODE_QUEUE + n * 4, (hva >> PAGE_SHIFT) + 1);
+    queue_page(v, hva);
     atomic.or<u32>(v + V_REQUESTS, REQ_CODE);
   }
 }

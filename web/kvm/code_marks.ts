@@ -3,16 +3,34 @@
 
 import {
   CODE_LINES,
+  CODE_QUEUE_PLACES,
   PAGE_FLAGS,
   PAGE_HOLDS_CODE,
   PAGE_SHIFT,
   PAGE_SIZE,
   PAGE_WATCHED,
+  VCPU_CODE_QUEUE,
+  VCPU_PAGE,
 } from '../../assembly/abi/map.ts';
-import { CODE_QUEUE_MAX, REQ_CODE, V_CODE_QUEUE, V_CODE_QUEUE_COUNT } from '../../assembly/abi/vcpu_page.ts';
+import { REQ_CODE, V_CODE_HEAD, V_CODE_LOST, V_CODE_TAIL } from '../../assembly/abi/vcpu_page.ts';
 import type { MachineMemory } from './memory.ts';
 import { request } from './requests.ts';
 import { livingVms, vcpuIds, vcpuPage } from './vm_page.ts';
+
+/** As queue_page of assembly/memory/code_marks.ts: takes a place of the vCPU's code queue, then fills it. */
+function queuePage(memory: MachineMemory, v: number, hva: number): void {
+  let tail = memory.load(v + V_CODE_TAIL);
+  while ((tail - memory.load(v + V_CODE_HEAD)) >>> 0 < CODE_QUEUE_PLACES) {
+    const seen = memory.compareExchange(v + V_CODE_TAIL, tail, tail + 1);
+    if (seen === tail) {
+      const place = v - VCPU_PAGE + VCPU_CODE_QUEUE + (tail % CODE_QUEUE_PLACES) * 4;
+      memory.store(place, (hva >>> PAGE_SHIFT) + 1);
+      return;
+    }
+    tail = seen;
+  }
+  memory.store(v + V_CODE_LOST, 1);
+}
 
 /** The page of `hva` holds decoded instructions no longer: every vCPU must drop its blocks and regions of it. */
 export function dropCode(memory: MachineMemory, hva: number): void {
@@ -23,10 +41,7 @@ export function dropCode(memory: MachineMemory, hva: number): void {
   // Code marks are one for all VMs of the memory, so all of their vCPUs are told.
   for (const vm of livingVms(memory.wasm)) {
     for (const id of vcpuIds(vm)) {
-      const v = vcpuPage(vm, id);
-      // A count above the queue's length tells the reader to drop everything.
-      const place = memory.add(v + V_CODE_QUEUE_COUNT, 1);
-      if (place < CODE_QUEUE_MAX) memory.store(v + V_CODE_QUEUE + place * 4, (hva >>> PAGE_SHIFT) + 1);
+      queuePage(memory, vcpuPage(vm, id), hva);
       request(vm, id, REQ_CODE);
     }
   }

@@ -15,13 +15,12 @@ import {
 import { V_STOPPED_BEHIND } from '../../assembly/abi/pv.ts';
 import {
   CLEAN_ENTRIES,
-  CODE_QUEUE_MAX,
   LF_EXPLICIT,
   V_BLOCK_EPOCH,
   V_BLOCKS_TOP,
   V_CLEAN,
-  V_CODE_QUEUE,
-  V_CODE_QUEUE_COUNT,
+  V_CODE_HEAD,
+  V_CODE_TAIL,
   V_CURRENT_RECORD,
   V_FETCH,
   V_JIT_FIELDS,
@@ -50,8 +49,9 @@ const FIELDS: readonly (readonly [at: number, bytes: number])[] = [
   [V_SCRATCH, 0x60],
   [V_FETCH, 32],
   [V_BLOCKS_TOP, 4],
-  [V_CODE_QUEUE_COUNT, 4],
-  [V_CODE_QUEUE, CODE_QUEUE_MAX * 4],
+  [V_CODE_TAIL, 4],
+  // With V_CODE_LOST behind it.
+  [V_CODE_HEAD, 8],
   [V_WALK_GPA, 8],
   [V_WALK_FLAGS, 4],
   [V_STAT_BLOCKS, 8],

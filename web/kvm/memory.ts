@@ -193,6 +193,12 @@ export class MachineMemory {
     return Atomics.exchange(this.#words, offset >>> 2, value | 0) >>> 0;
   }
 
+  /** Stores `value` if the word is `expected`; what it was. */
+  compareExchange(offset: number, expected: number, value: number): number {
+    this.#reach(offset + 4);
+    return Atomics.compareExchange(this.#words, offset >>> 2, expected | 0, value | 0) >>> 0;
+  }
+
   /** Wakes whoever waits on the word at `offset`. */
   notify(offset: number): void {
     this.#reach(offset + 4);

@@ -10,7 +10,9 @@
 import { PAGE_SIZE, VM_LAYOUT_VERSION, VM_MAX_VCPUS } from '../../assembly/abi/map.ts';
 import {
   V_BLOCKS_TOP,
-  V_CODE_QUEUE_COUNT,
+  V_CODE_HEAD,
+  V_CODE_LOST,
+  V_CODE_TAIL,
   V_CURRENT_RECORD,
   V_JIT_LAST,
   V_JIT_LIVE,
@@ -30,7 +32,7 @@ const HEADER = 64;
 const WORDS = PAGE_SIZE / 8;
 /** Words of a vCPU page that speak of what is left out. */
 const DERIVED = [
-  ...[V_BLOCKS_TOP, V_CURRENT_RECORD, V_CODE_QUEUE_COUNT, V_REQUESTS, V_STATE],
+  ...[V_BLOCKS_TOP, V_CURRENT_RECORD, V_CODE_TAIL, V_CODE_HEAD, V_CODE_LOST, V_REQUESTS, V_STATE],
   ...[V_JIT_OWNER, V_JIT_REGIONS, V_JIT_LAST, V_JIT_LIVE],
 ];
 

@@ -82,3 +82,44 @@ test('a slot can be moved away from under a running vCPU', { timeout: 20_000 }, 
   expect(await ended()).not.toBe(RUN_REQUEST);
   expect(vcpu.kvmRun.exit.name).toBe('KVM_EXIT_MMIO');
 });
+
+/** A guest that calls, for ever, a function in each of `pages` pages: it stores its own number for that page and returns. */
+function caller(pages: number): { vm: Vm; vcpu: Vcpu } {
+  const { vm } = vmWithRam(0x20000);
+  const little = (value: number): number[] => [...new Uint8Array(new Uint32Array([value]).buffer)];
+  const calls = Array.from({ length: pages }, (_, n) => [
+    0xe8,
+    ...little(NUMBERED + n * 4096 - 0x1005 - n * 5),
+  ]);
+  vm.write(0x1000, new Uint8Array([...calls.flat(), 0xeb, 256 - pages * 5 - 2]));
+  for (let n = 0; n < pages; n++) {
+    const store = [0xc7, 0x05, ...little(STORED + n * 4), ...little(0), 0xc3];
+    vm.write(NUMBERED + n * 4096, new Uint8Array(store));
+  }
+  const vcpu = vm.createVcpu(0);
+  vcpu.setSregs({ cr0: 0x11, cs: { ...FLAT, type: 11 }, ds: FLAT, es: FLAT, ss: FLAT });
+  vcpu.setRegs({ rip: 0x1000, rflags: 2, rsp: 0x1000 });
+  return { vm, vcpu };
+}
+const NUMBERED = 0x10000;
+const STORED = 0x8000;
+
+test('code that is written 100,000 times while a vCPU executes it is decoded anew each time', {
+  timeout: 60_000,
+}, async () => {
+  const pages = 8;
+  const { vm, vcpu } = caller(pages);
+  const ended = await inThread(vm, vcpu);
+  const stored = () => new Uint32Array(vm.read(STORED, pages * 4).slice().buffer);
+  for (let round = 1; round <= 12_500; round++) {
+    const number = new Uint8Array(new Uint32Array([round]).buffer);
+    for (let n = 0; n < pages; n++) vm.write(NUMBERED + n * 4096 + 6, number);
+    if (round % 100 !== 0) continue;
+    // It sees the last number of all pages, or it has kept a block that is gone.
+    await expect
+      .poll(() => stored().every((each) => each === round), { timeout: 5000, interval: 1 })
+      .toBe(true);
+  }
+  vcpu.requestPause();
+  expect(await ended()).toBe(RUN_REQUEST);
+});
