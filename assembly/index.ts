@@ -21,12 +21,6 @@ export {
   compiled_zero_product,
 } from './exec/compiled';
 export {
-  compiled_look,
-  compiled_look_write,
-  compiled_spill,
-  compiled_store,
-} from './exec/compiled_split';
-export {
   compiled_x87,
   compiled_x87_compare,
   compiled_x87_one,

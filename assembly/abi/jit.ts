@@ -36,18 +36,10 @@ export const JIT_RETURNS: u32 = 0x2800;
 export const RETURNS_MAX: u32 = 8;
 /** How the region uses its vector registers: 16 times four u8. */
 export const JIT_VECTORS: u32 = 0x2840;
-/** Numbers and types of the locals of a function, see form.ts. */
-export const JIT_LOCALS: u32 = 0x2880;
-export const LOCALS_MAX: u32 = 128;
 /** What compiled code tells of an access, beside numbers: misaligned is #GP(0); the old bytes are not wanted. */
 export const INFO_ALIGNED: u32 = 0x100000;
 export const INFO_WHOLE: u32 = 0x200000;
 export const INFO_DELTA_SHIFT: u32 = 22;
-/** The same in 32 bits, from the split form: span, segment, instructions before (seven bits), then length or these two, and bytes from the entry. */
-export const SHORT_ALIGNED: u32 = 0x8000;
-export const SHORT_WHOLE: u32 = 0x10000;
-export const SHORT_LENGTH_SHIFT: u32 = 15;
-export const SHORT_DELTA_SHIFT: u32 = 19;
 /** In L_OVER: a comparison has set all flags; CF and ZF are at their places. */
 export const COMPARED: u32 = 0x100;
 /** For compiled_carry: what is changed is CF and OF, or ZF. */
@@ -65,7 +57,7 @@ export const PLACE_SHIFT: u32 = 28;
 export const PLACE_CODE: u32 = 8;
 /** The instruction there. */
 export const PLACE_INSTRUCTION: u32 = 0;
-/** Registers, flags and budget are taken from the vCPU page; in the split form, a function begins. */
+/** Registers, flags and budget are taken from the vCPU page. */
 export const PLACE_ENTRY: u32 = 1;
 /** A loop whose head is there: requests and the budget are looked at. */
 export const PLACE_LOOP: u32 = 2;
@@ -92,9 +84,7 @@ export const DROPPED_THREAD: u32 = 2;
 export const DROPPED_ASKED: u32 = 3;
 /** It was the least used when there was no room for another. */
 export const DROPPED_UNUSED: u32 = 4;
-/** It has run so often that a better form takes its place. */
-export const DROPPED_PROMOTED: u32 = 5;
-export const DROPPED_REASONS: u32 = 6;
+export const DROPPED_REASONS: u32 = 5;
 /** EVENT_MADE in place of a DROPPED_* where a region was made. */
 export const EVENT_MADE: u32 = 255;
 /** u32: bytes that texts have taken so far, modulo 2^32; the last JIT_TEXTS_SIZE of them are there. */
@@ -127,10 +117,8 @@ export const REGION_EPOCH: u32 = 24; // u32 V_BLOCK_EPOCH when it was made
 export const REGION_NEXT: u32 = 28; // u16 next region of the same chain, or the next free number; 0 = last
 /** u64: instructions that were executed in it. */
 export const REGION_EXECUTED: u32 = 32;
-/** u8: 1 = its code has the whole form, 0 = the split one. */
-export const REGION_FORM: u32 = 40;
 /** u8: blocks that it was made of. */
-export const REGION_BLOCKS: u32 = 41;
+export const REGION_BLOCKS: u32 = 40;
 /** u32: JIT_TEXTS_TOP when its text was written; u32 bytes of its module. */
 export const REGION_TEXT: u32 = 48;
 export const REGION_BYTES: u32 = 52;
@@ -140,10 +128,6 @@ export const REGION_RIP: u32 = 56;
 export const REGION_RECORDS: u32 = 64;
 /** u32: REGION_EXECUTED when it was last looked at for one that goes, its lower half. */
 export const REGION_SEEN: u32 = 68;
-/** i32: instructions executed in it, from below 0 on; at 0 it is compiled anew. */
-export const REGION_WORK: u32 = 44;
-/** The most that VM_WHOLE may say. */
-export const WHOLE_LIMIT: i32 = 1000000000;
 /** Numbers of regions by hva and mode: u16 each, 0 = none. */
 export const JIT_HASH: u32 = 0x68000;
 export const JIT_HASH_ENTRIES: u32 = 4096;

@@ -226,8 +226,6 @@ export const VM_TSS_ADDR: u32 = 0x10c;
 export const VM_HEAT: u32 = 0x1fc;
 /** Emitted bytes that the regions of a vCPU may have together; the least used go first. */
 export const VM_JIT_BYTES: u32 = 0x1f4;
-/** i32: instructions executed in a compiled region after which it becomes whole; 0 = it begins so. */
-export const VM_WHOLE: u32 = 0x3fc;
 export const VM_IDENTITY_MAP: u32 = 0x110;
 /** Highest used alias + 1 (u32), and the aliases: address ranges that mean another range. */
 export const VM_ALIAS_COUNT: u32 = 0x118;

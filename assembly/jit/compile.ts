@@ -8,7 +8,6 @@ import {
   PLACE_EXIT,
   REGION_BLOCKS,
   REGION_COUNT,
-  REGION_FORM,
   REGION_RIP,
 } from '../abi/jit';
 import { VCPU_JIT, VCPU_PAGE } from '../abi/map';
@@ -18,7 +17,6 @@ import { note_made } from '../decode/region_notes';
 import { add_region, make_room, region } from '../decode/regions';
 import { host_compile } from '../host';
 import { assume_flags, FLAGS_UNKNOWN } from './flags';
-import { begin_form, is_split } from './form';
 import { enter, leave } from './frame';
 import { registers_of } from './instructions';
 import { reload_vector_state } from './light';
@@ -32,15 +30,11 @@ import {
   F_FLOAT,
   F_HIGH,
   F_LIGHT,
-  F_LOOK,
-  F_LOOK_WRITE,
   F_MODIFY,
   F_OVERFLOW,
   F_PUSH,
   F_READ,
   F_RECORD,
-  F_SPILL,
-  F_STORE,
   F_STRING,
   F_WRITE,
   F_X87,
@@ -60,16 +54,8 @@ import {
 } from './locals';
 import { begin_places, note_place, places_count } from './places';
 import { begin_records, end_records, records_full } from './records';
-import {
-  find_region,
-  first_record,
-  instruction_count,
-  node_count,
-  reached_count,
-  region_lines,
-} from './region';
+import { find_region, first_record, instruction_count, node_count, region_lines } from './region';
 import { begin_instruction } from './registers';
-import { emit_functions } from './split';
 import { emit_tree } from './structure';
 import { begin_checks, prepare_checks } from './vector_check';
 import {
@@ -152,13 +138,6 @@ function type_of(f: u32): void {
       return type(0, 2, 0);
     case F_HIGH:
       return type(0b11, 2, 1, I64);
-    case F_LOOK:
-    case F_LOOK_WRITE:
-      return type(0b001, 3, 1);
-    case F_STORE:
-      return type(0b0101, 4, 1);
-    case F_SPILL:
-      return type(0b0111000, 7, 0);
     case F_OVERFLOW:
       return type(0b11, 2, 1);
     case F_X87:
@@ -223,9 +202,8 @@ function write_module(v: u32, is_64: bool): void {
   write_imports();
   byte(3);
   let size = size_field();
-  const functions: u32 = is_split() ? reached_count() : 1;
-  uleb(functions);
-  for (let i: u32 = 0; i < functions; i++) uleb(IMPORTED);
+  uleb(1);
+  uleb(IMPORTED);
   patch(size);
   byte(7);
   size = size_field();
@@ -236,14 +214,12 @@ function write_module(v: u32, is_64: bool): void {
   patch(size);
   byte(10);
   size = size_field();
-  uleb(functions);
-  if (is_split()) emit_functions(v, is_64);
-  else write_whole(v, is_64);
+  uleb(1);
+  write_function(v, is_64);
   patch(size);
 }
 
-/** The one function of the whole form. */
-function write_whole(v: u32, is_64: bool): void {
+function write_function(v: u32, is_64: bool): void {
   const body = size_field();
   const known = registers(v);
   uleb(3 + VECTOR_GROUPS + (with_x87 ? 2 : 0));
@@ -271,24 +247,13 @@ function write_whole(v: u32, is_64: bool): void {
   patch(body);
 }
 
-/** Nothing is known of vectors and the x87, which the core executes for the split form. */
-function forget_units(v: u32): void {
-  begin_instruction(v, 0, 0);
-  begin_checks();
-  begin_vectors(v);
-  choose_vector_locals();
-  begin_x87(v, 0);
-}
-
-/** Compiles the region that begins with the decoded block `b` at `rip`, in its split form or whole: its number, 0 when it cannot be compiled. */
-export function compile_region(v: u32, b: u32, rip: u64, split: bool): u32 {
+/** Compiles the region that begins with the decoded block `b` at `rip`: its number, 0 when it cannot be compiled. */
+export function compile_region(v: u32, b: u32, rip: u64): u32 {
   const mode = load<u32>(b + B_MODE);
   const is_64 = (mode & MODE_SIZE) == MODE_64;
   if (!is_64 && (mode & MODE_FLAT) == 0) return 0;
   find_region(v, b);
   begin_records(v);
-  begin_form(v, split, is_64);
-  if (split) forget_units(v);
   const code = v - VCPU_PAGE + VCPU_JIT + JIT_CODE;
   begin(code, v - VCPU_PAGE + VCPU_JIT + JIT_CODE_END);
   begin_places(v, code);
@@ -303,7 +268,6 @@ export function compile_region(v: u32, b: u32, rip: u64, split: bool): u32 {
   const made = region(v, number);
   store<u64>(made + REGION_RIP, rip);
   store<u32>(made + REGION_COUNT, instruction_count());
-  store<u8>(made + REGION_FORM, split ? 0 : 1);
   store<u8>(made + REGION_BLOCKS, node_count() as u8);
   note_made(v, number, made, code, bytes, places_count());
   return number;

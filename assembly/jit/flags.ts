@@ -11,15 +11,9 @@ import {
   LF_PARTIAL,
   LF_SBB,
   LF_SUB,
-  V_LF_A,
-  V_LF_B,
-  V_LF_CF,
-  V_LF_KIND,
-  V_LF_RES,
   V_RFLAGS,
 } from '../abi/vcpu_page';
-import { has_local, is_split } from './form';
-import { close, get, is_wide, open, push_flag, reload_flags, set, spill_flags } from './frame';
+import { close, get, is_wide, open, set, spill_flags } from './frame';
 import {
   F_CONDITION,
   F_ZERO_PRODUCT,
@@ -45,7 +39,6 @@ import {
   I32_MUL,
   I32_NE,
   I32_OR,
-  I32_STORE,
   I64_EQZ,
   I64_EXTEND_S,
   I64_GE_S,
@@ -55,7 +48,6 @@ import {
   I64_LE_U,
   I64_LT_S,
   I64_LT_U,
-  I64_STORE,
   IF,
   i32_const,
   i64_const,
@@ -70,87 +62,22 @@ const KIND_UNKNOWN: u32 = 0xff;
 const KIND_COMPARISON: u32 = 0xfe;
 /** PTEST: CF and ZF are in L_OVER. */
 const KIND_BITS: u32 = 0xfd;
-/** Split form: the flags are in the vCPU page, and L_KIND is 0. */
-const KIND_PAGE: u32 = 0xfc;
-/** Split form, in what known_flags says: those in locals are in the vCPU page too. */
-const SETTLED: u32 = 0x400;
 /** The same, for assume_flags. */
 export const FLAGS_UNKNOWN: u32 = 0x1ff;
 
 let known: u32 = 0xff;
 /** A rotation may have replaced CF. */
 let rotated: bool = true;
-/** Split form: the vCPU page has the flags. */
-let settled: bool = false;
 
 /** What is known, for assume_flags. */
 export function known_flags(): u32 {
-  return known | (rotated ? 0x100 : 0) | (settled ? SETTLED : 0);
+  return known | (rotated ? 0x100 : 0);
 }
 
 /** The place that follows is reached with flags of this kind. */
 export function assume_flags(flags: u32): void {
   known = flags & 0xff;
   rotated = (flags & 0x100) != 0;
-  settled = (flags & SETTLED) != 0;
-}
-
-/** A function of the split form begins: the vCPU page has the flags. */
-export function begin_flags(): void {
-  known = KIND_PAGE;
-  rotated = false;
-  settled = true;
-}
-
-/** What has been called may have put other flags into the vCPU page. */
-export function take_flags(): void {
-  if (!is_split()) {
-    reload_flags();
-    return assume_flags(FLAGS_UNKNOWN);
-  }
-  begin_flags();
-  if (has_local(L_KIND)) clear(L_KIND);
-  if (has_local(L_OVER)) clear(L_OVER);
-}
-
-function clear(local: u32): void {
-  i32_const(0);
-  set(local);
-}
-
-function put_flag(local: u32, offset: u32): void {
-  get(L_V);
-  push_flag(local);
-  memory_op(I64_STORE, offset);
-}
-
-/** The vCPU page gets the flags. */
-export function settle_flags(): void {
-  if (!is_split()) return spill_flags();
-  if (settled) return;
-  settled = true;
-  if (rotated || known == KIND_UNKNOWN) {
-    spill_flags();
-    return take_flags();
-  }
-  get(L_V);
-  i32_const(known as i32);
-  memory_op(I32_STORE, V_LF_KIND);
-  if (known == LF_PARTIAL || known == LF_INC || known == LF_DEC) {
-    get(L_V);
-    get(L_CF);
-    memory_op(I32_STORE, V_LF_CF);
-  }
-  if (known != LF_PARTIAL && known != LF_LOGIC) {
-    put_flag(L_A, V_LF_A);
-    put_flag(L_B, V_LF_B);
-  }
-  put_flag(L_RES, V_LF_RES);
-}
-
-/** The core must be asked for a condition. */
-function must_ask(): bool {
-  return is_split() && (rotated || known == KIND_UNKNOWN || known == KIND_PAGE);
 }
 
 /** What is known where two ways meet: what `before` says of one (0: there was none), and what is known here of the other. */
@@ -163,19 +90,13 @@ export function merged_flags(before: u32): u32 {
 
 function forget_rotation(): void {
   if (!rotated) return;
-  clear(L_OVER);
+  i32_const(0);
+  set(L_OVER);
   rotated = false;
 }
 
 /** Flags of a kind that is known are in the locals L_A, L_B and L_RES (and L_CF). */
 export function note_kind(kind: u32): void {
-  if (is_split() && kind == LF_EXPLICIT) {
-    get(L_V);
-    i32_const(kind as i32);
-    memory_op(I32_STORE, V_LF_KIND);
-    return take_flags();
-  }
-  settled = false;
   if (known != kind) {
     i32_const(kind as i32);
     set(L_KIND);
@@ -211,7 +132,6 @@ export function note_kind_with(carry: u32, with_carry: u32, without: u32): void 
   set(L_KIND);
   forget_rotation();
   known = KIND_UNKNOWN;
-  settled = false;
 }
 
 /** The opcode of a comparison of 64 bits, or that of the same of 32 bits, as the code is. */
@@ -247,7 +167,6 @@ function choose_if_kind(kind: u32): void {
 
 /** Pushes CF as 0 or 1, of whatever kind, without a call. */
 export function push_carry(): void {
-  if (must_ask()) return call_condition(2);
   if (known == KIND_BITS) return push_bits(1);
   if (known == KIND_COMPARISON) {
     compare_doubles(F64_GE, L_RIGHT);
@@ -276,7 +195,6 @@ export function note_rotation(): void {
   set(L_OVER);
   if (known == KIND_COMPARISON || known == KIND_BITS) known = KIND_UNKNOWN;
   rotated = true;
-  settled = false;
 }
 
 function push_kind_carry(): void {
@@ -362,7 +280,7 @@ export function note_product(): void {
 
 /** Asks the core. */
 function call_condition(cc: u32): void {
-  settle_flags();
+  spill_flags();
   get(L_V);
   i32_const(cc as i32);
   call_core(F_CONDITION);
@@ -504,7 +422,6 @@ function push_after_logic(cc: u32): bool {
 
 /** Pushes whether condition `cc` holds, as 0 or 1. */
 export function push_condition(cc: u32): void {
-  if (must_ask()) return call_condition(cc);
   if (cc >> 1 == 1 && (rotated || known != LF_EXPLICIT)) {
     push_carry();
     if (cc & 1) byte(I32_EQZ);

@@ -19,10 +19,8 @@ import {
   V_RIP,
   V_TLB,
 } from '../abi/vcpu_page';
-import { begin_locals, has_local, is_split, number_of } from './form';
 import {
   F_CARRY,
-  F_SPILL,
   L_A,
   L_B,
   L_BUDGET,
@@ -33,8 +31,6 @@ import {
   L_OVER,
   L_RES,
   L_RIP,
-  L_TEMP32,
-  L_TEMP64,
   L_TLB,
   L_V,
 } from './locals';
@@ -46,7 +42,6 @@ import {
   call_core,
   EMPTY,
   END,
-  here,
   I32_ADD,
   I32_LOAD,
   I32_STORE,
@@ -64,7 +59,6 @@ import {
   LOCAL_TEE,
   memory_op,
   op1,
-  rewind,
 } from './wasm';
 import { is_pending, settle_on_way_out } from './x87_state';
 
@@ -76,8 +70,6 @@ let pending: u32 = 0;
 let pending_parts: u32 = 0;
 /** The level that all ways through the instruction in hand pass. */
 let straight: u32 = 0;
-/** Behind the last `local.get` of the split form. */
-let behind_get: u32 = 0;
 
 // The ways out: labels by their level. Behind FAULT the flow is a fault, and RIP and budget are in the vCPU page; behind OUT
 // L_FLOW is set and the budget goes there; behind PLACED both are there; behind GONE the flags are there too.
@@ -92,47 +84,15 @@ export function is_wide(): bool {
 }
 
 export function get(local: u32): void {
-  if (is_split()) return get_split(local);
   op1(LOCAL_GET, local);
 }
 
 export function set(local: u32): void {
-  op1(LOCAL_SET, is_split() ? number_of(local) : local);
+  op1(LOCAL_SET, local);
 }
 
 export function tee(local: u32): void {
-  op1(LOCAL_TEE, is_split() ? number_of(local) : local);
-}
-
-/** In the split form registers, RIP, budget and TLB are where the vCPU page has them. */
-function get_split(local: u32): void {
-  if (local == L_RIP) return push_field(wide ? I64_LOAD : I32_LOAD, V_JIT_RIP);
-  if (local == L_TLB) return push_field(I32_LOAD, V_TLB);
-  if (local == L_BUDGET) return push_field(I32_LOAD, V_BUDGET);
-  if (local - L_GPR < 16) return push_field(wide ? I64_LOAD : I32_LOAD, V_GPR + (local - L_GPR) * 8);
-  op1(LOCAL_GET, number_of(local));
-  behind_get = here();
-}
-
-function push_field(opcode: u32, offset: u32): void {
-  op1(LOCAL_GET, L_V);
-  memory_op(opcode, offset);
-}
-
-/** Stores the value on the stack, i32 or i64 by `temporary`, to the vCPU page; `widens`: as an i64 with zeros above. */
-export function put_field(opcode: u32, offset: u32, temporary: u32, widens: bool): void {
-  if (behind_get == here()) {
-    const number: u32 = load<u8>(here() - 1);
-    rewind(2);
-    get(L_V);
-    op1(LOCAL_GET, number);
-  } else {
-    set(temporary);
-    get(L_V);
-    get(temporary);
-  }
-  if (widens) byte(I64_EXTEND_U);
-  memory_op(opcode, offset);
+  op1(LOCAL_TEE, local);
 }
 
 /** Opens a block, loop or if; its level. */
@@ -208,7 +168,6 @@ function load_wide(local: u32, offset: u32): void {
 
 /** The value on the stack, as wide as the code is, becomes general register `n`. */
 export function set_gpr(n: u32): void {
-  if (is_split()) return put_field(I64_STORE, V_GPR + n * 8, wide ? L_TEMP64 : L_TEMP32, !wide);
   set(L_GPR + n);
   if (level == straight) pending |= 1 << n;
   else store_register(n);
@@ -282,7 +241,7 @@ export function reload_flags(): void {
 
 /** The TLB in force into its local. */
 export function reload_tlb(): void {
-  if (!is_split()) load_field(L_TLB, I32_LOAD, V_TLB);
+  load_field(L_TLB, I32_LOAD, V_TLB);
 }
 
 /** Pushes a local that flags are made of as an i64. */
@@ -297,19 +256,8 @@ function store_flag(local: u32, offset: u32): void {
   memory_op(I64_STORE, offset);
 }
 
-/** Flags that may be in locals go into the vCPU page; in the split form L_KIND and L_OVER say whether they are. */
+/** The flags go into the vCPU page. */
 export function spill_flags(): void {
-  if (is_split()) {
-    if (!has_local(L_KIND) && !has_local(L_OVER)) return;
-    get(L_V);
-    get(L_KIND);
-    get(L_CF);
-    push_flag(L_A);
-    push_flag(L_B);
-    push_flag(L_RES);
-    get(L_OVER);
-    return call_core(F_SPILL);
-  }
   get(L_V);
   get(L_KIND);
   memory_op(I32_STORE, V_LF_KIND);
@@ -336,12 +284,10 @@ export function spill_budget(): void {
 
 /** `n` instructions have retired. */
 export function retire(n: u32): void {
-  if (is_split()) get(L_V);
   get(L_BUDGET);
   i32_const(n as i32);
   byte(I32_SUB);
-  if (is_split()) memory_op(I32_STORE, V_BUDGET);
-  else set(L_BUDGET);
+  set(L_BUDGET);
 }
 
 /** Pushes the RIP that is `delta` bytes behind the entry, as wide as the code is. */
@@ -403,10 +349,7 @@ export function enter(is_64: bool, mask: u32): void {
   level = 0;
   pending = 0;
   pending_parts = 0;
-  if (is_split()) {
-    begin_locals();
-    behind_get = 0;
-  } else load_locals();
+  load_locals();
   for (let label: u32 = 0; label < FAULT; label++) open(BLOCK, EMPTY);
 }
 
@@ -424,7 +367,7 @@ export function leave(): void {
   set_flow(FLOW_FAULT);
   go(PLACED);
   close();
-  if (!is_split()) spill_budget();
+  spill_budget();
   close();
   spill_flags();
   close();

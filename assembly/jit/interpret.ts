@@ -1,7 +1,17 @@
 // Records that the interpreter executes for a region.
 
-import { settle_flags, take_flags } from './flags';
-import { get, go_gone_if, go_out_if, reload_registers, reload_tlb, settle_registers, tee } from './frame';
+import { forget_flags } from './flags';
+import {
+  get,
+  go_gone_if,
+  go_out_if,
+  reload_flags,
+  reload_registers,
+  reload_tlb,
+  settle_registers,
+  spill_flags,
+  tee,
+} from './frame';
 import { reload_vector_state } from './light';
 import { F_RECORD, L_BUDGET, L_FLOW, L_V } from './locals';
 import { keep_record } from './records';
@@ -14,7 +24,7 @@ export function interpret(v: u32, r: u32, n: u32, delta: i32): void {
   const with_flags = (read_registers(v, r) & USES_FLAGS) != 0;
   const written = written_registers(v, r);
   settle_registers();
-  if (with_flags) settle_flags();
+  if (with_flags) spill_flags();
   get(L_V);
   get(L_BUDGET);
   i32_const(distance as i32);
@@ -27,5 +37,8 @@ export function interpret(v: u32, r: u32, n: u32, delta: i32): void {
   reload_registers(written);
   if (written & USES_TLB) reload_tlb();
   reload_vector_state();
-  if (written & USES_FLAGS) take_flags();
+  if (written & USES_FLAGS) {
+    reload_flags();
+    forget_flags();
+  }
 }

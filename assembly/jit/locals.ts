@@ -64,9 +64,6 @@ export const V128_LOCALS: u32 = 4;
 export const L_REGISTERS: u32 = L_SLOW + 13;
 /** Values of the x87, where a region has such instructions: they follow the vector registers, see x87_state.ts. */
 export const X87_LOCALS: u32 = 10;
-/** Of the split form alone: a value on its way into the vCPU page. */
-export const L_TEMP32: u32 = 126;
-export const L_TEMP64: u32 = 127;
 
 // Imported functions (exec/compiled.ts).
 export const F_READ: u32 = 0;
@@ -99,9 +96,4 @@ export const F_X87_QUOTIENT: u32 = 23;
 export const F_X87_SUM64: u32 = 24;
 export const F_X87_PRODUCT64: u32 = 25;
 export const F_OPENS: u32 = 26;
-/** For the split form: the host's address of an operand to be read or written, a store, and the flags in locals. */
-export const F_LOOK: u32 = 27;
-export const F_LOOK_WRITE: u32 = 28;
-export const F_STORE: u32 = 29;
-export const F_SPILL: u32 = 30;
-export const IMPORTED: u32 = 31;
+export const IMPORTED: u32 = 27;

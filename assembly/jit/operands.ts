@@ -19,19 +19,10 @@ import {
   RF_ALIGNED,
   RF_RMW,
 } from '../abi/insn';
-import {
-  INFO_ALIGNED,
-  INFO_DELTA_SHIFT,
-  INFO_WHOLE,
-  SHORT_ALIGNED,
-  SHORT_DELTA_SHIFT,
-  SHORT_LENGTH_SHIFT,
-  SHORT_WHOLE,
-} from '../abi/jit';
+import { INFO_ALIGNED, INFO_DELTA_SHIFT, INFO_WHOLE } from '../abi/jit';
 import { TLB_ADDEND, TLB_FOLD, TLB_READ, TLB_WRITE } from '../abi/map';
 import { SEG_BASE, SEG_STRIDE, SS, V_LEAVE, V_SEGS } from '../abi/vcpu_page';
 import { is_memory, push_address32, push_address64 } from './addresses';
-import { is_split } from './form';
 import {
   close,
   get,
@@ -48,12 +39,9 @@ import {
 import {
   F_CALL,
   F_FINISH,
-  F_LOOK,
-  F_LOOK_WRITE,
   F_MODIFY,
   F_PUSH,
   F_READ,
-  F_STORE,
   F_WRITE,
   L_ADDRESS,
   L_BUDGET,
@@ -141,11 +129,6 @@ function push_address(r: u32): void {
 /** Pushes L_LA as an i64. */
 export function push_linear(): void {
   get(L_LA);
-  extend();
-}
-
-/** A value as wide as the code is becomes an i64. */
-function extend(): void {
   if (!is_wide()) byte(I64_EXTEND_U);
 }
 
@@ -215,31 +198,8 @@ function push_info(r: u32, span: u32, segment: u32): void {
   i64_const(((delta_of(r) as i64) << INFO_DELTA_SHIFT) | (low as i64));
 }
 
-/** Pushes the same in 32 bits, for the split form, with `more` of SHORT_*. */
-function push_short(r: u32, span: u32, segment: u32, more: u32): void {
-  const low = span | (segment << 5) | (instructions_before() << 8) | more;
-  i32_const((delta_of(r) << SHORT_DELTA_SHIFT) | low);
-}
-
-/** The linear address is on the stack as an i64: the core makes it the host's address of `span + 1` bytes there, or leaves with a fault. */
-function look(r: u32, tag: u32, span: u32, segment: u32): void {
-  const flags: u32 = load<u16>(r + R_FLAGS);
-  const aligned = flags & RF_ALIGNED ? SHORT_ALIGNED : 0;
-  get(L_V);
-  push_short(r, span, segment, aligned | (flags & (RF_RMW | RF_ADDRESS_ONLY) ? 0 : SHORT_WHOLE));
-  call_core(tag == TLB_WRITE ? F_LOOK_WRITE : F_LOOK);
-  tee(L_ADDRESS);
-  byte(I32_EQZ);
-  go_fault_if();
-  get(L_ADDRESS);
-}
-
 /** Pushes the host's address of `span + 1` bytes at L_LA, or leaves with a fault. */
 function push_reached(r: u32, tag: u32, span: u32, segment: u32): void {
-  if (is_split()) {
-    push_linear();
-    return look(r, tag, span, segment);
-  }
   push_allowed(tag, span, (load<u16>(r + R_FLAGS) & RF_ALIGNED) != 0);
   open(IF, I32);
   push_host();
@@ -258,14 +218,8 @@ function push_reached(r: u32, tag: u32, span: u32, segment: u32): void {
 /** The memory operand's address into L_ADDRESS, for reading, or for writing what was read. */
 export function reach_operand(r: u32): void {
   const tag: u32 = load<u8>(r + R_AM) & AM_STORES ? TLB_WRITE : TLB_READ;
-  push_address(r);
-  if (is_split()) {
-    extend();
-    look(r, tag, load<u8>(r + R_SPAN), load<u8>(r + R_SEG));
-  } else {
-    set(L_LA);
-    push_reached(r, tag, load<u8>(r + R_SPAN), load<u8>(r + R_SEG));
-  }
+  address(r);
+  push_reached(r, tag, load<u8>(r + R_SPAN), load<u8>(r + R_SEG));
   set(L_ADDRESS);
 }
 
@@ -343,11 +297,6 @@ export function reach(r: u32, tag: u32, size: u32, segment: u32): void {
 
 /** Linear address in the stack, `delta` from its pointer, into L_LA. */
 export function stack_address(delta: i32): void {
-  push_stack_address(delta);
-  set(L_LA);
-}
-
-function push_stack_address(delta: i32): void {
   get(L_GPR + 4);
   if (delta && is_wide()) {
     i64_const(delta as i64);
@@ -356,6 +305,7 @@ function push_stack_address(delta: i32): void {
     i32_const(delta);
     byte(I32_ADD);
   }
+  set(L_LA);
 }
 
 /** RSP becomes L_LA and `bytes` more. */
@@ -377,20 +327,14 @@ function store_op(size: u32): void {
 
 /** Stores the value in the local `value` at L_LA if the TLB allows it. What else is to be done then follows, and `end_store`. */
 function begin_store(value: u32, size: u32): void {
-  if (!is_split()) {
-    push_allowed(TLB_WRITE, (1 << size) - 1, false);
-    open(IF, EMPTY);
-    push_host();
-    get(value);
-    store_op(size);
-    byte(ELSE);
-  }
+  push_allowed(TLB_WRITE, (1 << size) - 1, false);
+  open(IF, EMPTY);
+  push_host();
+  get(value);
+  store_op(size);
+  byte(ELSE);
   get(L_V);
   push_linear();
-  push_value(value, size);
-}
-
-function push_value(value: u32, size: u32): void {
   get(value);
   if (size < 3) byte(I64_EXTEND_U);
 }
@@ -400,19 +344,11 @@ function end_store(f: u32): void {
   call_core(f);
   tee(L_FLOW);
   go_out_if();
-  if (!is_split()) close();
+  close();
 }
 
 /** MOV to memory of the value in the local `value` (i64, or i32 for 32 bits and less): the address is not reached before. */
 export function store_operand(r: u32, value: u32, size: u32): void {
-  if (is_split()) {
-    push_address(r);
-    extend();
-    get(L_V);
-    push_value(value, size);
-    push_short(r, (1 << size) - 1, load<u8>(r + R_SEG), (load<u8>(r + R_LEN) as u32) << SHORT_LENGTH_SHIFT);
-    return end_store(F_STORE);
-  }
   address(r);
   begin_store(value, size);
   push_info(r, (1 << size) - 1, load<u8>(r + R_SEG));
@@ -427,14 +363,8 @@ export function store_with(r: u32, f: u32, value: u32, size: u32, segment: u32):
   end_store(f);
 }
 
-/** The same below the stack's pointer. In the split form the core moves that too. */
+/** The same below the stack's pointer. */
 function begin_push(value: u32, size: u32): void {
-  if (is_split()) {
-    get(L_V);
-    push_stack_address(-(1 << size));
-    extend();
-    return push_value(value, size);
-  }
   stack_address(-(1 << size));
   begin_store(value, size);
 }
@@ -445,7 +375,7 @@ export function push_to_stack(r: u32, value: u32): void {
   begin_push(value, size);
   push_info(r, (1 << size) - 1, SS);
   end_store(F_PUSH);
-  if (!is_split()) move_stack(0);
+  move_stack(0);
 }
 
 /** The same for a CALL to the place in the i64 local `target`: where the run goes on when it ends behind the store. */
@@ -455,7 +385,7 @@ export function push_return(r: u32, value: u32, target: u32): void {
   get(target);
   push_info(r, (1 << size) - 1, SS);
   end_store(F_CALL);
-  if (!is_split()) move_stack(0);
+  move_stack(0);
 }
 
 /** The stack's slot at its pointer into L_ADDRESS. */

@@ -3,7 +3,6 @@
 
 import { R_IMM, R_LEN, R_OFF } from '../abi/insn';
 import { V_GPR } from '../abi/vcpu_page';
-import { is_split } from './form';
 import {
   begin_straight,
   close,
@@ -11,12 +10,11 @@ import {
   get,
   is_wide,
   open,
-  put_field,
   set_gpr,
   set_gpr_part,
   settle_registers,
 } from './frame';
-import { L_A32, L_A64, L_B32, L_B64, L_GPR, L_R32, L_R64, L_TEMP32 } from './locals';
+import { L_A32, L_A64, L_B32, L_B64, L_GPR, L_R32, L_R64 } from './locals';
 import {
   byte,
   EMPTY,
@@ -26,13 +24,10 @@ import {
   I32_OR,
   I32_SHL,
   I32_SHR_U,
-  I32_STORE8,
-  I32_STORE16,
   I32_WRAP,
   I64_AND,
   I64_EXTEND_U,
   I64_OR,
-  I64_STORE,
   IF,
   i32_const,
   i64_const,
@@ -110,8 +105,6 @@ export function set_register(address: u32, size: u32): void {
   if (size < 2) {
     const shift: u32 = size == 0 && is_high(address) ? 8 : 0;
     const mask: u32 = size == 0 ? 0xff : 0xffff;
-    if (is_split())
-      return put_field(size == 0 ? I32_STORE8 : I32_STORE16, V_GPR + n * 8 + (shift >> 3), L_TEMP32, false);
     i32_const(mask as i32);
     byte(I32_AND);
     if (shift) {
@@ -131,10 +124,7 @@ export function set_register(address: u32, size: u32): void {
     }
     return set_gpr_part(n);
   }
-  if (size == 2 && is_wide()) {
-    if (is_split()) return put_field(I64_STORE, V_GPR + n * 8, L_TEMP32, true);
-    byte(I64_EXTEND_U);
-  }
+  if (size == 2 && is_wide()) byte(I64_EXTEND_U);
   set_gpr(n);
 }
 

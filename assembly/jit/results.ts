@@ -1,9 +1,8 @@
 // What an operation on operands of 2^size bytes leaves: its result in a local, sign-extended, and the lazy flags of it.
 
 import { LF_LOGIC, LF_PARTIAL, V_LF_CF, V_LF_KIND } from '../abi/vcpu_page';
-import { forget_flags, note_kind, set_flag, settle_flags, take_flags } from './flags';
-import { is_split } from './form';
-import { get, set } from './frame';
+import { forget_flags, note_kind, set_flag } from './flags';
+import { get, set, spill_flags } from './frame';
 import { F_CARRY, L_A, L_B, L_CF, L_KIND, L_RES, L_V } from './locals';
 import { local_a, local_b, local_r } from './registers';
 import {
@@ -51,7 +50,7 @@ export function note_logic(size: u32): void {
 
 /** The core changes some of the flags, of whatever kind: what they become is in a local, to be shifted. */
 export function replace_flags(local: u32, shift: u32, which: u32): void {
-  settle_flags();
+  spill_flags();
   get(L_V);
   get(local);
   if (shift) {
@@ -61,7 +60,6 @@ export function replace_flags(local: u32, shift: u32, which: u32): void {
   i32_const(which);
   byte(I32_OR);
   call_core(F_CARRY);
-  if (is_split()) return take_flags();
   get(L_V);
   memory_op(I32_LOAD, V_LF_CF);
   set(L_CF);

@@ -5,8 +5,7 @@ import { TLB_READ } from '../abi/map';
 import { OP_LEAVE, OP_PUSH, OP_PUSHF } from '../abi/ops';
 import { SS, V_GPR } from '../abi/vcpu_page';
 import { is_memory } from './addresses';
-import { settle_flags } from './flags';
-import { get, is_wide, set } from './frame';
+import { get, is_wide, set, spill_flags } from './frame';
 import { F_FLAGS, L_V } from './locals';
 import {
   check_limit,
@@ -34,7 +33,7 @@ function push(r: u32, size: u32): void {
 }
 
 function push_flags(r: u32, size: u32): void {
-  settle_flags();
+  spill_flags();
   get(L_V);
   call_core(F_FLAGS);
   if (size == 3) byte(I64_EXTEND_U);

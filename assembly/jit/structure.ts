@@ -2,7 +2,7 @@
 // A node with several ways into it follows a block, one that is gone back to heads a loop, any other stands where its only
 // way comes from. Each loop looks at requests and the budget whenever it begins anew.
 
-import { B_BYTES, BLOCK_HEADER, R_IMM, R_OP, R_SEG, RECORD_SIZE } from '../abi/insn';
+import { B_BYTES, BLOCK_HEADER, R_OP, R_SEG, RECORD_SIZE } from '../abi/insn';
 import { NODE_BLOCK, NODE_DELTA, NODE_FORWARD, NODE_IS_HEADER, NONE, PLACE_LOOP } from '../abi/jit';
 import {
   OP_CALL,
@@ -16,35 +16,13 @@ import {
   OP_X87,
 } from '../abi/ops';
 import { V_REQUESTS } from '../abi/vcpu_page';
-import { is_memory } from './addresses';
 import { assume_flags, FLAGS_UNKNOWN, known_flags, merged_flags, push_condition } from './flags';
-import {
-  close,
-  exit_behind,
-  exit_to,
-  exit_to_local,
-  get,
-  go,
-  is_wide,
-  open,
-  push_rip,
-  retire,
-  set,
-  settle_registers,
-} from './frame';
+import { close, exit_behind, exit_to, exit_to_local, get, go, open, retire, settle_registers } from './frame';
 import { emit } from './instructions';
 import { interpret } from './interpret';
 import { emit_light } from './light';
-import { L_A64, L_B32, L_B64, L_BUDGET, L_V } from './locals';
-import {
-  is_plain,
-  move_stack,
-  push_memory,
-  push_return,
-  push_rm,
-  reach_operand,
-  reach_stack,
-} from './operands';
+import { L_A64, L_BUDGET, L_V } from './locals';
+import { is_plain } from './operands';
 import { note_instruction, note_place } from './places';
 import {
   branch_delta,
@@ -59,25 +37,9 @@ import {
   return_at,
   returns_count,
 } from './region';
-import { begin_instruction, delta_of, next_delta } from './registers';
-import {
-  BLOCK,
-  byte,
-  EMPTY,
-  I32_LOAD,
-  I32_LT_S,
-  I32_OR,
-  I64_EQ,
-  I64_EXTEND_U,
-  I64_NE,
-  I64_SHL,
-  I64_SHR_S,
-  IF,
-  i32_const,
-  i64_const,
-  LOOP,
-  memory_op,
-} from './wasm';
+import { begin_instruction, delta_of } from './registers';
+import { push_is_place, push_return_address, set_place, take_return, take_target } from './targets';
+import { BLOCK, byte, EMPTY, I32_LOAD, I32_LT_S, I32_OR, IF, i32_const, LOOP, memory_op } from './wasm';
 import { settle_x87 } from './x87_look';
 import { assume_x87, forget_x87, join_x87, known_x87, note_x87, pass_x87, values_x87 } from './x87_state';
 
@@ -146,35 +108,10 @@ function emit_within(v: u32, n: u32): void {
   }
 }
 
-/** Pushes the return address and goes to `target` (a delta), or to what is in L_A64 when it is NONE. */
-function call(v: u32, n: u32, r: u32, retired: u32, target: i32, to_local: bool): void {
-  const value = is_wide() ? L_B64 : L_B32;
-  push_rip(next_delta(r));
-  set(value);
-  if (!to_local) {
-    push_rip(target);
-    if (!is_wide()) byte(I64_EXTEND_U);
-    set(L_A64);
-  }
-  push_return(r, value, L_A64);
-  if (!to_local) return branch(v, n, target, retired + 1);
+/** Leaves behind the instruction in hand, which is counted not yet, for the address in L_A64. */
+function leave_for_target(retired: u32): void {
   retire(retired + 1);
   exit_to_local(L_A64);
-}
-
-/** Leaves before the record `r`, which the interpreter shall execute, when 64-bit code could not go to the address in L_A64. */
-export function check_canonical(r: u32, retired: u32): void {
-  if (!is_wide()) return;
-  get(L_A64);
-  i64_const(16);
-  byte(I64_SHL);
-  i64_const(16);
-  byte(I64_SHR_S);
-  get(L_A64);
-  byte(I64_NE);
-  open(IF, EMPTY);
-  exit_behind(delta_of(r), retired);
-  close();
 }
 
 /** A branch record that ends its block. */
@@ -183,39 +120,29 @@ function end_with(v: u32, n: u32, r: u32, op: u32, retired: u32, delta: i32): vo
     case OP_JMP:
       return branch(v, n, branch_delta(delta, r), retired + 1);
     case OP_CALL:
-      return call(v, n, r, retired, branch_delta(delta, r), false);
+      set_place(branch_delta(delta, r));
+      push_return_address(r);
+      return branch(v, n, branch_delta(delta, r), retired + 1);
     case OP_RET:
       return end_with_return(v, n, r, retired);
+    case OP_CALL_RM:
+      take_target(r);
+      push_return_address(r);
+      return leave_for_target(retired);
     default:
-      break;
+      take_target(r);
+      return leave_for_target(retired);
   }
-  // JMP and CALL of a register or memory.
-  if (is_memory(r)) reach_operand(r);
-  push_rm(r, is_wide() ? 3 : 2);
-  if (!is_wide()) byte(I64_EXTEND_U);
-  set(L_A64);
-  check_canonical(r, retired);
-  if (op == OP_CALL_RM) return call(v, n, r, retired, 0, true);
-  retire(retired + 1);
-  exit_to_local(L_A64);
 }
 
 function end_with_return(v: u32, n: u32, r: u32, retired: u32): void {
   const place = delta_of(r);
-  reach_stack(r);
-  push_memory(is_wide() ? 3 : 2);
-  if (!is_wide()) byte(I64_EXTEND_U);
-  set(L_A64);
-  check_canonical(r, retired);
-  move_stack((is_wide() ? 8 : 4) + load<i32>(r + R_IMM));
+  take_return(r);
   settle_registers();
   for (let i: u32 = 0; i < returns_count(); i++) {
     const to = node_of(return_at(i));
     if (!has_edge(n, to)) continue;
-    get(L_A64);
-    push_rip(return_at(i));
-    if (!is_wide()) byte(I64_EXTEND_U);
-    byte(I64_EQ);
+    push_is_place(return_at(i));
     open(IF, EMPTY);
     const flags = known_flags();
     const x87 = known_x87();
@@ -226,8 +153,7 @@ function end_with_return(v: u32, n: u32, r: u32, retired: u32): void {
     note_instruction(load<u32>(node_at(n) + NODE_BLOCK), r, place);
     close();
   }
-  retire(retired + 1);
-  exit_to_local(L_A64);
+  leave_for_target(retired);
 }
 
 /** What waits to be written goes into the vCPU page before branches, and before records that might look at it. */

@@ -46,18 +46,6 @@ export function sleb(value: i64): void {
   }
 }
 
-/** The last `bytes` bytes are void. */
-export function rewind(bytes: u32): void {
-  at -= bytes;
-}
-
-/** The bytes from `from` on, which lie behind here, follow here. */
-export function append(from: u32, bytes: u32): void {
-  if (overflow) return;
-  memory.copy(at, from, bytes);
-  at += bytes;
-}
-
 /** A size of always five bytes, to be filled in with `patch`. */
 export function size_field(): u32 {
   const place = at;
@@ -91,7 +79,6 @@ export const BR: u32 = 0x0c;
 export const BR_IF: u32 = 0x0d;
 export const RETURN: u32 = 0x0f;
 export const CALL: u32 = 0x10;
-export const RETURN_CALL: u32 = 0x12;
 export const DROP: u32 = 0x1a;
 export const SELECT: u32 = 0x1b;
 export const LOCAL_GET: u32 = 0x20;

@@ -2,23 +2,16 @@
 
 import { B_HEAT, B_HVA, B_MODE, B_REGION, FLOW_BRANCH, HEAT_LIMIT } from '../abi/insn';
 import {
-  DROPPED_PROMOTED,
   DROPPED_THREAD,
   EXIT_DELTA_SHIFT,
   EXIT_RETIRED_SHIFT,
   EXIT_TOLD,
-  NONE,
   REGION_COUNT,
   REGION_EXECUTED,
-  REGION_HVA,
-  REGION_MODE,
   REGION_RECORDS,
-  REGION_RIP,
-  REGION_SIZE,
   REGION_SLOT,
-  REGION_WORK,
 } from '../abi/jit';
-import { VM_HEAT, VM_PAGE, VM_WHOLE } from '../abi/map';
+import { VM_HEAT, VM_PAGE } from '../abi/map';
 import {
   V_BUDGET,
   V_JIT_RECORDS,
@@ -29,9 +22,9 @@ import {
   V_RIP,
 } from '../abi/vcpu_page';
 import { wrap_rip } from '../cpu/operands';
-import { decoded_block, first_heat, flush_blocks, next_region } from '../decode/block';
+import { first_heat, flush_blocks, next_region } from '../decode/block';
 import { note_entered, note_refused } from '../decode/region_notes';
-import { drop_region, flush_regions, has_own_regions, is_region, region } from '../decode/regions';
+import { flush_regions, has_own_regions, is_region, region } from '../decode/regions';
 import { exec_block } from '../exec/dispatch';
 import { vm_base } from '../host';
 import { compile_region } from '../jit/compile';
@@ -61,15 +54,13 @@ export function execute(v: u32, b: u32): u32 {
       return exec_block(v, b);
     }
     if (!has_own_regions(v)) flush_regions(v, DROPPED_THREAD);
-    const whole_after = instructions_until_whole();
-    number = compile_region(v, b, load<u64>(v + V_RIP), whole_after > 0);
+    number = compile_region(v, b, load<u64>(v + V_RIP));
     store<u32>(b + B_REGION, number);
     if (number == 0) {
       store<i32>(b + B_HEAT, COLD);
       note_refused(v);
       return exec_block(v, b);
     }
-    store<i32>(region(v, number) + REGION_WORK, whole_after > 0 ? -whole_after : i32.MIN_VALUE);
   }
   const found = region(v, number);
   if (!is_region(found, load<u32>(b + B_HVA), load<u32>(b + B_MODE))) {
@@ -88,27 +79,6 @@ export function execute(v: u32, b: u32): u32 {
   return stands && load<u32>(v + V_REQUESTS) == 0 ? exec_block(v, b) : flow;
 }
 
-function instructions_until_whole(): i32 {
-  return load<i32>(vm_base + VM_PAGE + VM_WHOLE);
-}
-
-/**
- * The region at `found` has executed so much that it is worth its whole form. One that has it is made anew much later: it may
- * meanwhile lead elsewhere than it did.
- */
-function promote(v: u32, found: u32): void {
-  const hva = load<u32>(found + REGION_HVA);
-  // It may be gone since it was entered.
-  const b = hva == NONE ? 0 : decoded_block(v, hva, load<u32>(found + REGION_MODE));
-  if (b == 0) return store<i32>(found + REGION_WORK, -instructions_until_whole());
-  const rip = load<u64>(found + REGION_RIP);
-  drop_region(v, (found - region(v, 0)) / REGION_SIZE, DROPPED_PROMOTED);
-  const number = compile_region(v, b, rip, false);
-  store<u32>(b + B_REGION, number);
-  if (number) store<i32>(region(v, number) + REGION_WORK, i32.MIN_VALUE);
-  else store<i32>(b + B_HEAT, COLD);
-}
-
 /** Executes the region `found` at V_RIP and those that follow it, as long as one does and nothing else is to be done. */
 function run_regions(v: u32, found: u32): u32 {
   while (true) {
@@ -124,12 +94,8 @@ function run_regions(v: u32, found: u32): u32 {
     }
     const executed = budget - load<i32>(v + V_BUDGET);
     store<u64>(found + REGION_EXECUTED, load<u64>(found + REGION_EXECUTED) + (executed as i64 as u64));
-    const work = load<i32>(found + REGION_WORK) + executed;
-    store<i32>(found + REGION_WORK, work);
     if ((told & 7) != FLOW_BRANCH) return told & 7;
     if (load<u32>(v + V_LEAVE) | load<u32>(v + V_REQUESTS)) return FLOW_BRANCH;
-    // Nobody looks at records of a region any more.
-    if (work >= 0) promote(v, found);
     found = next_region(v);
     if (found == 0) return FLOW_BRANCH;
     // Whoever leaves where it began would do so again.

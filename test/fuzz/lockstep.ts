@@ -9,7 +9,7 @@ import {
 import { RUN_BUDGET, RUN_EXIT, V_JIT_REGIONS } from '../../assembly/abi/vcpu_page.ts';
 import { KVM_EXIT, type RunPage, type Vcpu } from '../../web/kvm/index.ts';
 import { CODE, CODE_MASK } from './handlers.ts';
-import { type Forms, FuzzMachine } from './machine.ts';
+import { FuzzMachine } from './machine.ts';
 import { Random } from './random.ts';
 import { type Mode, TABLES, World } from './world.ts';
 
@@ -99,7 +99,8 @@ function differences(a: Map<string, unknown>, b: Map<string, unknown>): string[]
 export class Lockstep {
   /** The first is what the others are held against. */
   machines: readonly FuzzMachine[];
-  readonly #tiers: readonly Forms[];
+  /** What each gives to Vm.compileAfter. */
+  readonly #tiers: readonly (number | undefined)[];
   instructions = 0;
   worlds = 0;
   entries = 0;
@@ -107,13 +108,13 @@ export class Lockstep {
   regions = 0;
   #counted: number[] = [];
 
-  constructor(tiers: readonly Forms[]) {
+  constructor(tiers: readonly (number | undefined)[]) {
     this.#tiers = tiers;
     this.machines = this.#fresh();
   }
 
   #fresh(): FuzzMachine[] {
-    return this.#tiers.map((forms) => new FuzzMachine(...forms));
+    return this.#tiers.map((compileAfter) => new FuzzMachine(compileAfter));
   }
 
   /** New machines instead of those that have run. */
@@ -150,7 +151,7 @@ export class Lockstep {
       const views = this.machines.map((machine, n) => seen(machine, whys[n] as number));
       const [expected, ...others] = views as [Map<string, unknown>];
       const what = others.flatMap((view, n) =>
-        differences(expected, view).map((line) => `forms [${this.#tiers[n + 1]}]: ${line}`),
+        differences(expected, view).map((line) => `compiled after ${this.#tiers[n + 1]}: ${line}`),
       );
       if (what.length) return { mode, seed, entry, rip, budget, what };
       if (limit?.entry === entry) break;

@@ -33,9 +33,6 @@ const CANARY = 0x5c;
 
 let kvm: Kvm | undefined;
 
-/** What a machine gives to Vm.compileAfter and Vm.wholeAfter. */
-export type Forms = readonly [compileAfter?: number, wholeAfter?: number];
-
 export class FuzzMachine {
   readonly vm: Vm;
   readonly vcpu: Vcpu;
@@ -47,12 +44,11 @@ export class FuzzMachine {
   /** Ranges of the memory that no guest may change. */
   readonly #forbidden: readonly (readonly [number, number])[];
 
-  constructor(...[compileAfter, wholeAfter]: Forms) {
+  constructor(compileAfter?: number) {
     kvm ??= Kvm.open({ core: new WebAssembly.Module(readFileSync('build/core.wasm')) });
     // The second vCPU is never made: its whole area is a canary.
     this.vm = kvm.createVm({ maxVcpus: 2, memoryLimit: 2 ** 26 });
     this.vm.compileAfter(compileAfter);
-    this.vm.wholeAfter(wholeAfter ?? 0);
     // Machine time stands still and RDRAND begins alike, so that a world runs the same every time.
     this.vm.memory.setU64(this.vm.memory.vm + VM_SEED, 1n);
     this.vm.memory.setU32(this.vm.memory.vm + VM_ENGINE, ENGINE_DETERMINISTIC);

@@ -255,7 +255,7 @@ test('random loops of SSE come out of compiled regions as they come out of the i
   let whole = 0;
   for (let n = 0; n < count; ) {
     const interpreter = new FuzzMachine();
-    const compiled = new FuzzMachine(0, 0);
+    const compiled = new FuzzMachine(0);
     for (let k = 0; k < 100 && n < count; k++, n++) {
       const seed = seeds.u32();
       const expected = outcome(interpreter, seed);

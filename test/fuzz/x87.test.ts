@@ -278,7 +278,6 @@ class Machine {
   constructor(compileAfter?: number) {
     this.vm = kvm.createVm({ maxVcpus: 1, memoryLimit: 2 ** 26 });
     this.vm.compileAfter(compileAfter);
-    this.vm.wholeAfter(0);
     const userspace_addr = this.vm.allocate(RAM);
     this.vm.setUserMemoryRegion({ slot: 0, guest_phys_addr: 0, memory_size: RAM, userspace_addr });
     this.vcpu = this.vm.createVcpu(0);

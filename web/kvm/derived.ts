@@ -10,7 +10,6 @@ import {
   VM_HEAT,
   VM_JIT_BYTES,
   VM_MAX_VCPUS,
-  VM_WHOLE,
 } from '../../assembly/abi/map.ts';
 import { V_STOPPED_BEHIND } from '../../assembly/abi/pv.ts';
 import {
@@ -86,7 +85,6 @@ export function clearDerived(memory: MachineMemory, copy: Uint8Array): void {
   for (const [from, to] of derivedRanges(memory)) copy.fill(0, from, to);
   view.setUint32(memory.vm + VM_HEAT, 0, true);
   view.setUint32(memory.vm + VM_JIT_BYTES, 0, true);
-  view.setUint32(memory.vm + VM_WHOLE, 0, true);
   for (const id of vcpuIds(memory)) {
     const v = vcpuPage(memory, id);
     view.setUint32(v + V_RFLAGS, readRflags(memory, v), true);

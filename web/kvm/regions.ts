@@ -31,10 +31,6 @@ export const IMPORTS = [
   'x87_sum64',
   'x87_product64',
   'compiled_opens',
-  'compiled_look',
-  'compiled_look_write',
-  'compiled_store',
-  'compiled_spill',
 ] as const;
 
 export interface RegionHost extends Record<(typeof IMPORTS)[number], () => void> {

@@ -33,7 +33,6 @@ import {
   REGION_BYTES,
   REGION_COUNT,
   REGION_EXECUTED,
-  REGION_FORM,
   REGION_HVA,
   REGION_MODE,
   REGION_RIP,
@@ -55,7 +54,7 @@ import {
 } from '../../assembly/abi/vcpu_page.ts';
 
 /** Why a region was dropped, in the order of DROPPED_*. */
-export const DROP_REASONS = ['written', 'queue', 'thread', 'asked', 'unused', 'promoted'] as const satisfies {
+export const DROP_REASONS = ['written', 'queue', 'thread', 'asked', 'unused'] as const satisfies {
   readonly length: typeof DROPPED_REASONS;
 };
 export type DropReason = (typeof DROP_REASONS)[number];
@@ -76,9 +75,6 @@ export interface TierCounts {
   readonly dropped: Readonly<Record<DropReason, number>>;
 }
 
-/** A region is split first, a function for each block, and one whole function once it has executed enough. */
-export type RegionForm = 'split' | 'whole';
-
 /** A compiled region. */
 export interface Region {
   readonly number: number;
@@ -86,7 +82,6 @@ export interface Region {
   readonly rip: bigint;
   /** Bits of its code: 16, 32 or 64. */
   readonly code: 16 | 32 | 64;
-  readonly form: RegionForm;
   readonly blocks: number;
   readonly instructions: number;
   /** Bytes of its module. */
@@ -189,7 +184,6 @@ export function readRegion(buffer: ArrayBufferLike, area: number, number: number
     number,
     rip: of.u64(at + REGION_RIP),
     code: codeOf(of.u32(at + REGION_MODE)),
-    form: of.u8(at + REGION_FORM) === 1 ? 'whole' : 'split',
     blocks: of.u8(at + REGION_BLOCKS),
     instructions: of.u32(at + REGION_COUNT),
     bytes: of.u32(at + REGION_BYTES),

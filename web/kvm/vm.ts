@@ -3,7 +3,6 @@
 
 import { VM_MAX_VCPU_ID } from '../../assembly/abi/calls.ts';
 import { HEAT_LIMIT } from '../../assembly/abi/insn.ts';
-import { WHOLE_LIMIT } from '../../assembly/abi/jit.ts';
 import {
   MAX_VCPUS,
   PAGE_SIZE,
@@ -15,7 +14,6 @@ import {
   VM_MAX_VCPUS,
   VM_TSC_KHZ,
   VM_VCPUS,
-  VM_WHOLE,
 } from '../../assembly/abi/map.ts';
 import {
   type Input,
@@ -70,7 +68,6 @@ import type { MachineMemory } from './memory.ts';
 import { roundUp } from './memory.ts';
 import { type PinInfo, pins, withoutPins } from './pins.ts';
 import { type Slot, setMemoryRegion, setUserMemoryRegion, slot, slots } from './slots.ts';
-import { wholeWord } from './tail_calls.ts';
 import { Vcpu } from './vcpu.ts';
 import { powerUp } from './vcpu_reset.ts';
 import { VmCalls } from './vm_calls.ts';
@@ -305,20 +302,6 @@ export class Vm extends VmCalls {
   get compilesAfter(): number | undefined {
     const heat = this.memory.u32(this.memory.vm + VM_HEAT);
     return heat === 0 ? undefined : heat - 1;
-  }
-
-  /**
-   * What is compiled costs the host little first, and becomes as fast as can be once `instructions` (0 to 1,000,000,000) have been
-   * executed in it; with 0, how a VM begins, and where the engine has no tail calls, it is so at once. It changes what the guest
-   * costs, never what it does. EINVAL for another number.
-   */
-  wholeAfter(instructions: number): void {
-    if (!(Number.isInteger(instructions) && instructions >= 0 && instructions <= WHOLE_LIMIT))
-      throw new KvmError(
-        'EINVAL',
-        `regions cannot become whole after ${instructions} instructions: give 0 to ${WHOLE_LIMIT}.`,
-      );
-    this.memory.setU32(this.memory.vm + VM_WHOLE, wholeWord(instructions));
   }
 
   /** How many vCPUs this VM may have. */

@@ -143,17 +143,11 @@ function assembled(source: string, wide: boolean): string {
   return Buffer.from(result.bytes).toString('hex');
 }
 
-test.each([
-  ['flat', 'split', 1_000_000],
-  ['flat', 'whole', 0],
-  ['long', 'split', 1_000_000],
-  ['long', 'whole', 0],
-] as const)('in %s code, regions %s', { timeout: 300_000 }, (mode, _, wholeAfter) => {
+test.each(['flat', 'long'] as const)('in %s code', { timeout: 300_000 }, (mode) => {
   const wide = mode === 'long';
   const interpreted = new Machine(mode);
   const compiled = new Machine(mode);
   compiled.vm.compileAfter(0);
-  compiled.vm.wholeAfter(wholeAfter);
   const programs = new Programs(wide, 21);
   const start = compiled.vcpu.page - VCPU_PAGE + VCPU_JIT + JIT_RECORDS;
   const only = process.env.VITRINE_FORM;

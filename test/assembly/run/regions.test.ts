@@ -1,7 +1,6 @@
 // Compiled regions and what changes under them: code that is written by whomever, slots, instances of the core.
 
 import { expect, test } from 'vitest';
-import { DROPPED_PROMOTED, JIT_DROPPED } from '../../../assembly/abi/jit.ts';
 import {
   KVM_EXIT_IRQ_WINDOW_OPEN,
   KVM_GUESTDBG_ENABLE,
@@ -9,7 +8,7 @@ import {
   RUN_EXIT_REASON,
   RUN_REQUEST_INTERRUPT_WINDOW,
 } from '../../../assembly/abi/kvm_run.ts';
-import { VCPU_JIT, VCPU_PAGE } from '../../../assembly/abi/map.ts';
+import { VCPU_PAGE } from '../../../assembly/abi/map.ts';
 import { RUN_EXIT, V_JIT_OWNER, V_JIT_REGIONS, V_STAT_BLOCKS } from '../../../assembly/abi/vcpu_page.ts';
 import { type Vcpu, Vm } from '../../../web/kvm/index.ts';
 import { flatVcpu, type Guest, load, RAM, vmWithRam } from './machine.ts';
@@ -281,25 +280,6 @@ test('two blocks that fall on one place of the hash stay decoded side by side', 
   );
   expect(run(vcpu)).toBe(7);
   expect(vm.memory.u64(vcpu.page + V_STAT_BLOCKS)).toBeLessThan(20n);
-});
-
-test('a region that has executed enough becomes whole, and the loop goes on as it was', () => {
-  const machine = compiled(`
-    xor eax, eax
-    mov ecx, 100000
-  again:
-    call 0x2000
-    dec ecx
-    jnz again
-    hlt
-    times 0x2000 - 0x1000 - ($ - $$) db 0x90
-    add eax, ecx
-    ret
-  `);
-  machine.vm.wholeAfter(1000);
-  expect(run(machine.vcpu)).toBe(Number(BigInt.asUintN(32, 5_000_050_000n)));
-  const promoted = machine.vcpu.page - VCPU_PAGE + VCPU_JIT + JIT_DROPPED + DROPPED_PROMOTED * 8;
-  expect(machine.vm.memory.u64(promoted)).toBeGreaterThan(0n);
 });
 
 /** A vCPU in 64-bit mode at CPL 0 under an identity map, SYSCALL and SYSRET set up for `entry`. */

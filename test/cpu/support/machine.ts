@@ -90,7 +90,6 @@ export class CpuMachine {
     if (this.#prepared?.[0] !== test) this.#prepared = [test, this.#prepare(test)];
     const prepared = this.#prepared[1];
     this.#vm.compileAfter(tier.compileAfter);
-    this.#vm.wholeAfter(tier.wholeAfter ?? 0);
     if (!tier.warm) this.#vm.written(0, frame.RAM);
     this.#load(prepared);
     prepared.before ??= this.#view(test, readState(this.#vcpu), prepared.image.slice());

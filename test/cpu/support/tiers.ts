@@ -10,8 +10,6 @@ export interface Tier {
   readonly debug: number;
   /** Entries of a block after which it is compiled (Vm.compileAfter). */
   readonly compileAfter?: number;
-  /** Instructions after which what is compiled becomes whole (Vm.wholeAfter). */
-  readonly wholeAfter?: number;
   /** One entry into the core; gives RUN_*. */
   readonly enter: (vcpu: Vcpu) => number;
 }
@@ -24,22 +22,6 @@ export const tiers: readonly Tier[] = [
   { name: 'in one go, decoded before', warm: true, debug: 0, enter: (vcpu) => vcpu.enter(BUDGET) },
   { name: 'compiled', warm: false, debug: 0, compileAfter: 0, enter: (vcpu) => vcpu.enter(BUDGET) },
   { name: 'compiled before', warm: true, debug: 0, compileAfter: 0, enter: (vcpu) => vcpu.enter(BUDGET) },
-  {
-    name: 'compiled, split',
-    warm: false,
-    debug: 0,
-    compileAfter: 0,
-    wholeAfter: 1_000_000,
-    enter: (vcpu) => vcpu.enter(BUDGET),
-  },
-  {
-    name: 'compiled before, split',
-    warm: true,
-    debug: 0,
-    compileAfter: 0,
-    wholeAfter: 1_000_000,
-    enter: (vcpu) => vcpu.enter(BUDGET),
-  },
   { name: 'with a budget of one', warm: false, debug: 0, enter: (vcpu) => vcpu.enter(1) },
   { name: 'with a budget of one, decoded before', warm: true, debug: 0, enter: (vcpu) => vcpu.enter(1) },
   {

@@ -13,7 +13,7 @@ import {
   VECTOR_LOCALS,
 } from '../../../web/session/views/region_names.ts';
 import { wasmLines } from '../../../web/ui/editor/wasm_text.ts';
-import { type CodeLine, joinRegion } from '../../../web/ui/state/region_code.ts';
+import { joinRegion } from '../../../web/ui/state/region_code.ts';
 import { TierHistory } from '../../../web/ui/state/tier_history.ts';
 import { guest } from '../../assembly/run/machine.ts';
 
@@ -22,7 +22,7 @@ const counts = (instructions: number, compiled: number): TierCounts => ({
   dropped: {} as Record<DropReason, number>,
 });
 const region = (number: number, executed: number): Region => ({
-  ...{ number, executed, rip: 0x1000n, code: 32, form: 'whole', blocks: 1, instructions: 4, bytes: 100 },
+  ...{ number, executed, rip: 0x1000n, code: 32, blocks: 1, instructions: 4, bytes: 100 },
 });
 
 test('the line has the share of each span, and of each region in the last one', () => {
@@ -81,7 +81,7 @@ test('each line of Wasm belongs to the instruction whose place it lies in', () =
     line(26, 'call $compiled_record'),
     line(31, 'end'),
   ];
-  const { rows, lines } = joinRegion({ rip: 0x1000n, form: 'whole' }, text, instructions, wasm);
+  const { rows, lines } = joinRegion({ rip: 0x1000n }, text, instructions, wasm);
   expect(lines.map(({ row }) => row)).toEqual(['entry', 'instruction0', 'instruction5', 'instruction0']);
   expect(rows.map(({ id, size, by, isApart }) => [id, size, by, isApart])).toEqual([
     ['entry', 4, 'wasm', false],
@@ -104,10 +104,8 @@ test('locals have the names of assembly/jit/locals.ts, in their order', () => {
 
 test('functions and fields of the vCPU page are told by their names', () => {
   const own = IMPORTS.length;
-  expect([functionName(4, 'whole'), functionName(own, 'whole')]).toEqual(['compiled_record', 'region']);
-  expect([localName(21, 32, 'whole'), localName(21, 64, 'whole')]).toEqual(['eax', 'rax']);
-  expect([functionName(4, 'split'), functionName(own + 1, 'split')]).toEqual(['compiled_record', 'block1']);
-  expect([localName(0, 32, 'split'), localName(21, 32, 'split')]).toEqual(['v', '21']);
+  expect([functionName(4), functionName(own)]).toEqual(['compiled_record', 'region']);
+  expect([localName(21, 32), localName(21, 64)]).toEqual(['eax', 'rax']);
   expect([pageField(8, 32), pageField(0xc0, 32), pageField(0xc8, 64), pageField(3, 32)]).toEqual([
     'ecx',
     'V_REQUESTS',
@@ -116,11 +114,9 @@ test('functions and fields of the vCPU page are told by their names', () => {
   ]);
 });
 
-/** The region of a loop of two blocks, its lines and what they are joined with. */
-async function loopRegion(wholeAfter: number) {
+test('a region is one function with the registers in locals', async () => {
   const { vm, vcpu } = guest('mov ecx, 9\nagain: add eax, [0x3000]\njmp next\nnext: dec ecx\njnz again\nhlt');
   vm.compileAfter(2);
-  vm.wholeAfter(wholeAfter);
   vm.write(0x3000, Uint8Array.of(1));
   vcpu.enter(1000);
   const place = [vm.memory.wasm.buffer, vcpu.page - VCPU_PAGE] as const;
@@ -128,38 +124,7 @@ async function loopRegion(wholeAfter: number) {
   const text = found && readText(...place, found.number);
   if (!found || !text) throw new Error('no region of several blocks was made');
   const wasm = await wasmLines(text.module, found);
-  return { form: found.form, ...joinRegion(found, text, new Map(), wasm) };
-}
-
-const rowsOf = (lines: readonly CodeLine[]) => [...new Set(lines.map(({ row }) => row))];
-const notesOf = (lines: readonly CodeLine[]) => new Set(lines.map(({ note }) => note));
-
-test('a split region is shown with the function of each block, whose lines belong to its instructions', async () => {
-  const { form, lines } = await loopRegion(1_000_000);
-  expect(form).toBe('split');
-  const second = lines.findIndex(({ text }) => text === 'func $block1');
-  const functions = [lines.slice(0, second), lines.slice(second)] as const;
-  expect(functions.map(([head]) => head?.text)).toEqual(['func $block0', 'func $block1']);
-  expect(rowsOf(functions[0])).toEqual(['entry', 'instruction0', 'instruction1', 'instruction3', 'exit']);
-  expect(rowsOf(functions[1])).toEqual(['entry', 'instruction-8', 'instruction-2', 'loop0', 'exit']);
-  expect(functions[0].map(({ text }) => text)).toContain('return_call $block1');
-  expect(functions[1].map(({ text }) => text)).toContain('return_call $block0');
-});
-
-test('locals of a split region have numbers, and its accesses say what of the vCPU page they are about', async () => {
-  const { rows, lines } = await loopRegion(1_000_000);
-  const locals = lines.flatMap(({ text }) => /^local\.\w+ \$(.*)/.exec(text)?.[1] ?? []);
-  expect(new Set(locals)).toContain('1');
-  expect(locals.filter((name) => !/^(v|\d+)$/.test(name))).toEqual([]);
-  const stores = lines.filter(({ text }) => text.startsWith('i64.store'));
-  expect(notesOf(stores)).toContain('ecx');
-  expect(rows[0]?.text).toBe('a function begins: state stays in the vCPU page');
-});
-
-test('a whole region is one function with the registers in locals', async () => {
-  const { form, rows, lines } = await loopRegion(0);
-  expect(form).toBe('whole');
-  expect(lines.filter(({ text }) => text.startsWith('func '))).toEqual([]);
+  const { rows, lines } = joinRegion(found, text, new Map(), wasm);
   expect(lines.map(({ text }) => text)).toContain('local.get $ecx');
   expect(rows[0]?.text).toBe('entry: state into locals');
 });

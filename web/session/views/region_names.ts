@@ -2,9 +2,8 @@
 
 import * as page from '../../../assembly/abi/vcpu_page.ts';
 import { IMPORTS } from '../../kvm/regions.ts';
-import type { RegionForm } from '../../kvm/tiers.ts';
 
-/** The locals of a whole region's function in their order (assembly/jit/locals.ts), up to its general registers. */
+/** The locals of a region's function in their order (assembly/jit/locals.ts), up to its general registers. */
 export const LOCALS = [
   ...['v', 'budget', 'entry', 'address', 'flow', 'tlb', 'kind', 'cf', 'a32', 'b32', 'r32', 'carry', 'over'],
   ...['a64', 'b64', 'r64', 'rip', 'la', 'a', 'b', 'res'],
@@ -24,23 +23,17 @@ function registerName(n: number, code: number): string {
   return `${code === 64 ? 'r' : 'e'}${GPR[n]}`;
 }
 
-/** The name of local `index` of a region of 32-bit or 64-bit code. In the split form only the parameter has one. */
-export function localName(index: number, code: number, form: RegionForm): string {
-  if (form === 'split') return index === 0 ? 'v' : String(index);
+/** The name of local `index` of a region of 32-bit or 64-bit code. */
+export function localName(index: number, code: number): string {
   const general = index - LOCALS.length;
   if (general < 0) return LOCALS[index] ?? `local${index}`;
   if (general < GENERAL) return registerName(general, code);
   return VECTOR_LOCALS[general - GENERAL] ?? `x${index}`;
 }
 
-/** The name of function `n` of a region's own: there is one for each block in the split form. */
-export function ownFunctionName(n: number, form: RegionForm): string {
-  return form === 'whole' ? 'region' : `block${n}`;
-}
-
-/** The name of function `index`: what the core has, and behind it the region's own. */
-export function functionName(index: number, form: RegionForm): string {
-  return IMPORTS[index] ?? ownFunctionName(index - IMPORTS.length, form);
+/** The name of function `index`: what the core has, and behind it the region itself. */
+export function functionName(index: number): string {
+  return IMPORTS[index] ?? 'region';
 }
 
 const FIELDS = new Map(

@@ -21,7 +21,6 @@ export type {
   Place,
   PlaceKind,
   Region,
-  RegionForm,
   RegionText,
   TierCounts,
   TierEvent,

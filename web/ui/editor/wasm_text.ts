@@ -1,13 +1,7 @@
 // A region's module as WebAssembly text, with the names of what its locals and functions are. The reader of modules is loaded
 // when it is first needed.
 
-import {
-  functionName,
-  localName,
-  ownFunctionName,
-  pageField,
-  type Region,
-} from '../../session/views/index.ts';
+import { functionName, localName, pageField, type Region } from '../../session/views/index.ts';
 
 /** A line of the text: its place in the module, how deep it lies, and what stands there. */
 export interface WasmLine {
@@ -25,12 +19,6 @@ const INDENT = 2;
 /** A line of the disassembler that is an access to memory. */
 const ACCESS = /^[iv]\d+\.(load|store)\S* ?(?:offset=(\d+))?/;
 
-/** The line stores a local or a number at the page's address, as the split form does with registers. */
-function isOnPage(lines: readonly string[], at: number): boolean {
-  const value = lines[at - 1]?.startsWith('i64.extend') ? at - 2 : at - 1;
-  return /^(local\.get|i\d\d\.const) /.test(lines[value] ?? '') && lines[value - 1] === 'local.get $v';
-}
-
 /**
  * What an access to the vCPU page is about. A load has the page's address right before it; the offset of a store says enough,
  * but for the first registers, whose value then comes right before it.
@@ -44,21 +32,18 @@ function noteOf(lines: readonly string[], at: number, code: number): string | un
   if (match[1] === 'load') return lines[at - 1] === 'local.get $v' ? field : undefined;
   const isRegister = !field.startsWith('V_');
   const isItsOwn = [lines[at - 1], lines[at - 2]].includes(`local.get $${field}`);
-  return !isRegister || isItsOwn || isOnPage(lines, at) ? field : undefined;
+  return !isRegister || isItsOwn ? field : undefined;
 }
 
-/** The lines of a region's functions without their locals; in the split form a line with its name stands before each. */
-export async function wasmLines(
-  module: Uint8Array,
-  { code, form }: Pick<Region, 'code' | 'form'>,
-): Promise<WasmLine[]> {
+/** The lines of a region's function without its locals. */
+export async function wasmLines(module: Uint8Array, { code }: Pick<Region, 'code'>): Promise<WasmLine[]> {
   const { BinaryReader, DefaultNameResolver, WasmDisassembler } = await load();
   class Names extends DefaultNameResolver {
     override getFunctionName(index: number): string {
-      return `$${functionName(index, form)}`;
+      return `$${functionName(index)}`;
     }
     override getVariableName(_function: number, index: number): string {
-      return `$${localName(index, code, form)}`;
+      return `$${localName(index, code)}`;
     }
   }
   const reader = new BinaryReader();
@@ -69,12 +54,12 @@ export async function wasmLines(
   disassembler.disassembleChunk(reader);
   const { lines, offsets = [], functionBodyOffsets = [] } = disassembler.getResult();
   const all = lines.map((text, n) => ({ text, offset: offsets[n] ?? 0 }));
-  return functionBodyOffsets.flatMap(({ start, end }, n) => {
-    const own = all.filter(({ text, offset }) => offset >= start && offset < end && !/^ *\(/.test(text));
-    const name = `func $${ownFunctionName(n, form)}`;
-    const head = { offset: own[0]?.offset ?? start, depth: 0, text: name };
-    return [...(form === 'split' ? [head] : []), ...bodyLines(own, code)];
-  });
+  return functionBodyOffsets.flatMap(({ start, end }) =>
+    bodyLines(
+      all.filter(({ text, offset }) => offset >= start && offset < end && !/^ *\(/.test(text)),
+      code,
+    ),
+  );
 }
 
 /** The lines of one function as they are shown. */

@@ -18,7 +18,6 @@ import type { Session } from '../../session/types.ts';
 import {
   memoryOf,
   type Region,
-  type RegionForm,
   type RegionText,
   regionRange,
   regionText,
@@ -145,17 +144,11 @@ export function RegionDialog({ vcpu, number, onClose }: RegionDialogProps) {
   );
 }
 
-/** What a form is, where the pointer rests on it. */
-const FORMS: Record<RegionForm, string> = {
-  split: 'A function for each block: cheap to compile, so every region begins like this',
-  whole: 'One function with the registers in locals: as fast as can be, compiled once it was worth it',
-};
-
-function Facts({ region: { code, form, blocks, instructions, bytes: size, executed } }: { region: Region }) {
+function Facts({ region: { code, blocks, instructions, bytes: size, executed } }: { region: Region }) {
   return (
     <p className="region-facts">
-      {code}-bit code · <span title={FORMS[form]}>{form}</span> · {plural(blocks, 'block')} ·{' '}
-      {plural(instructions, 'instruction')} · {bytes(size)} of Wasm · {count(executed)} executed
+      {code}-bit code · {plural(blocks, 'block')} · {plural(instructions, 'instruction')} · {bytes(size)} of
+      Wasm · {count(executed)} executed
     </p>
   );
 }

@@ -40,7 +40,6 @@ const WHY: Record<DropReason, string> = {
   thread: 'all went: another thread runs the vCPU now',
   asked: 'forgotten on request',
   unused: 'the least used, when room was needed',
-  promoted: 'ran so often that it was compiled better',
 };
 
 const VIEWS = [
@@ -292,12 +291,6 @@ function Regions({ look, onOpen }: { look: Look; onOpen: (number: number) => voi
         <tr>
           <th scope="col">entry</th>
           <th scope="col">mode</th>
-          <th
-            scope="col"
-            title="Split, a function for each block, until it is worth being compiled as a whole"
-          >
-            form
-          </th>
           <th scope="col">blocks</th>
           <th scope="col">instr.</th>
           <th scope="col">Wasm</th>
@@ -306,7 +299,7 @@ function Regions({ look, onOpen }: { look: Look; onOpen: (number: number) => voi
         </tr>
       </thead>
       <tbody>
-        {regions.map(({ number, rip, code, form, blocks, instructions, bytes: size, executed, share }) => (
+        {regions.map(({ number, rip, code, blocks, instructions, bytes: size, executed, share }) => (
           <tr key={`${number}-${rip}`}>
             <td>
               <button
@@ -319,7 +312,6 @@ function Regions({ look, onOpen }: { look: Look; onOpen: (number: number) => voi
               </button>
             </td>
             <td>{code}-bit</td>
-            <td>{form}</td>
             <td>{blocks}</td>
             <td>{instructions}</td>
             <td>{bytes(size)}</td>

@@ -1,6 +1,6 @@
 // A region's guest code beside its Wasm: which lines are whose. No React, no memory.
 
-import type { PlaceKind, Region, RegionForm, RegionText } from '../../session/views/index.ts';
+import type { PlaceKind, Region, RegionText } from '../../session/views/index.ts';
 import type { WasmLine } from '../editor/wasm_text.ts';
 
 /** Who executes an instruction of a region: its Wasm alone, a function of the core that it calls, or the interpreter. */
@@ -37,11 +37,8 @@ export interface Instruction {
   readonly bytes: Uint8Array;
 }
 
-const ENTRIES: Record<RegionForm, string> = {
-  split: 'a function begins: state stays in the vCPU page',
-  whole: 'entry: state into locals',
-};
-const SENTENCES: Record<Exclude<PlaceKind, 'instruction' | 'entry'>, string> = {
+const SENTENCES: Record<Exclude<PlaceKind, 'instruction'>, string> = {
+  entry: 'entry: state into locals',
   loop: 'loop: any request? budget left?',
   exit: 'ways out: state back, where to go on',
 };
@@ -49,9 +46,8 @@ const SENTENCES: Record<Exclude<PlaceKind, 'instruction' | 'entry'>, string> = {
 const idOf = (kind: PlaceKind, delta: number): string =>
   `${kind}${kind === 'instruction' || kind === 'loop' ? delta : ''}`;
 
-function textOf(kind: PlaceKind, form: RegionForm, instruction: Instruction | undefined): string {
-  if (kind === 'instruction') return instruction?.text ?? '?';
-  return kind === 'entry' ? ENTRIES[form] : SENTENCES[kind];
+function textOf(kind: PlaceKind, instruction: Instruction | undefined): string {
+  return kind === 'instruction' ? (instruction?.text ?? '?') : SENTENCES[kind];
 }
 
 /** What a row's lines say of who executes it. */
@@ -63,7 +59,7 @@ function executionOf(lines: readonly CodeLine[]): Execution {
 
 /** Joins the places of a region with its instructions, by their distance from the entry, and the lines of its Wasm. */
 export function joinRegion(
-  { rip, form }: Pick<Region, 'rip' | 'form'>,
+  { rip }: Pick<Region, 'rip'>,
   { module, places }: RegionText,
   instructions: ReadonlyMap<number, Instruction>,
   wasm: readonly WasmLine[],
@@ -98,7 +94,7 @@ export function joinRegion(
     return {
       ...{ id, kind, isApart, address: BigInt.asUintN(64, rip + BigInt(delta)), size: sizes.get(id) ?? 0 },
       bytes: kind === 'instruction' ? (instruction?.bytes ?? new Uint8Array()) : new Uint8Array(),
-      text: textOf(kind, form, instruction),
+      text: textOf(kind, instruction),
       by: kind === 'instruction' ? executionOf(byRow.get(id) ?? []) : 'wasm',
     };
   });
