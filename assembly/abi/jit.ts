@@ -65,7 +65,9 @@ export const PLACE_LOOP: u32 = 2;
 export const PLACE_EXIT: u32 = 3;
 /** Emitted bytes. */
 export const JIT_CODE: u32 = 0x4000;
-export const JIT_CODE_END: u32 = 0x38000;
+export const JIT_CODE_END: u32 = 0x36000;
+/** Branch hints of the function in hand, up to JIT_PLACES. */
+export const JIT_HINTS: u32 = 0x36000;
 /** What the tiers have done, u64 each, since the vCPU was made or restored: instructions in regions, entries from the run loop. */
 export const JIT_COMPILED: u32 = 0x3c000;
 export const JIT_ENTERED: u32 = 0x3c008;

@@ -4,6 +4,8 @@ import { B_HVA, B_MODE, R_OP, RECORD_SIZE } from '../abi/insn';
 import {
   JIT_CODE,
   JIT_CODE_END,
+  JIT_HINTS,
+  JIT_PLACES,
   PLACE_ENTRY,
   PLACE_EXIT,
   REGION_BLOCKS,
@@ -18,6 +20,7 @@ import { add_region, make_room, region } from '../decode/regions';
 import { host_compile } from '../host';
 import { assume_flags, FLAGS_UNKNOWN } from './flags';
 import { enter, leave } from './frame';
+import { begin_hints, insert_hints } from './hints';
 import { registers_of } from './instructions';
 import { reload_vector_state } from './light';
 import {
@@ -52,7 +55,7 @@ import {
   IMPORTED,
   X87_LOCALS,
 } from './locals';
-import { begin_places, note_place, places_count } from './places';
+import { begin_places, move_places, note_place, places_count } from './places';
 import { begin_records, end_records, records_full } from './records';
 import { find_region, first_record, instruction_count, node_count, region_lines } from './region';
 import { begin_instruction } from './registers';
@@ -212,15 +215,19 @@ function write_module(v: u32, is_64: bool): void {
   byte(0);
   uleb(IMPORTED);
   patch(size);
+  const code = here();
   byte(10);
   size = size_field();
   uleb(1);
   write_function(v, is_64);
   patch(size);
+  move_places(insert_hints(code, IMPORTED));
 }
 
 function write_function(v: u32, is_64: bool): void {
   const body = size_field();
+  const area = v - VCPU_PAGE + VCPU_JIT;
+  begin_hints(area + JIT_HINTS, area + JIT_PLACES);
   const known = registers(v);
   uleb(3 + VECTOR_GROUPS + (with_x87 ? 2 : 0));
   uleb(I32_LOCALS);

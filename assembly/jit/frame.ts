@@ -19,6 +19,7 @@ import {
   V_RIP,
   V_TLB,
 } from '../abi/vcpu_page';
+import { unlikely } from './hints';
 import {
   F_CARRY,
   L_A,
@@ -132,26 +133,31 @@ function settle_here(): void {
 /** Leaves when the value on the stack is not 0. */
 export function go_out_if(): void {
   if (must_settle()) {
+    unlikely();
     open(IF, EMPTY);
     go_out();
     return close();
   }
+  unlikely();
   op1(BR_IF, level - PLACED);
 }
 
 /** The same when the flags are in the vCPU page too. */
 export function go_gone_if(): void {
+  unlikely();
   op1(BR_IF, level - GONE);
 }
 
 /** Leaves with a fault, of which RIP and the budget know already, when the value on the stack is not 0. */
 export function go_fault_if(): void {
   if (must_settle()) {
+    unlikely();
     open(IF, EMPTY);
     settle_here();
     go(FAULT);
     return close();
   }
+  unlikely();
   op1(BR_IF, level - FAULT);
 }
 

@@ -36,6 +36,7 @@ import {
   settle_registers,
   tee,
 } from './frame';
+import { likely, unlikely } from './hints';
 import {
   F_CALL,
   F_FINISH,
@@ -201,6 +202,7 @@ function push_info(r: u32, span: u32, segment: u32): void {
 /** Pushes the host's address of `span + 1` bytes at L_LA, or leaves with a fault. */
 function push_reached(r: u32, tag: u32, span: u32, segment: u32): void {
   push_allowed(tag, span, (load<u16>(r + R_FLAGS) & RF_ALIGNED) != 0);
+  likely();
   open(IF, I32);
   push_host();
   byte(ELSE);
@@ -246,6 +248,7 @@ export function store_memory(local: u32, size: u32): void {
 export function finish_memory(r: u32): void {
   get(L_V);
   memory_op(I32_LOAD, V_LEAVE);
+  unlikely();
   open(IF, EMPTY);
   get(L_V);
   push_info(r, 0, 0);
@@ -328,6 +331,7 @@ function store_op(size: u32): void {
 /** Stores the value in the local `value` at L_LA if the TLB allows it. What else is to be done then follows, and `end_store`. */
 function begin_store(value: u32, size: u32): void {
   push_allowed(TLB_WRITE, (1 << size) - 1, false);
+  likely();
   open(IF, EMPTY);
   push_host();
   get(value);

@@ -43,6 +43,14 @@ export function note_instruction(b: u32, r: u32, delta: i32): void {
   memory.copy(place + PLACE_CODE, load<u32>(b + B_HVA) + load<u16>(r + R_OFF), length);
 }
 
+/** All that was noted lies `bytes` further. */
+export function move_places(bytes: u32): void {
+  for (let n: u32 = 0; n < count; n++) {
+    const place = table + n * PLACE_SIZE;
+    store<u32>(place, load<u32>(place) + bytes);
+  }
+}
+
 /** Places of the module. */
 export function places_count(): u32 {
   return count;

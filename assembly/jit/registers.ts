@@ -14,6 +14,7 @@ import {
   set_gpr_part,
   settle_registers,
 } from './frame';
+import { unlikely } from './hints';
 import { L_A32, L_A64, L_B32, L_B64, L_GPR, L_R32, L_R64 } from './locals';
 import {
   byte,
@@ -147,6 +148,7 @@ export function push_low(r: u32, address: u32, size: u32): void {
 /** Leaves before the record `r` when the value on the stack is not 0. */
 export function leave_if(r: u32): void {
   settle_registers();
+  unlikely();
   open(IF, EMPTY);
   exit_behind(delta_of(r), instructions_before());
   close();

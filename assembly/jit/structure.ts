@@ -18,6 +18,7 @@ import {
 import { V_REQUESTS } from '../abi/vcpu_page';
 import { assume_flags, FLAGS_UNKNOWN, known_flags, merged_flags, push_condition } from './flags';
 import { close, exit_behind, exit_to, exit_to_local, get, go, open, retire, settle_registers } from './frame';
+import { unlikely } from './hints';
 import { emit } from './instructions';
 import { interpret } from './interpret';
 import { emit_light } from './light';
@@ -79,6 +80,7 @@ export function emit_tree(v: u32, n: u32): void {
   i32_const(instruction_count() as i32);
   byte(I32_LT_S);
   byte(I32_OR);
+  unlikely();
   open(IF, EMPTY);
   exit_to(load<i32>(at + NODE_DELTA));
   close();

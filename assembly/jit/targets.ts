@@ -4,6 +4,7 @@
 import { R_IMM } from '../abi/insn';
 import { is_memory } from './addresses';
 import { close, exit_behind, get, is_wide, open, push_rip, set } from './frame';
+import { unlikely } from './hints';
 import { L_A64, L_B32, L_B64 } from './locals';
 import { move_stack, push_memory, push_return, push_rm, reach_operand, reach_stack } from './operands';
 import { delta_of, instructions_before, next_delta } from './registers';
@@ -25,6 +26,7 @@ function check_canonical(r: u32): void {
   byte(I64_SHR_S);
   get(L_A64);
   byte(I64_NE);
+  unlikely();
   open(IF, EMPTY);
   exit_behind(delta_of(r), instructions_before());
   close();

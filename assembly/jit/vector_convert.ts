@@ -17,6 +17,7 @@ import {
 import { R_IMM8, R_WIDE } from '../abi/simd';
 import { is_memory } from './addresses';
 import { close, get, open, set } from './frame';
+import { unlikely } from './hints';
 import { call_float, take_register } from './light';
 import { L_SLOW, L_X32, L_X64, L_Z32 } from './locals';
 import { push_memory, reach_operand } from './operands';
@@ -72,6 +73,7 @@ function from_integer(r: u32, double: bool): void {
   const exact = double && !wide;
   if (!exact) {
     get(L_SLOW);
+    unlikely();
     open(IF, EMPTY);
     call_float(r);
     byte(ELSE);
@@ -114,6 +116,7 @@ function to_integer(r: u32, double: bool, truncate: bool): void {
   byte(F64_LE);
   byte(I32_EQZ);
   byte(I32_OR);
+  unlikely();
   open(IF, EMPTY);
   call_float(r);
   take_register(load<u32>(r + R_REG));
@@ -136,6 +139,7 @@ function change_width(r: u32, from_double: bool): void {
   } else {
     push_slow_operand(false, true);
   }
+  unlikely();
   open(IF, EMPTY);
   call_float(r);
   byte(ELSE);
@@ -167,6 +171,7 @@ function round(r: u32, double: bool): void {
     get(L_SLOW);
     byte(I32_OR);
   }
+  unlikely();
   open(IF, EMPTY);
   call_float(r);
   byte(ELSE);
@@ -181,6 +186,7 @@ function round(r: u32, double: bool): void {
 function singles_from_integers(r: u32): void {
   if (is_memory(r)) reach_operand(r);
   get(L_SLOW);
+  unlikely();
   open(IF, EMPTY);
   call_float(r);
   byte(ELSE);

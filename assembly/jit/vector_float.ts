@@ -29,6 +29,7 @@ import { LF_EXPLICIT } from '../abi/vcpu_page';
 import { is_memory } from './addresses';
 import { note_comparison } from './flags';
 import { close, get, go_out_if, open, set } from './frame';
+import { unlikely } from './hints';
 import { call_float, push_flow } from './light';
 import { F_COMPARE, L_FLOW, L_KIND, L_LEFT, L_OVER, L_RIGHT, L_V, L_XV, L_YV, L_ZV } from './locals';
 import { reach_operand } from './operands';
@@ -138,6 +139,7 @@ function scalar(r: u32, operation: u32, double: bool): void {
   push_result(operation, double);
   set(local_z(double));
   push_slow_result(operation, double);
+  unlikely();
   open(IF, EMPTY);
   call_float(r);
   byte(ELSE);
@@ -158,6 +160,7 @@ function load_vectors(r: u32): void {
 
 /** Keeps the vector in L_ZV unless the value on the stack is not 0: then the handler executes the record. */
 function keep_vector(r: u32): void {
+  unlikely();
   open(IF, EMPTY);
   call_float(r);
   byte(ELSE);
@@ -201,6 +204,7 @@ function compare_scalars(r: u32, double: bool): void {
   const truths = relations(r);
   load_scalars(r, load<u32>(r + R_SRC), double);
   push_slow_comparison(double);
+  unlikely();
   open(IF, EMPTY);
   call_float(r);
   byte(ELSE);
@@ -245,6 +249,7 @@ function keep_operand(local: u32, to: u32, double: bool): void {
 function compare_into_flags(r: u32, double: bool): void {
   load_scalars(r, load<u32>(r + R_REG), double);
   push_slow_comparison(double);
+  unlikely();
   open(IF, EMPTY);
   push_flow(r, F_COMPARE);
   op1(LOCAL_TEE, L_FLOW);

@@ -58,12 +58,31 @@ export function patch(place: u32): void {
   patch_with(place, at - place - 5);
 }
 
+/** Fills a number in. */
 export function patch_with(place: u32, value: u32): void {
   if (overflow) return;
   for (let i: u32 = 0; i < 5; i++) {
     store<u8>(place + i, ((value & 0x7f) | (i < 4 ? 0x80 : 0)) as u8);
     value >>= 7;
   }
+}
+
+/** Where writing goes on behind what a gap was opened before. */
+let behind: u32 = 0;
+
+/** Moves what was written from `from` on by `bytes`, and what is written next goes there; false when it does not fit. */
+export function open_gap(from: u32, bytes: u32): bool {
+  if (at + bytes > end) overflow = true;
+  if (overflow) return false;
+  behind = at + bytes;
+  memory.copy(from + bytes, from, at - from);
+  at = from;
+  return true;
+}
+
+/** The gap is full: what is written next goes behind what was moved. */
+export function close_gap(): void {
+  at = behind;
 }
 
 export const I32: u32 = 0x7f;

@@ -33,6 +33,7 @@ import {
 import { MODE_TS, V_MODE } from '../abi/vcpu_page';
 import { is_memory } from './addresses';
 import { close, get, open, set } from './frame';
+import { unlikely } from './hints';
 import { F_X87, L_A32, L_V } from './locals';
 import { finish_memory, push_memory, reach_operand, store_memory } from './operands';
 import { keep_record } from './records';
@@ -98,6 +99,7 @@ function control(r: u32, op: u32): bool {
     byte(I32_AND);
     i32_const(FE_ALL as i32);
     byte(I32_NE);
+    unlikely();
     open(IF, EMPTY);
     leave_before(r);
     close();

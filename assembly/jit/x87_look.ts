@@ -2,6 +2,7 @@
 
 import { FE_ALL, FSW_ES, V_FCW, V_FIP, V_FTOP } from '../abi/fpu';
 import { close, exit_behind, get, is_wide, open, push_rip } from './frame';
+import { unlikely } from './hints';
 import { L_V } from './locals';
 import { delta_of, instructions_before } from './registers';
 import {
@@ -48,6 +49,7 @@ export function expect_x87(r: u32): void {
   i64_const(FE_ALL);
   byte(I64_NE);
   byte(I32_OR);
+  unlikely();
   open(IF, EMPTY);
   leave_before(r);
   close();

@@ -3,6 +3,7 @@
 import { V_X87_WORD } from '../abi/fpu';
 import { ONE_INTEGER, ONE_M32, ONE_M64, OP_F_I16, OP_F_I32, OP_F_M64 } from '../abi/ops_x87';
 import { close, get, open, set } from './frame';
+import { likely, unlikely } from './hints';
 import { F_X87_ONE, L_A32, L_A64, L_V } from './locals';
 import { push_memory } from './operands';
 import {
@@ -63,6 +64,7 @@ export function take_word(r: u32, k: u32): void {
   op1(LOCAL_TEE, exponent_local(k));
   i32_const(0);
   byte(I32_LT_S);
+  unlikely();
   open(IF, EMPTY);
   leave_before(r);
   close();
@@ -116,6 +118,7 @@ export function widen_double(r: u32): u32 {
   byte(I32_SUB);
   i32_const(0x7fe);
   byte(I32_LT_U);
+  likely();
   open(IF, EMPTY);
   get(L_A64);
   i64_const(11);
