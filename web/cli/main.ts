@@ -1,5 +1,6 @@
 // The command line's entry. It only names the commands; each lives in its own file.
 import { defineCommand, runMain } from 'citty';
+import './branch_hints.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { asmCommand } from './asm.ts';
 import { imageCommand } from './image.ts';
