@@ -23,7 +23,7 @@ import {
   RUN_IMMEDIATE_EXIT,
   RUN_REQUEST_INTERRUPT_WINDOW,
 } from '../abi/kvm_run';
-import { V_APIC_ATTENTION, V_PV_REQUESTS } from '../abi/pv';
+import { ATTENTION_EOI, V_APIC_ATTENTION, V_PV_REQUESTS } from '../abi/pv';
 import { V_SMI_PENDING, V_SMM } from '../abi/smm';
 import {
   CS,
@@ -267,7 +267,7 @@ function attention(v: u32): u32 {
   return (
     atomic.load<u32>(v + V_REQUESTS) |
     atomic.load<u32>(v + V_PV_REQUESTS) |
-    load<u32>(v + V_APIC_ATTENTION) |
+    (load<u32>(v + V_APIC_ATTENTION) & ~ATTENTION_EOI) |
     load<u32>(v + V_TRIPLE_FAULT) |
     load<u32>(v + V_EOI_EXIT) |
     load<u32>(v + V_HV_EXIT) |
