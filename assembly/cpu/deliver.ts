@@ -64,7 +64,7 @@ import { canonical, cpl, is_long, is_real_mode, is_v86, seg } from '../state/vcp
 import { DR6_BD, DR6_FIXED, DR7_GD, debugger_takes_db } from './debug';
 import { exit_debug, exit_delivery_error, exit_shutdown } from './exits';
 import { get_flags, put_flags_word, set_flags_word } from './flags';
-import { push_at, push_frame, put } from './frame';
+import { push_at, push_frame, push_long_frame } from './frame';
 import { update_mode } from './mode';
 import {
   attr_dpl,
@@ -344,8 +344,7 @@ function deliver_long(v: u32, vector: u32, kind: u32, has_code: bool, code: u32,
   const inner = (attr & ATTR_DC) == 0 && dpl < level;
   const new_level = inner ? dpl : level;
   const ist = ((gate >> 32) & 7) as u32;
-  const old_rsp = load<u64>(v + V_GPR + RSP * 8);
-  let rsp = old_rsp;
+  let rsp = load<u64>(v + V_GPR + RSP * 8);
   if (ist != 0 || inner) {
     if (!read_long_stack(v, ist != 0 ? 28 + ist * 8 : 4 + dpl * 8, ext)) return false;
     rsp = load<u64>(v + V_STAGED_SP);
@@ -355,29 +354,9 @@ function deliver_long(v: u32, vector: u32, kind: u32, has_code: bool, code: u32,
   mark_accessed(v, la, d);
   if (faulted(v)) return false;
   rsp &= ~15;
-  const ss = load<u32>(seg(v, SS) + SEG_SELECTOR) as u64;
-  const cs = load<u32>(seg(v, CS) + SEG_SELECTOR) as u64;
   if (!canonical(rsp - 48)) return fail(v, STACK_FAULT, ext);
-  rsp -= 8;
-  put(v, rsp, 3, ss, inner);
+  rsp = push_long_frame(v, rsp, inner, flags, rip, has_code, code);
   if (faulted(v)) return false;
-  rsp -= 8;
-  put(v, rsp, 3, old_rsp, inner);
-  if (faulted(v)) return false;
-  rsp -= 8;
-  put(v, rsp, 3, flags as u64, inner);
-  if (faulted(v)) return false;
-  rsp -= 8;
-  put(v, rsp, 3, cs, inner);
-  if (faulted(v)) return false;
-  rsp -= 8;
-  put(v, rsp, 3, rip, inner);
-  if (faulted(v)) return false;
-  if (has_code) {
-    rsp -= 8;
-    put(v, rsp, 3, code as u64, inner);
-    if (faulted(v)) return false;
-  }
   if (inner) {
     store<u32>(v + V_CPL, new_level);
     set_segment_null(v, SS, new_level);

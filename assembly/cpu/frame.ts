@@ -143,3 +143,41 @@ export function push_frame(
   sp = (sp - bytes) & mask;
   return push_at(v, base, limit, attr, sp, size, code as u64, inner, fault_code);
 }
+
+/**
+ * Pushes the frame of an event in long mode below `sp`, which is aligned: SS, RSP, RFLAGS, CS, RIP and, with `has_code`, the error
+ * code; at once, when it lies in one page that the TLB has for writing. RSP does not move. The new stack pointer, or 0 with a fault
+ * of memory raised.
+ */
+export function push_long_frame(
+  v: u32,
+  sp: u64,
+  inner: bool,
+  flags: u32,
+  rip: u64,
+  has_code: bool,
+  code: u32,
+): u64 {
+  const items: u32 = has_code ? 6 : 5;
+  const top = sp - items * 8;
+  const at = plain_bytes(inner ? system_table(v) : load<u32>(v + V_TLB), top, TLB_WRITE, items * 8);
+  for (let n: u32 = 1; n <= items; n++) {
+    const value = long_item(v, n, flags, rip, code);
+    if (at) {
+      store<u64>(at + (items - n) * 8, value);
+    } else {
+      put(v, sp - n * 8, 3, value, inner);
+      if (faulted(v)) return 0;
+    }
+  }
+  return top;
+}
+
+/** Item `n` of a frame in long mode, counted from 1 at its base. */
+function long_item(v: u32, n: u32, flags: u32, rip: u64, code: u32): u64 {
+  if (n == 1) return selector_of(v, SS);
+  if (n == 2) return load<u64>(v + V_GPR + RSP * 8);
+  if (n == 3) return flags;
+  if (n == 4) return selector_of(v, CS);
+  return n == 5 ? rip : (code as u64);
+}

@@ -23,10 +23,10 @@ export function set_stack_pointer(v: u32, value: u64): void {
   else store<u16>(at, value as u16);
 }
 
-/** Host address of the `bytes` bytes on top of a flat 32-bit stack, when they lie in one page that the TLB has for reading; else 0. */
+/** Host address of the `bytes` bytes on top of a flat stack of 32 or 64 bits, when they lie in one page that the TLB has for reading; else 0. */
 export function plain_top(v: u32, bytes: u32): u32 {
-  if ((load<u32>(v + V_MODE) & MODE_FLAT) == 0) return 0;
-  return plain_bytes(load<u32>(v + V_TLB), load<u32>(v + V_GPR + RSP * 8) as u64, TLB_READ, bytes);
+  if ((load<u32>(v + V_MODE) & (MODE_64 | MODE_FLAT)) == 0) return 0;
+  return plain_bytes(load<u32>(v + V_TLB), stack_pointer(v), TLB_READ, bytes);
 }
 
 /** A stack offset wrapped to the stack's width. */

@@ -120,13 +120,14 @@ function iret_v86(v: u32, ip: u64, selector: u32, flags: u32): u32 {
 
 /** Item `n` of the frame: at `top`, where plain_top has found it, or by a load of its own; check `faulted`. */
 function frame_item(v: u32, top: u32, size: u32, n: u32): u64 {
-  return top ? (load<u32>(top + n * 4) as u64) : stack_peek(v, size, n << size);
+  if (top == 0) return stack_peek(v, size, n << size);
+  return size == 3 ? load<u64>(top + n * 8) : (load<u32>(top + n * 4) as u64);
 }
 
 function iret_protected(v: u32, r: u32): u32 {
   const size = size_of(r);
   const level = cpl(v);
-  const top = size == 2 ? plain_top(v, 20) : 0;
+  const top = size == 1 ? 0 : plain_top(v, 5 << size);
   const rip = frame_item(v, top, size, 0);
   if (faulted(v)) return FLOW_FAULT;
   const selector = (frame_item(v, top, size, 1) & 0xffff) as u32;
