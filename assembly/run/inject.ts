@@ -262,7 +262,7 @@ export function inject_events(v: u32): u32 {
   return flow;
 }
 
-/** Words that `inject_events` and its caller look at: 0 = none of them has anything to say. */
+/** Words that `inject_events` and its caller look at: 0 = none of them has anything to say. A shadow is must_step's. */
 function attention(v: u32): u32 {
   return (
     atomic.load<u32>(v + V_REQUESTS) |
@@ -273,7 +273,6 @@ function attention(v: u32): u32 {
     load<u32>(v + V_HV_EXIT) |
     load<u32>(v + V_EXCEPTION) |
     load<u32>(v + V_DB_PENDING) |
-    load<u32>(v + V_SHADOW) |
     atomic.load<u32>(v + V_SMI_PENDING) |
     atomic.load<u32>(v + V_NMI_PENDING) |
     atomic.load<u32>(v + V_MP_STATE) |
