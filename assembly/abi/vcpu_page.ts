@@ -254,6 +254,8 @@ export const V_JIT_OWNER: u32 = 0x6b0;
 /** u64: the time of the next timer when the host's clock was last looked at, and i32: the budget below which it is again. */
 export const V_TIMER_NEXT: u32 = 0x780;
 export const V_TIMER_BUDGET: u32 = 0x788;
+/** u64: instructions retired when an exception was last delivered, plus 1. */
+export const V_FAULTED_AT: u32 = 0x790;
 /** Highest number that a region has had, and the first number that is free again (a chain by REGION_NEXT), 0 = none. */
 export const V_JIT_LAST: u32 = 0x6b4;
 export const V_JIT_FREE: u32 = 0x6b8;
@@ -330,7 +332,7 @@ export const LF_DEC: u32 = 8;
 
 /** What `run` returns. */
 export const RUN_EXIT: u32 = 0;
-/** The budget is used up. */
+/** The budget is used up: by instructions, and by exceptions that follow each other with none between. */
 export const RUN_BUDGET: u32 = 1;
 /** Halted or waiting for SIPI with an irqchip: wait on V_WAKE until V_WAKE_AT. */
 export const RUN_HALTED: u32 = 2;

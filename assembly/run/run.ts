@@ -85,6 +85,7 @@ import {
   V_CURRENT_RECORD,
   V_DB_PENDING,
   V_FAULT,
+  V_FAULTED_AT,
   V_ICOUNT_END,
   V_IRQ_QUEUED,
   V_JIT_LAST,
@@ -135,8 +136,8 @@ import { inject_events, is_quiet } from './inject';
 import { execute, prepare_regions } from './tier';
 
 /**
- * Runs a vCPU until an exit, or until `budget` instructions have retired. Returns RUN_*; RUN_EXIT says that the run
- * page holds the exit. May be called again at once: nothing is kept outside the vCPU's area.
+ * Runs a vCPU until an exit, or until `budget` instructions have retired (fewer where exceptions follow each other with none
+ * between). Returns RUN_*; RUN_EXIT says that the run page holds the exit. May be called again at once: nothing is kept outside the vCPU's area.
  */
 export function run(v: u32, budget: i32): u32 {
   store<u32>(v + V_SERVED, 0);
@@ -328,6 +329,19 @@ function finish_delivery(v: u32, flow: u32): u32 {
   return load<u32>(v + V_MMIO_COUNT) && mmio_exit(v) ? FLOW_EXIT : flow;
 }
 
+/**
+ * An exception behind another, with no instruction between them, takes of the budget what an instruction does, though none has
+ * retired: else a handler that cannot execute its first instruction would never be left.
+ */
+function pay_for_fault(v: u32): void {
+  const budget = load<i32>(v + V_BUDGET);
+  const end = load<u64>(v + V_ICOUNT_END);
+  const now = end - (budget as i64 as u64) + 1;
+  if (load<u64>(v + V_FAULTED_AT) != now) return store<u64>(v + V_FAULTED_AT, now);
+  store<u64>(v + V_ICOUNT_END, end - 1);
+  store<i32>(v + V_BUDGET, budget - 1);
+}
+
 /** What follows an instruction or a run of blocks: deliveries, queued MMIO writes, replayed reads. */
 function settle(v: u32, flow: u32): u32 {
   const why = load<u32>(v + V_LEAVE);
@@ -339,6 +353,7 @@ function settle(v: u32, flow: u32): u32 {
       return FLOW_EXIT_RESTART;
     }
     store<u32>(v + V_REPLAY_COUNT, 0);
+    pay_for_fault(v);
     return finish_delivery(v, deliver_fault(v));
   }
   if (flow == FLOW_EXIT_RESTART) return flow;

@@ -7,6 +7,7 @@ import {
   RUN_EXIT,
   RUN_HALTED,
   RUN_INTERRUPTED,
+  V_BUDGET,
   V_MP_STATE,
   V_NMI_PENDING,
   V_RFLAGS,
@@ -162,11 +163,11 @@ function takeTurn(machine: Machine, vcpu: Vcpu, quantum: number): bigint {
   let left = quantum;
   let why = RUN_BUDGET;
   while (left > 0) {
-    const start = vcpu.instructions;
     why = vcpu.enter(left);
-    const ran = vcpu.instructions - start;
-    left -= Number(ran);
-    advance(machine, ran * NS_PER_INSTRUCTION);
+    // What was used up is more than has retired where exceptions follow each other.
+    const used = left - (machine.vm.memory.load(vcpu.page + V_BUDGET) | 0);
+    left -= used;
+    advance(machine, BigInt(used) * NS_PER_INSTRUCTION);
     if (why === RUN_EXIT) {
       const goesOn = handleExit(machine, vcpu);
       advance(machine, NS_PER_EXIT);
@@ -193,17 +194,15 @@ export function runRound(machine: Machine, pass: (ns: bigint) => bigint = (ns) =
   const ids = vm.vcpuIds();
   const single = ids.length === 1;
   const seed = memory.u64(memory.vm + VM_SEED);
-  let executed = 0n;
+  const start = machineNanoseconds(memory);
   let due = board?.poll() ?? NEVER;
   for (const id of ids) {
     const own = machine.vcpuWords(id);
     if (own.stands) continue;
-    const before = own.vcpu.instructions;
     const timer = takeTurn(machine, own.vcpu, single ? SLICE : QUANTUM + (nextRandom(machine) % QUANTUM));
     if (timer < due) due = timer;
-    executed += own.vcpu.instructions - before;
   }
-  if (executed > 0n || !words.isRunning) return true;
+  if (machineNanoseconds(memory) > start || !words.isRunning) return true;
   if (board !== undefined && isDead(machine)) {
     machine.end('halted', 0);
     return false;

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { KVM_MP_STATE_RUNNABLE } from '../../../assembly/abi/kvm_run.ts';
 import { assemble } from '../../../web/asm/index.ts';
-import { Machine, runVcpuThread } from '../../../web/vmm/index.ts';
+import { machineNanoseconds } from '../../../web/kvm/index.ts';
+import { Machine, runRound, runVcpuThread } from '../../../web/vmm/index.ts';
 
 const core = new WebAssembly.Module(readFileSync('build/core.wasm'));
 const CODE = 0x10000;
@@ -87,4 +88,30 @@ test('a vCPU that has set a device going looks at it, though that is usually the
   own.attach();
   runVcpuThread(machine, 1);
   expect(ticks).toBe(1);
+});
+
+/** Real mode: the handler of #UD is one, and SP wraps. */
+const ENDLESS = `bits 16
+org 0x7c00
+  xor ax, ax
+  mov ds, ax
+  mov ax, 0x2000
+  mov ss, ax
+  mov word [6 * 4], endless
+  mov word [6 * 4 + 2], 0
+endless: ud2
+`;
+
+test('a handler that faults for ever ends its turn in the deterministic engine, and time goes on', () => {
+  const program = assemble(ENDLESS);
+  if (program.errors !== undefined) throw new Error(program.errors[0]?.message);
+  const flat = { kind: 'flat', image: program.bytes, at: 0x7c00, mode: 'real' } as const;
+  const machine = Machine.create(core, { memory: 0x100000, cpus: 1, engine: 'deterministic', program: flat });
+  machine.run();
+  const ms = [1, 2].map(() => {
+    expect(runRound(machine)).toBe(true);
+    return Number(machineNanoseconds(machine.vm.memory)) / 1e6;
+  });
+  // 200,000 instructions of 5 ns.
+  expect(ms).toEqual([1, 2]);
 });
