@@ -12,6 +12,9 @@ const TROUBLE =
 /** How long a boot may take beside its stress, in seconds. */
 const PATIENCE = 300;
 
+/** How long the program may take to end itself when its time is over, in seconds: then it hangs, not its guest. */
+const CLOSING = 15;
+
 /**
  * Boots `guest` with `cpus` vCPUs and lets it be under stress for `seconds`; after `patience` seconds more it is ended. Gives the seconds from the start to the ready
  * line and the line of the stress program (both undefined when it never came), all output, and `faults`: a phrase for
@@ -42,8 +45,10 @@ export function bootGuest({ guest, cpus, seconds, jit = 'off', patience = PATIEN
   };
   child.stdout.on('data', take);
   child.stderr.on('data', take);
+  const last = setTimeout(() => child.kill('SIGKILL'), (patience + 4 * seconds + CLOSING) * 1000);
   return new Promise((resolve) => {
-    child.on('close', (status) => {
+    child.on('close', (status, signal) => {
+      clearTimeout(last);
       const stress = /stress: (PASS|FAIL) .*$/m.exec(output)?.[0].trim();
       const faults = [];
       if (readySeconds === undefined) faults.push('no shell');
@@ -51,7 +56,8 @@ export function bootGuest({ guest, cpus, seconds, jit = 'off', patience = PATIEN
       if (!stress?.startsWith('stress: PASS')) faults.push(stress ?? 'no end of the stress');
       const trouble = TROUBLE.exec(output)?.[0].trim();
       if (trouble !== undefined) faults.push(trouble);
-      if (status !== 0) faults.push(`status ${status}`);
+      if (signal === 'SIGKILL') faults.push('the program did not end by itself');
+      else if (status !== 0) faults.push(`status ${status}`);
       resolve({ readySeconds, stress, output, faults });
     });
   });
