@@ -65,19 +65,26 @@ const KIND_BITS: u32 = 0xfd;
 /** The same, for assume_flags. */
 export const FLAGS_UNKNOWN: u32 = 0x1ff;
 
+/** For assume_flags: L_A and L_B, or L_CF, are 0. */
+const CLEAR_OPERANDS: u32 = 0x400;
+const CLEAR_CARRY: u32 = 0x800;
+
 let known: u32 = 0xff;
+/** Which of these is so. */
+let clear: u32 = 0;
 /** A rotation may have replaced CF. */
 let rotated: bool = true;
 
 /** What is known, for assume_flags. */
 export function known_flags(): u32 {
-  return known | (rotated ? 0x100 : 0);
+  return known | (rotated ? 0x100 : 0) | clear;
 }
 
 /** The place that follows is reached with flags of this kind. */
 export function assume_flags(flags: u32): void {
   known = flags & 0xff;
   rotated = (flags & 0x100) != 0;
+  clear = flags & (CLEAR_OPERANDS | CLEAR_CARRY);
 }
 
 /** What is known where two ways meet: what `before` says of one (0: there was none), and what is known here of the other. */
@@ -85,7 +92,7 @@ export function merged_flags(before: u32): u32 {
   const here = known_flags() | 0x200;
   if (before == 0) return here;
   const kind = (before & 0xff) == known ? known : KIND_UNKNOWN;
-  return kind | ((before | here) & 0x300);
+  return kind | ((before | here) & 0x300) | (before & clear);
 }
 
 function forget_rotation(): void {
@@ -95,8 +102,32 @@ function forget_rotation(): void {
   rotated = false;
 }
 
+function zero(): void {
+  if (is_wide()) i64_const(0);
+  else i32_const(0);
+}
+
+/** Locals that flags are not made of become 0: what they had need not be kept for the ways out. */
+function clear_unused(uses_operands: bool, uses_carry: bool): void {
+  if (uses_operands) clear &= ~CLEAR_OPERANDS;
+  else if ((clear & CLEAR_OPERANDS) == 0) {
+    zero();
+    set(L_A);
+    zero();
+    set(L_B);
+    clear |= CLEAR_OPERANDS;
+  }
+  if (uses_carry) clear &= ~CLEAR_CARRY;
+  else if ((clear & CLEAR_CARRY) == 0) {
+    i32_const(0);
+    set(L_CF);
+    clear |= CLEAR_CARRY;
+  }
+}
+
 /** Flags of a kind that is known are in the locals L_A, L_B and L_RES (and L_CF). */
 export function note_kind(kind: u32): void {
+  clear_unused(kind >= LF_ADD, kind == LF_PARTIAL || kind == LF_INC || kind == LF_DEC);
   if (known != kind) {
     i32_const(kind as i32);
     set(L_KIND);
@@ -130,6 +161,7 @@ export function note_kind_with(carry: u32, with_carry: u32, without: u32): void 
   get(carry);
   byte(SELECT);
   set(L_KIND);
+  clear_unused(true, false);
   forget_rotation();
   known = KIND_UNKNOWN;
 }
