@@ -106,30 +106,32 @@ export const EVENT_AT: u32 = 24; // u64 instructions that the vCPU had retired
 /** A text: u32 bytes of the module, u32 number of places, the places, the module; never round the end of the ring. */
 export const JIT_TEXTS_SIZE: u32 = 0x40000;
 export const TEXT_HEADER: u32 = 8;
-/** The regions, REGION_SIZE bytes each; number 0 is none. */
+/** The regions, REGION_SIZE bytes each: one line of the host's cache. Number 0 is none. */
 export const JIT_TABLE: u32 = 0x40000;
 export const REGIONS_MAX: u32 = 2048;
-export const REGION_SIZE: u32 = 80;
+export const REGION_SIZE: u32 = 64;
 export const REGION_HVA: u32 = 0; // u32 hva of its first byte, NONE = gone
 export const REGION_MODE: u32 = 4;
 export const REGION_SLOT: u32 = 8; // u32 its function's place in the table
-export const REGION_COUNT: u32 = 12; // u32 instructions that a way through it has at most
-export const REGION_LINES: u32 = 16; // u64 lines of its page that its code was made of
-export const REGION_EPOCH: u32 = 24; // u32 V_BLOCK_EPOCH when it was made
-export const REGION_NEXT: u32 = 28; // u16 next region of the same chain, or the next free number; 0 = last
-/** u64: instructions that were executed in it. */
-export const REGION_EXECUTED: u32 = 32;
-/** u8: blocks that it was made of. */
-export const REGION_BLOCKS: u32 = 40;
-/** u32: JIT_TEXTS_TOP when its text was written; u32 bytes of its module. */
-export const REGION_TEXT: u32 = 48;
-export const REGION_BYTES: u32 = 52;
-/** u64: RIP of its entry when it was made. */
-export const REGION_RIP: u32 = 56;
 /** u32: where the records that it keeps lie, 0 = nowhere. */
-export const REGION_RECORDS: u32 = 64;
+export const REGION_RECORDS: u32 = 12;
+/** u64: instructions that were executed in it. */
+export const REGION_EXECUTED: u32 = 16;
+/** u64: RIP of its entry when it was made. */
+export const REGION_RIP: u32 = 24;
+export const REGION_LINES: u32 = 32; // u64 lines of its page that its code was made of
+export const REGION_EPOCH: u32 = 40; // u32 V_BLOCK_EPOCH when it was made
+/** u32: JIT_TEXTS_TOP when its text was written; u32 bytes of its module. */
+export const REGION_TEXT: u32 = 44;
+export const REGION_BYTES: u32 = 48;
 /** u32: REGION_EXECUTED when it was last looked at for one that goes, its lower half. */
-export const REGION_SEEN: u32 = 68;
+export const REGION_SEEN: u32 = 52;
+export const REGION_COUNT: u32 = 56; // u16 instructions that a way through it has at most
+export const REGION_NEXT: u32 = 58; // u16 next region of the same chain, or the next free number; 0 = last
+/** u16: number of the region that came behind it the last time; it may be gone, or another one by now. */
+export const REGION_AFTER: u32 = 60;
+/** u8: blocks that it was made of. */
+export const REGION_BLOCKS: u32 = 62;
 /** Numbers of regions by hva and mode: u16 each, 0 = none. */
 export const JIT_HASH: u32 = 0x68000;
 export const JIT_HASH_ENTRIES: u32 = 4096;

@@ -18,7 +18,7 @@ import {
   R_OP,
   RECORD_SIZE,
 } from '../abi/insn';
-import { DROPPED_QUEUE, DROPPED_WRITTEN, REGION_COUNT } from '../abi/jit';
+import { DROPPED_QUEUE, DROPPED_WRITTEN, REGION_AFTER, REGION_COUNT } from '../abi/jit';
 import {
   BLOCK_CHAINS,
   BLOCK_HASH_ENTRIES,
@@ -86,7 +86,7 @@ import { C_CODE, C_END, C_ENDS, C_MODE, C_PC, C_STATUS, CURSOR_SHORT, cursor } f
 import { drop_flags } from './dead_flags';
 import { decode_insn } from './insn';
 import { choose_quick } from './quick';
-import { drop_regions, flush_regions, mixed, region, region_at } from './regions';
+import { drop_regions, flush_regions, is_region, mixed, region, region_at } from './regions';
 
 const BLOCK_WAYS: u32 = 4;
 /** BLOCK_HASH_ENTRIES / BLOCK_WAYS = 1 << BLOCK_SETS_LOG. */
@@ -135,17 +135,23 @@ export function next_block(v: u32): u32 {
   return is_ready(v, b) ? b : 0;
 }
 
-/** The region at V_RIP whose translation is known and for which the budget reaches, else 0. */
-export function next_region(v: u32): u32 {
+/** The region at V_RIP whose translation is known and for which the budget reaches, else 0. The region at `from` was left there. */
+export function next_region(v: u32, from: u32): u32 {
   const mode = load<u32>(v + V_MODE);
   if ((mode & (MODE_64 | MODE_FLAT)) == 0) return 0;
   const la = load<u64>(v + V_RIP);
   const e = load<u32>(v + V_TLB_EXEC) + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_EXEC_ENTRY_SIZE;
   if (load<u64>(e) != (la & ~0xfff)) return 0;
-  const number = region_at(v, (la as u32) + load<u32>(e + TLB_EXEC_ADDEND), mode);
-  if (number == 0) return 0;
-  const found = region(v, number);
-  return load<i32>(v + V_BUDGET) < load<i32>(found + REGION_COUNT) ? 0 : found;
+  const hva = (la as u32) + load<u32>(e + TLB_EXEC_ADDEND);
+  // The hash is large and seldom in the host's cache.
+  let found = region(v, load<u16>(from + REGION_AFTER));
+  if (!is_region(found, hva, mode)) {
+    const number = region_at(v, hva, mode);
+    if (number == 0) return 0;
+    store<u16>(from + REGION_AFTER, number as u16);
+    found = region(v, number);
+  }
+  return load<i32>(v + V_BUDGET) < (load<u16>(found + REGION_COUNT) as i32) ? 0 : found;
 }
 
 /** The budget reaches for block `b`, and the interpreter goes on with it: counts that it does. */

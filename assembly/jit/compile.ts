@@ -274,7 +274,7 @@ export function compile_region(v: u32, b: u32, rip: u64): u32 {
   end_records(v, number);
   const made = region(v, number);
   store<u64>(made + REGION_RIP, rip);
-  store<u32>(made + REGION_COUNT, instruction_count());
+  store<u16>(made + REGION_COUNT, instruction_count() as u16);
   store<u8>(made + REGION_BLOCKS, node_count() as u8);
   note_made(v, number, made, code, bytes, places_count());
   return number;

@@ -69,7 +69,7 @@ export function execute(v: u32, b: u32): u32 {
     store<i32>(b + B_HEAT, first_heat());
     return exec_block(v, b);
   }
-  if (load<i32>(v + V_BUDGET) < load<i32>(found + REGION_COUNT)) return exec_block(v, b);
+  if (load<i32>(v + V_BUDGET) < (load<u16>(found + REGION_COUNT) as i32)) return exec_block(v, b);
   const rip = load<u64>(v + V_RIP);
   const budget = load<i32>(v + V_BUDGET);
   const flow = run_regions(v, found);
@@ -96,7 +96,7 @@ function run_regions(v: u32, found: u32): u32 {
     store<u64>(found + REGION_EXECUTED, load<u64>(found + REGION_EXECUTED) + (executed as i64 as u64));
     if ((told & 7) != FLOW_BRANCH) return told & 7;
     if (load<u32>(v + V_LEAVE) | load<u32>(v + V_REQUESTS)) return FLOW_BRANCH;
-    found = next_region(v);
+    found = next_region(v, found);
     if (found == 0) return FLOW_BRANCH;
     // Whoever leaves where it began would do so again.
     if (load<i32>(v + V_BUDGET) == budget && load<u64>(v + V_RIP) == rip) return FLOW_BRANCH;

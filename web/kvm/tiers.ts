@@ -135,6 +135,10 @@ class Area {
     return this.#view.getUint8(this.#at + offset);
   }
 
+  u16(offset: number): number {
+    return this.#view.getUint16(this.#at + offset, true);
+  }
+
   u32(offset: number): number {
     return this.#view.getUint32(this.#at + offset, true);
   }
@@ -185,7 +189,7 @@ export function readRegion(buffer: ArrayBufferLike, area: number, number: number
     rip: of.u64(at + REGION_RIP),
     code: codeOf(of.u32(at + REGION_MODE)),
     blocks: of.u8(at + REGION_BLOCKS),
-    instructions: of.u32(at + REGION_COUNT),
+    instructions: of.u16(at + REGION_COUNT),
     bytes: of.u32(at + REGION_BYTES),
     executed: of.number(at + REGION_EXECUTED),
   };
