@@ -46,6 +46,7 @@ import {
   OP_POP_SEG,
   OP_PUSH,
   OP_PUSH_R,
+  OP_RDPKRU,
   OP_SAR_R64,
   OP_SETCC,
   OP_SHIFT,
@@ -54,6 +55,7 @@ import {
   OP_SHRX,
   OP_STD,
   OP_STI,
+  OP_SWAPGS,
   OP_TEST,
   OP_XCHG_R,
 } from '../abi/ops';
@@ -92,7 +94,7 @@ import {
   sized,
 } from './registers';
 import { keep, note, note_logic, take_result } from './results';
-import { emit_cli, emit_lea, emit_selector, emit_sti } from './selectors';
+import { emit_cli, emit_lea, emit_rdpkru, emit_selector, emit_sti, emit_swapgs } from './selectors';
 import { emit_shift } from './shifts';
 import { emit_stack } from './stack';
 import { emit_string } from './strings';
@@ -502,6 +504,11 @@ export function emit(v: u32, r: u32): bool {
   }
   if (op == OP_STI) {
     emit_sti(r);
+    return true;
+  }
+  if (op == OP_SWAPGS) return emit_swapgs(r);
+  if (op == OP_RDPKRU) {
+    emit_rdpkru(v, r);
     return true;
   }
   if (op >= OP_SHIFT && op < OP_MUL) return emit_shift(v, r, op);

@@ -382,6 +382,16 @@ export function push_to_stack(r: u32, value: u32): void {
   move_stack(0);
 }
 
+/** PUSH of a selector in 32-bit code: of its four bytes two are written. */
+export function push_selector_to_stack(r: u32, value: u32): void {
+  stack_address(-4);
+  check_limit(r, 1);
+  begin_store(value, 1);
+  push_info(r, 1, SS);
+  end_store(F_PUSH);
+  move_stack(0);
+}
+
 /** The same for a CALL to the place in the i64 local `target`: where the run goes on when it ends behind the store. */
 export function push_return(r: u32, value: u32, target: u32): void {
   const size: u32 = is_wide() ? 3 : 2;

@@ -1,9 +1,9 @@
-// Stack instructions into Wasm beside PUSH and POP of registers: PUSH of memory, PUSHF, LEAVE, as wide as the stack is.
+// Stack instructions into Wasm beside PUSH and POP of registers: PUSH of memory and of segment registers, PUSHF, LEAVE, as wide as the stack is.
 
-import { R_FLAGS, RF_SIZE } from '../abi/insn';
+import { R_FLAGS, R_SEG, RF_SIZE } from '../abi/insn';
 import { TLB_READ } from '../abi/map';
-import { OP_LEAVE, OP_PUSH, OP_PUSHF } from '../abi/ops';
-import { SS, V_GPR } from '../abi/vcpu_page';
+import { OP_LEAVE, OP_PUSH, OP_PUSH_SEG, OP_PUSHF } from '../abi/ops';
+import { SEG_SELECTOR, SEG_STRIDE, SS, V_GPR, V_SEGS } from '../abi/vcpu_page';
 import { is_memory } from './addresses';
 import { get, is_wide, set, spill_flags } from './frame';
 import { F_FLAGS, L_V } from './locals';
@@ -12,6 +12,7 @@ import {
   move_stack,
   push_memory,
   push_rm,
+  push_selector_to_stack,
   push_to_stack,
   reach,
   reach_operand,
@@ -19,7 +20,7 @@ import {
   stack_address,
 } from './operands';
 import { local_b, set_register } from './registers';
-import { byte, call_core, I64_EXTEND_U } from './wasm';
+import { byte, call_core, I32_LOAD, I64_EXTEND_U, memory_op } from './wasm';
 
 const RBP: u32 = 5 * 8;
 
@@ -30,6 +31,15 @@ function push(r: u32, size: u32): void {
   stack_address(-(1 << size));
   check_limit(r, size);
   push_to_stack(r, local_b(size));
+}
+
+function push_selector(r: u32, size: u32): void {
+  get(L_V);
+  memory_op(I32_LOAD, V_SEGS + load<u8>(r + R_SEG) * SEG_STRIDE + SEG_SELECTOR);
+  if (size == 3) byte(I64_EXTEND_U);
+  set(local_b(size));
+  if (size == 3) push_to_stack(r, local_b(size));
+  else push_selector_to_stack(r, local_b(size));
 }
 
 function push_flags(r: u32, size: u32): void {
@@ -58,6 +68,7 @@ export function emit_stack(v: u32, r: u32, op: u32): bool {
   if (op == OP_PUSH) push(r, size);
   else if (op == OP_PUSHF) push_flags(r, size);
   else if (op == OP_LEAVE) leave_frame(v, r, size);
+  else if (op == OP_PUSH_SEG) push_selector(r, size);
   else return false;
   return true;
 }

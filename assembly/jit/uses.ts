@@ -65,8 +65,11 @@ import {
   OP_LOCK_ALU,
   OP_LOCK_NOT,
   OP_LODS,
+  OP_MOV_FROM_CR,
+  OP_MOV_FROM_DR,
   OP_MOV_FROM_SEG,
   OP_MOV_TO_REG,
+  OP_MOV_TO_SEG,
   OP_MOVS,
   OP_MUL,
   OP_MULX,
@@ -79,6 +82,9 @@ import {
   OP_POP,
   OP_POP_M,
   OP_POP_R,
+  OP_POP_SEG,
+  OP_POPA,
+  OP_POPF,
   OP_PUSH,
   OP_PUSH_R,
   OP_PUSH_SEG,
@@ -86,6 +92,7 @@ import {
   OP_PUSHF,
   OP_RDFSBASE,
   OP_RDPID,
+  OP_RDPKRU,
   OP_RDRAND,
   OP_RDTSC,
   OP_RDTSCP,
@@ -218,21 +225,23 @@ function of_memory(op: u32): u32 {
   if (op == OP_XADD) return WRITES;
   if (op == OP_CMPXCHG) return AX | WRITES;
   if (op == OP_CMPXCHG8B || op == OP_CMPXCHG16B) return AX | BX | CX | DX | READS | WRITES;
-  if (op == OP_PUSH || op == OP_POP || op == OP_POP_M || op == OP_PUSH_SEG) return SP;
-  if (op == OP_PUSHA) return 0xff;
+  if (op == OP_PUSH || op == OP_POP || op == OP_POP_M || op == OP_PUSH_SEG || op == OP_POP_SEG) return SP;
+  if (op == OP_PUSHA || op == OP_POPA) return 0xff;
   if (op == OP_PUSHF) return SP | READS;
+  if (op == OP_POPF) return SP | READS | WRITES;
   if (op == OP_ENTER || op == OP_LEAVE) return SP | BP;
-  return op == OP_MOV_FROM_SEG ? 0 : USES_ALL;
+  return op == OP_MOV_FROM_SEG || op == OP_MOV_TO_SEG ? 0 : USES_ALL;
 }
 
 /** System instructions: 0x200..0x2ff. */
 function of_system(op: u32): u32 {
   if (op == OP_CLI || op == OP_STI || op == OP_CLAC || op == OP_STAC || op == OP_CLTS) return 0;
   if (op == OP_SWAPGS || op == OP_PAUSE || op == OP_CLFLUSH || op == OP_INVD || op == OP_RDPID) return 0;
+  if (op == OP_MOV_FROM_CR || op == OP_MOV_FROM_DR) return 0;
   if (op == OP_RDRAND) return WRITES;
   if (op >= OP_RDFSBASE && op < OP_RDFSBASE + 4) return 0;
   if (op == OP_RDTSC) return AX | DX;
-  if (op == OP_RDTSCP || op == OP_XGETBV) return AX | CX | DX;
+  if (op == OP_RDTSCP || op == OP_XGETBV || op == OP_RDPKRU) return AX | CX | DX;
   if (op == OP_CPUID) return AX | BX | CX | DX;
   if (op >= OP_OUT_I && op <= OP_OUT_DX) return AX | DX | ONLY_READ;
   if (op >= OP_IN_I && op < OP_OUT_I) return AX | DX;

@@ -42,7 +42,12 @@ const products = [
   ...of([16, 32, 64], 'imul {rN}, {eN}', 'imul {rN}, {eN}, -7', 'imul {rN}, {eN}, 0x1234'),
   ...of([32, 64], 'mulx {rN}, {rN}, {eN}'),
 ];
-const stack = ['push {m32} flat', 'push {m64}', 'pushfd flat', 'pushfq wide'];
+const stack = [
+  ...['push {m32} flat', 'push {m64}', 'pushfd flat', 'pushfq wide'],
+  ...['ds', 'cs', 'ss'].map((name) => `push ${name}\npop ecx flat`),
+  ...['fs', 'gs'].flatMap((name) => [`push ${name}\npop ecx flat`, `push ${name}\npop rcx wide`]),
+  ...['mov esp, 0x6003\npush es\npop ecx flat', 'mov esp, 0x6001\npush fs\npop ecx flat'],
+];
 const frames = [
   'mov ebp, 0x6f04\nleave flat',
   'mov ebp, 0x6ffe\nleave flat',
@@ -101,6 +106,10 @@ const segments = [
     'lea {r64}, [esi+ebx]',
     'lea {r32}, [esi+ebx] wide',
   ],
+  // MSR_KERNEL_GS_BASE.
+  'mov ecx, 0xc0000102\nmov eax, 24\nxor edx, edx\nwrmsr\nswapgs\nmov ecx, [gs:0x20000]\nswapgs\nmov edx, [gs:0x20000] wide',
+  // CR4.PKE.
+  'mov rax, cr4\nbts eax, 22\nmov cr4, rax\nmov eax, 0x30\nxor ecx, ecx\nxor edx, edx\nwrpkru\nmov edx, 7\nrdpkru wide',
   ...['mov {r32}, ds', 'mov {r16}, es', 'mov {r64}, ss', 'mov {r32}, fs'],
 ];
 
