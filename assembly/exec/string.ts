@@ -29,7 +29,7 @@ import {
 import { RAX, RCX, RDI, RSI } from '../abi/x86';
 import { get_zf, lazy_sub } from '../cpu/flags';
 import { read_signed, read_sized, size_of, write_memory, write_register } from '../cpu/operands';
-import { bytes_without_code, page_flags } from '../memory/code_marks';
+import { bytes_without_code, hits_code, page_flags } from '../memory/code_marks';
 import { tlb_array } from '../memory/tlb';
 import { seg } from '../state/vcpu';
 import {
@@ -78,14 +78,17 @@ function extent(v: u32, n: u32, p: u32, offset: u64, size: u32, asize: u32, step
   return room == 0 ? 1 : room;
 }
 
-/** The same for stores to ES: a page that holds decoded code is written at once up to the next line of that, upwards. */
+/**
+ * The same for stores to ES: a page that holds decoded code is written at once, upwards, where no code is changed, or else up to the
+ * next line of that.
+ */
 function store_extent(v: u32, p: u32, offset: u64, size: u32, asize: u32, step: i32, limit: u64): u64 {
-  if (page_flags(p) & PAGE_HOLDS_CODE) {
-    const clean = step > 0 && p != v + V_SCRATCH ? bytes_without_code(p) >> size : 1;
-    if (clean <= 1) return 1;
-    if (limit > (clean as u64)) limit = clean;
-  }
-  return extent(v, ES, p, offset, size, asize, step, limit);
+  if ((page_flags(p) & PAGE_HOLDS_CODE) == 0) return extent(v, ES, p, offset, size, asize, step, limit);
+  if (step < 0 || p == v + V_SCRATCH) return 1;
+  const n = extent(v, ES, p, offset, size, asize, step, limit);
+  if (n == 1 || !hits_code(v, p, (n as u32) << size)) return n;
+  const clean = bytes_without_code(p) >> size;
+  return clean <= 1 ? 1 : min(n, clean as u64);
 }
 
 /** Copies `n` elements as one after the other would be, also where source and destination overlap. */

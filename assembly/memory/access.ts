@@ -145,12 +145,12 @@ function write_part(v: u32, hva: u32, gpa: u64, from: u32, bytes: u32): void {
   }
 }
 
-/** hva of a store to a page that holds code, when its entry allows it and no decoded byte is changed; else 0. */
+/** hva of a store to a page that holds code still, when its entry allows it and no decoded byte is changed; else 0. */
 export function beside_code(v: u32, table: u32, la: u64, span: u32): u32 {
   const e = table + ((((la >> 12) ^ (la >> TLB_FOLD)) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
   if (((la + span) & ~0xfff) != load<u64>(e + TLB_MIXED) || load<u32>(e + TLB_FLAGS) & TLB_DEVICE) return 0;
   const hva = (la as u32) + load<u32>(e + TLB_ADDEND);
-  return hits_code(v, hva, span + 1) ? 0 : hva;
+  return (page_flags(hva) & PAGE_HOLDS_CODE) == 0 || hits_code(v, hva, span + 1) ? 0 : hva;
 }
 
 /** The scratch buffer, for a store of `span + 1` bytes to an address without RAM. */

@@ -150,14 +150,29 @@ function clean_entry(v: u32, hva: u32): u32 {
   return v + V_CLEAN + ((hva >> 2) & (CLEAN_ENTRIES - 1)) * 8;
 }
 
-/** A store of `bytes` bytes at `hva`, in a page that holds code, changes decoded bytes. */
+/** The only vCPU has a block or a region that was made of one of these bytes, or of the lines of a region about them. */
+function has_code(v: u32, hva: u32, bytes: u32): bool {
+  return in_own_block(v, hva, bytes) || in_old_region(v, hva, bytes);
+}
+
+/** The page at `hva` holds no decoded code. */
+function forget_page(hva: u32): void {
+  atomic.and<u8>(flags_at(hva), ~((PAGE_HOLDS_CODE | PAGE_WATCHED) as u8));
+  atomic.store<u64>(lines_at(hva), 0);
+}
+
+/**
+ * A store of `bytes` bytes at `hva`, in a page that holds code, changes decoded bytes. Where it turns out that nobody has any code
+ * of the page any more, which comes of an emptied decode cache, the page is as any other from now on.
+ */
 export function hits_code(v: u32, hva: u32, bytes: u32): bool {
   const key = (hva as u64) | ((bytes as u64) << 32);
   const entry = clean_entry(v, hva);
   if (load<u64>(entry) == key && is_alone(v)) return false;
   if ((atomic.load<u64>(lines_at(hva)) & lines_of(hva, bytes)) == 0) return false;
-  if (!is_alone(v) || in_own_block(v, hva, bytes) || in_old_region(v, hva, bytes)) return true;
-  store<u64>(entry, key);
+  if (!is_alone(v) || has_code(v, hva, bytes)) return true;
+  if (has_code(v, hva & ~0xfff, 0x1000)) store<u64>(entry, key);
+  else forget_page(hva);
   return false;
 }
 
@@ -211,8 +226,7 @@ export function has_lost_pages(v: u32): bool {
  * go first: what is marked after a vCPU has dropped its blocks must stay.
  */
 export function code_written(hva: u32): void {
-  atomic.and<u8>(flags_at(hva), ~((PAGE_HOLDS_CODE | PAGE_WATCHED) as u8));
-  atomic.store<u64>(lines_at(hva), 0);
+  forget_page(hva);
   for (let v = first_vcpu(); v != 0; v = next_vcpu(v)) {
     queue_page(v, hva);
     atomic.or<u32>(v + V_REQUESTS, REQ_CODE);

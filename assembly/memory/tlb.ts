@@ -125,6 +125,12 @@ function empty_data(e: u32): void {
   store<u64>(e + TLB_MIXED, EMPTY);
 }
 
+/** The same if the entry is of `page`: what shares its place, such as the kernel's own, stays. */
+function empty_page(e: u32, page: u64): void {
+  if (load<u64>(e + TLB_READ) == page || load<u64>(e + TLB_WRITE) == page || load<u64>(e + TLB_MIXED) == page)
+    empty_data(e);
+}
+
 /** From now on, the list is of the set in force, which has no entry that is not global. */
 function begin_list(v: u32, set: u32): void {
   const list = v - VCPU_PAGE + VCPU_TLB_LIST;
@@ -255,6 +261,7 @@ function huge_bit(la: u64): u64 {
 
 /** INVLPG, and INVPCID of one address: the page, of whatever size, in every mode and for every PCID. */
 export function flush_page(v: u32, la: u64): void {
+  const page = la & ~0xfff;
   const index = index_of(la);
   const exec_index = exec_index_of(la);
   const large = (load<u8>(large_byte(v, la)) & large_bit(la)) != 0;
@@ -263,9 +270,10 @@ export function flush_page(v: u32, la: u64): void {
     if (!is_used(v, n)) continue;
     const set = tlb_set(v, n);
     for (let mode: u32 = 0; mode < TLB_NONE; mode++)
-      empty_data(set + mode * TLB_MODE_STRIDE + index * TLB_ENTRY_SIZE);
-    store<u64>(set + TLB_EXEC + exec_index * TLB_EXEC_ENTRY_SIZE, EMPTY);
-    store<u64>(set + TLB_EXEC + TLB_EXEC_STRIDE + exec_index * TLB_EXEC_ENTRY_SIZE, EMPTY);
+      empty_page(set + mode * TLB_MODE_STRIDE + index * TLB_ENTRY_SIZE, page);
+    const exec = set + TLB_EXEC + exec_index * TLB_EXEC_ENTRY_SIZE;
+    if (load<u64>(exec) == page) store<u64>(exec, EMPTY);
+    if (load<u64>(exec + TLB_EXEC_STRIDE) == page) store<u64>(exec + TLB_EXEC_STRIDE, EMPTY);
     if (large) flush_parts(set, la, LARGE_SHIFT, TLB_LARGE);
     if (huge) flush_parts(set, la, HUGE_SHIFT, TLB_HUGE);
   }

@@ -1,6 +1,7 @@
 // Code and data in one page: stores beside code leave its blocks alone, stores into code never do.
 import { expect, test } from 'vitest';
-import { V_STAT_BLOCKS } from '../../../assembly/abi/vcpu_page.ts';
+import { PAGE_FLAGS, PAGE_HOLDS_CODE } from '../../../assembly/abi/map.ts';
+import { V_BLOCKS_TOP, V_STAT_BLOCKS } from '../../../assembly/abi/vcpu_page.ts';
 import { KVM_EXIT } from '../../../web/kvm/index.ts';
 import { Machine } from './machine.ts';
 
@@ -39,6 +40,19 @@ test('REP STOSB over code and data of a page drops the code', () => {
   machine.vm.write(0x3040, Uint8Array.from([0xc3]));
   const got = machine.run('ffd5 89c3 31c0 b090 f3aa 31c0 ffd5', { rbp: 0x3000, rdi: 0x2fc0, rcx: 0x80 });
   expect([got.rbx, got.rax]).toEqual([7n, 0n]);
+});
+
+test('a page whose blocks have left the decode cache is as any other behind the first store to it', () => {
+  const machine = new Machine('long');
+  const { memory } = machine.vm;
+  const flags = PAGE_FLAGS + ((machine.ram.byteOffset + 0x3000) >>> 12);
+  const isCode = (): boolean => (memory.u8(flags) & PAGE_HOLDS_CODE) !== 0;
+  machine.vm.write(0x3000, Uint8Array.from([0xb8, 7, 0, 0, 0, 0xc3]));
+  expect([machine.run('ffd5', { rbp: 0x3000 }).rax, isCode()]).toEqual([7n, true]);
+  memory.setU32(machine.vcpu.page + V_BLOCKS_TOP, 0);
+  machine.run('890b 890b', { rbx: 0x3001, rcx: 9 });
+  expect(isCode()).toBe(false);
+  expect([machine.run('ffd5', { rbp: 0x3000 }).rax, isCode()]).toEqual([9n, true]);
 });
 
 test('what the host writes over decoded code is run', () => {
