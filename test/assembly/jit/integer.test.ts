@@ -7,6 +7,7 @@ import { VCPU_JIT, VCPU_PAGE } from '../../../assembly/abi/map.ts';
 import { OP_HLT, OP_MOV_FROM_CR, OP_MOV_TO_CR, OP_WRMSR, OP_WRPKRU } from '../../../assembly/abi/ops.ts';
 import { RUN_EXIT, V_JIT_TOP } from '../../../assembly/abi/vcpu_page.ts';
 import { assemble } from '../../../web/asm/index.ts';
+import { supportedCpuid } from '../../../web/kvm/cpuid.ts';
 import { KVM_EXIT } from '../../../web/kvm/index.ts';
 import { Regions } from '../../../web/kvm/regions.ts';
 import { Machine, RAM, type Registers, randomBits } from '../exec/machine.ts';
@@ -150,6 +151,7 @@ test.each(['flat', 'long'] as const)('in %s code', { timeout: 300_000 }, (mode) 
   const interpreted = new Machine(mode);
   const compiled = new Machine(mode);
   compiled.vm.compileAfter(0);
+  for (const { vcpu } of [interpreted, compiled]) vcpu.setCpuid2(supportedCpuid());
   const programs = new Programs(wide, 21);
   const start = compiled.vcpu.page - VCPU_PAGE + VCPU_JIT + JIT_RECORDS;
   const only = process.env.VITRINE_FORM;
