@@ -139,9 +139,14 @@ export const TLB_LARGE_BITS: u32 = 1024;
 export const VCPU_TLB_MORE: u32 = 0x60000;
 export const VCPU_BLOCKS: u32 = 0x100000;
 export const VCPU_BLOCKS_END: u32 = 0x3ff000;
-/** Pages whose code has changed, for the vCPU to drop what it made of it: CODE_QUEUE_PLACES words (u32), hva >> 12, + 1; 0 = empty. */
+/**
+ * Pages whose code has changed, for the vCPU to drop what it made of it: CODE_QUEUE_PLACES words (u32), hva >> 12, + 1, and from
+ * CODE_QUEUE_ROUND on how often the place was taken before; 0 = empty. CODE_QUEUE_GIVEN_UP instead of the page: the reader waits no more.
+ */
 export const VCPU_CODE_QUEUE: u32 = 0x3ff000;
 export const CODE_QUEUE_PLACES: u32 = 1024;
+export const CODE_QUEUE_ROUND: u32 = 21;
+export const CODE_QUEUE_GIVEN_UP: u32 = 0x1fffff;
 /** The compiler's room; derived state. Regions, what they keep of their code, and where one is made (abi/jit.ts). */
 export const VCPU_JIT: u32 = 0x400000;
 /** The modules of regions as they were compiled, for whoever looks at them: a ring (abi/jit.ts); derived state. */

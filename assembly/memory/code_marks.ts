@@ -20,7 +20,9 @@ import {
   BLOCK_CHAINS,
   CODE_LINE_SHIFT,
   CODE_LINES,
+  CODE_QUEUE_GIVEN_UP,
   CODE_QUEUE_PLACES,
+  CODE_QUEUE_ROUND,
   PAGE_FLAGS,
   PAGE_HOLDS_CODE,
   PAGE_MIXED,
@@ -45,6 +47,8 @@ import {
 } from '../abi/vcpu_page';
 import { first_vcpu, is_alone, next_vcpu } from '../state/vcpu';
 
+/** Looks at a place that was taken until it is given up, some ms: who has taken it may have died with its thread. */
+const PLACE_LOOKS: u32 = 100000;
 /** No page begins there. */
 export const NO_PAGE: u32 = 0xffffffff;
 
@@ -191,15 +195,25 @@ function place_at(v: u32, n: u32): u32 {
   return v - VCPU_PAGE + VCPU_CODE_QUEUE + (n & (CODE_QUEUE_PLACES - 1)) * 4;
 }
 
+/** What is above the page in the `n`th place. */
+function round_of(n: u32): u32 {
+  return (n / CODE_QUEUE_PLACES) << CODE_QUEUE_ROUND;
+}
+
 /**
  * Puts the page of `hva` into the vCPU's code queue. A place is taken first and filled then, and only one that the reader has
- * emptied can be taken; without one the vCPU is told to drop everything.
+ * passed can be taken; without one, or when the reader has given it up meanwhile, the vCPU is told to drop everything.
  */
 function queue_page(v: u32, hva: u32): void {
   let tail = atomic.load<u32>(v + V_CODE_TAIL);
   while (tail - atomic.load<u32>(v + V_CODE_HEAD) < CODE_QUEUE_PLACES) {
     const seen = atomic.cmpxchg<u32>(v + V_CODE_TAIL, tail, tail + 1);
-    if (seen == tail) return atomic.store<u32>(place_at(v, tail), (hva >> PAGE_SHIFT) + 1);
+    if (seen == tail) {
+      const round = round_of(tail);
+      const before = atomic.xchg<u32>(place_at(v, tail), round | ((hva >> PAGE_SHIFT) + 1));
+      if (before == (round | CODE_QUEUE_GIVEN_UP)) atomic.store<u32>(v + V_CODE_LOST, 1);
+      return;
+    }
     tail = seen;
   }
   atomic.store<u32>(v + V_CODE_LOST, 1);
@@ -209,11 +223,20 @@ function queue_page(v: u32, hva: u32): void {
 export function next_changed_page(v: u32): u32 {
   const head = atomic.load<u32>(v + V_CODE_HEAD);
   if (head == atomic.load<u32>(v + V_CODE_TAIL)) return NO_PAGE;
-  let page: u32 = 0;
-  // Who has taken the place is about to fill it.
-  while (page == 0) page = atomic.xchg<u32>(place_at(v, head), 0);
+  const place = place_at(v, head);
+  const round = round_of(head);
+  // Who has taken the place is about to fill it. What comes later than PLACE_LOOKS is of a round that is over.
+  for (let looks = PLACE_LOOKS; looks != 0; looks--) {
+    const page = atomic.xchg<u32>(place, 0);
+    if (page == 0 || page == (round | CODE_QUEUE_GIVEN_UP) || (page & ~CODE_QUEUE_GIVEN_UP) != round)
+      continue;
+    atomic.store<u32>(v + V_CODE_HEAD, head + 1);
+    return ((page & CODE_QUEUE_GIVEN_UP) - 1) << PAGE_SHIFT;
+  }
+  atomic.store<u32>(place, round | CODE_QUEUE_GIVEN_UP);
+  atomic.store<u32>(v + V_CODE_LOST, 1);
   atomic.store<u32>(v + V_CODE_HEAD, head + 1);
-  return (page - 1) << PAGE_SHIFT;
+  return next_changed_page(v);
 }
 
 /** Some page was not put into the queue since this was asked last. */

@@ -3,7 +3,9 @@
 
 import {
   CODE_LINES,
+  CODE_QUEUE_GIVEN_UP,
   CODE_QUEUE_PLACES,
+  CODE_QUEUE_ROUND,
   PAGE_FLAGS,
   PAGE_HOLDS_CODE,
   PAGE_SHIFT,
@@ -24,7 +26,9 @@ function queuePage(memory: MachineMemory, v: number, hva: number): void {
     const seen = memory.compareExchange(v + V_CODE_TAIL, tail, tail + 1);
     if (seen === tail) {
       const place = v - VCPU_PAGE + VCPU_CODE_QUEUE + (tail % CODE_QUEUE_PLACES) * 4;
-      memory.store(place, (hva >>> PAGE_SHIFT) + 1);
+      const round = Math.floor(tail / CODE_QUEUE_PLACES) << CODE_QUEUE_ROUND;
+      const before = memory.exchange(place, round | ((hva >>> PAGE_SHIFT) + 1));
+      if (before === (round | CODE_QUEUE_GIVEN_UP) >>> 0) memory.store(v + V_CODE_LOST, 1);
       return;
     }
     tail = seen;

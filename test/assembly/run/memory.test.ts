@@ -1,5 +1,13 @@
 // Guest stores that the run loop must notice: into code, into logged and into read-only slots.
 import { describe, expect, test } from 'vitest';
+import { CODE_QUEUE_GIVEN_UP, VCPU_CODE_QUEUE, VCPU_PAGE } from '../../../assembly/abi/map.ts';
+import {
+  REQ_CODE,
+  RUN_BUDGET,
+  V_BLOCK_EPOCH,
+  V_CODE_TAIL,
+  V_REQUESTS,
+} from '../../../assembly/abi/vcpu_page.ts';
 import { KVM_EXIT, KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY } from '../../../web/kvm/index.ts';
 import { CODE, flatVcpu, guest, load, pagesOf, vmWithRam } from './machine.ts';
 
@@ -119,3 +127,35 @@ describe('a read-only slot', () => {
     expect(vcpu.getRegs().rip).toBe(0x2001n);
   });
 });
+
+test('a thread that dies between taking a place of the code queue and filling it holds no vCPU up', () => {
+  const { vm, vcpu } = guest('again: inc eax\njmp again');
+  vcpu.enter(100);
+  const { memory } = vm;
+  const flushes = memory.u32(vcpu.page + V_BLOCK_EPOCH);
+  memory.add(vcpu.page + V_CODE_TAIL, 1);
+  memory.or(vcpu.page + V_REQUESTS, REQ_CODE);
+  expect(vcpu.enter(100)).toBe(RUN_BUDGET);
+  // What it has written is unknown.
+  expect(memory.u32(vcpu.page + V_BLOCK_EPOCH)).toBe(flushes + 1);
+});
+
+test.each([
+  ['the host', 'host'],
+  ['a vCPU', 'store'],
+])(
+  'a page that %s brings to its place in the code queue too late makes a vCPU forget all it has decoded',
+  (_, who) => {
+    const { vm, vcpu, labels } = guest(`again: mov eax, 1\nhlt\nstore: mov byte [again + 1], 2\nhlt`);
+    const { memory } = vm;
+    vcpu.enter(100);
+    const before = memory.u32(vcpu.page + V_BLOCK_EPOCH);
+    memory.store(vcpu.page - VCPU_PAGE + VCPU_CODE_QUEUE, CODE_QUEUE_GIVEN_UP);
+    if (who === 'host') vm.write(CODE + 1, new Uint8Array([2]));
+    for (const rip of [labels.get(who === 'host' ? 'again' : 'store'), labels.get('again')]) {
+      vcpu.setRegs({ rip: rip as bigint });
+      vcpu.enter(100);
+    }
+    expect([vcpu.getRegs().rax, memory.u32(vcpu.page + V_BLOCK_EPOCH)]).toEqual([2n, before + 1]);
+  },
+);
