@@ -22,7 +22,11 @@ export const NODE_IS_HEADER: u32 = 20; // u32 edges into it come from nodes that
 export const NODE_EDGES: u32 = 24; // u32 number of edges
 /** u32 each: the node that an edge goes to. */
 export const NODE_EDGE: u32 = 28;
-export const EDGES_MAX: u32 = 20;
+export const EDGES_MAX: u32 = 19;
+/** u32: the node that its function begins with: 0, or where a call of the region goes to. */
+export const NODE_FUNCTION: u32 = 104;
+/** u32: 1 once it is known where it leads to. */
+export const NODE_IS_CONNECTED: u32 = 108;
 /** u32: x87_state.ts's guess of what the code of the node finds, 0 = none yet. */
 export const NODE_X87: u32 = 124;
 export const NONE: u32 = 0xffffffff;
@@ -31,9 +35,16 @@ export const JIT_ORDER: u32 = 0x2000;
 /** What encloses the place where code is emitted, outermost first: u32 node | LABEL_LOOP, or LABEL_OTHER. */
 export const JIT_LABELS: u32 = 0x2400;
 export const LABELS_MAX: u32 = 256;
-/** Where calls of the region return to: i32 bytes behind the entry. */
-export const JIT_RETURNS: u32 = 0x2800;
-export const RETURNS_MAX: u32 = 8;
+/** Where calls of the region return to: i32 bytes behind the entry, u32 the NODE_FUNCTION that is called. */
+export const JIT_RETURNS: u32 = 0x2880;
+export const RETURNS_MAX: u32 = 16;
+/** The pages of the region, the entry's first: i32 bytes from that one to it, u32 its hva, u64 lines that the region is made of. */
+export const JIT_PAGES: u32 = 0x2900;
+export const PAGES_MAX: u32 = 6;
+export const PAGE_DELTA: u32 = 0;
+export const PAGE_HVA: u32 = 4;
+export const PAGE_LINES: u32 = 8;
+export const PAGE_SIZE: u32 = 16;
 /** How the region uses its vector registers: 16 times four u8. */
 export const JIT_VECTORS: u32 = 0x2840;
 /** What compiled code tells of an access, beside numbers: misaligned is #GP(0); the old bytes are not wanted. */
@@ -119,7 +130,7 @@ export const REGION_RECORDS: u32 = 12;
 export const REGION_EXECUTED: u32 = 16;
 /** u64: RIP of its entry when it was made. */
 export const REGION_RIP: u32 = 24;
-export const REGION_LINES: u32 = 32; // u64 lines of its page that its code was made of
+export const REGION_PARTS: u32 = 32; // u16 its first part
 export const REGION_EPOCH: u32 = 40; // u32 V_BLOCK_EPOCH when it was made
 /** u32: JIT_TEXTS_TOP when its text was written; u32 bytes of its module. */
 export const REGION_TEXT: u32 = 44;
@@ -127,19 +138,30 @@ export const REGION_BYTES: u32 = 48;
 /** u32: REGION_EXECUTED when it was last looked at for one that goes, its lower half. */
 export const REGION_SEEN: u32 = 52;
 export const REGION_COUNT: u32 = 56; // u16 instructions that a way through it has at most
-export const REGION_NEXT: u32 = 58; // u16 next region of the same chain, or the next free number; 0 = last
+export const REGION_NEXT: u32 = 58; // u16 the next free number; 0 = last
 /** u16: number of the region that came behind it the last time; it may be gone, or another one by now. */
 export const REGION_AFTER: u32 = 60;
 /** u8: blocks that it was made of. */
 export const REGION_BLOCKS: u32 = 62;
+/** u8: pages that they lie in. */
+export const REGION_PAGES: u32 = 63;
 /** Numbers of regions by hva and mode: u16 each, 0 = none. */
 export const JIT_HASH: u32 = 0x68000;
 export const JIT_HASH_ENTRIES: u32 = 4096;
-/** Chains of the regions of a page, by its number: u16 each, 0 = empty. */
+/** Chains of the parts that lie in a page, by its number: u16 each, 0 = empty. */
 export const JIT_CHAINS: u32 = 0x6a000;
 export const JIT_CHAINS_ENTRIES: u32 = 1024;
+/** The parts of regions: what one is made of in one page. Number 0 is none. */
+export const JIT_PARTS: u32 = 0x70000;
+export const PARTS_MAX: u32 = 4096;
+export const PART_SIZE: u32 = 24;
+export const PART_PAGE: u32 = 0; // u32 hva of the page
+export const PART_REGION: u32 = 4; // u16 number of its region
+export const PART_NEXT: u32 = 6; // u16 next part of the same chain, or the next free one; 0 = last
+export const PART_MORE: u32 = 8; // u16 next part of the same region; 0 = last
+export const PART_LINES: u32 = 16; // u64 lines of the page
 /** Copies of records for the interpreter, up to the end of the vCPU's area: a piece for each region that keeps some. */
-export const JIT_RECORDS: u32 = 0x70000;
+export const JIT_RECORDS: u32 = 0x88000;
 export const PIECE_NUMBER: u32 = 0; // u32 of its region
 export const PIECE_BYTES: u32 = 4; // u32, these words among them
 export const PIECE_RECORDS: u32 = 8;

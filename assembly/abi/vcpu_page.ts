@@ -268,6 +268,11 @@ export const V_JIT_HAND: u32 = 0x6c4;
 export const V_JIT_RECORDS: u32 = 0x6c8;
 /** Records that were kept since all regions were forgotten. */
 export const V_JIT_KEPT: u32 = 0x6cc;
+/** Highest number that a part has had, and the first one that is free again (a chain by PART_NEXT), 0 = none. */
+export const V_JIT_LAST_PART: u32 = 0x6d0;
+export const V_JIT_FREE_PART: u32 = 0x6d4;
+/** Parts of the regions that live. */
+export const V_JIT_PARTS: u32 = 0x6d8;
 /** Bytes of all V_JIT_* fields. */
 export const V_JIT_FIELDS: u32 = 0x40;
 /** u64: state of RDRAND and RDSEED, begun from VM_SEED and the vCPU's id. */

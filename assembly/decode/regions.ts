@@ -1,4 +1,4 @@
-// The table of compiled regions: found by the place in memory and the mode they are made of, dropped when their page changes,
+// The table of compiled regions: found by the place in memory and the mode they are made of, dropped when a page of theirs changes,
 // and when there is no room for another: those that were not entered for longest. It compiles nothing.
 
 import {
@@ -14,9 +14,10 @@ import {
   REGION_EPOCH,
   REGION_EXECUTED,
   REGION_HVA,
-  REGION_LINES,
   REGION_MODE,
   REGION_NEXT,
+  REGION_PAGES,
+  REGION_PARTS,
   REGION_RECORDS,
   REGION_SEEN,
   REGION_SIZE,
@@ -29,16 +30,16 @@ import {
   V_JIT_BYTES,
   V_JIT_FREE,
   V_JIT_HAND,
-  V_JIT_KEPT,
   V_JIT_LAST,
   V_JIT_LIVE,
   V_JIT_OWNER,
+  V_JIT_PARTS,
   V_JIT_REGIONS,
   V_JIT_TOP,
 } from '../abi/vcpu_page';
 import { host_instance, host_release, host_release_all, vm_base } from '../host';
-import { region_chain } from '../memory/code_marks';
 import { note_dropped } from './region_notes';
+import { add_part, drop_parts, has_free_parts, region_in } from './region_parts';
 
 /** JIT_HASH_ENTRIES / 4 = 1 << JIT_SETS_LOG. */
 const JIT_SETS_LOG: u32 = 10;
@@ -87,9 +88,10 @@ function leave_hash(v: u32, number: u32, at: u32): void {
   store<u64>(set, kept);
 }
 
-/** The region is gone, for the reason DROPPED_*; it is out of its chain already. */
-function forget(v: u32, number: u32, reason: u32): void {
+/** The region `number` is gone, for the reason DROPPED_*. */
+export function drop_region(v: u32, number: u32, reason: u32): void {
   const at = region(v, number);
+  drop_parts(v, load<u16>(at + REGION_PARTS));
   note_dropped(v, number, at, reason);
   leave_hash(v, number, at);
   store<u32>(at + REGION_HVA, NONE);
@@ -99,15 +101,6 @@ function forget(v: u32, number: u32, reason: u32): void {
   store<u32>(v + V_JIT_LIVE, load<u32>(v + V_JIT_LIVE) - 1);
   store<u32>(v + V_JIT_BYTES, load<u32>(v + V_JIT_BYTES) - load<u32>(at + REGION_BYTES));
   host_release(v, load<u32>(at + REGION_SLOT));
-}
-
-/** The region `number` is gone, for the reason DROPPED_*. */
-export function drop_region(v: u32, number: u32, reason: u32): void {
-  const at = region(v, number);
-  let link = region_chain(v, load<u32>(at + REGION_HVA));
-  while (load<u16>(link) != number) link = region(v, load<u16>(link)) + REGION_NEXT;
-  store<u16>(link, load<u16>(at + REGION_NEXT));
-  forget(v, number, reason);
 }
 
 /** Drops the region that the hand comes to first of those that have executed nothing since it has passed them; there is one. */
@@ -133,7 +126,9 @@ export function make_room(v: u32, bytes: u32): void {
   const most = load<u32>(vm_base + VM_PAGE + VM_JIT_BYTES);
   while (
     load<u32>(v + V_JIT_LIVE) != 0 &&
-    (load<u32>(v + V_JIT_LIVE) == REGIONS_MAX - 1 || load<u32>(v + V_JIT_BYTES) + bytes > most)
+    (load<u32>(v + V_JIT_LIVE) == REGIONS_MAX - 1 ||
+      !has_free_parts(v) ||
+      load<u32>(v + V_JIT_BYTES) + bytes > most)
   )
     evict_region(v);
 }
@@ -150,22 +145,18 @@ function free_number(v: u32): u32 {
   return number;
 }
 
-/** A new region at `hva`, made of `lines` of its page, with a module of `bytes` bytes: its number. make_room has been called. */
-export function add_region(v: u32, hva: u32, mode: u32, slot: u32, lines: u64, bytes: u32): u32 {
+/** A new region at `hva` with a module of `bytes` bytes: its number. make_room has been called, and add_page follows for each of its pages. */
+export function add_region(v: u32, hva: u32, mode: u32, slot: u32, bytes: u32): u32 {
   const number = free_number(v);
   const added = region(v, number);
-  const chain = region_chain(v, hva);
   memory.fill(added, 0, REGION_SIZE);
   store<u32>(added + REGION_HVA, hva);
   store<u32>(added + REGION_MODE, mode);
   store<u32>(added + REGION_SLOT, slot);
-  store<u64>(added + REGION_LINES, lines);
   store<u32>(added + REGION_EPOCH, load<u32>(v + V_BLOCK_EPOCH));
   store<u32>(added + REGION_BYTES, bytes);
   // It has executed nothing yet, but may.
   store<u32>(added + REGION_SEEN, NONE);
-  store<u16>(added + REGION_NEXT, load<u16>(chain));
-  store<u16>(chain, number as u16);
   const set = hash_set(v, hva, mode);
   store<u64>(set, (load<u64>(set) << 16) | number);
   store<u32>(v + V_JIT_REGIONS, load<u32>(v + V_JIT_REGIONS) + 1);
@@ -174,22 +165,18 @@ export function add_region(v: u32, hva: u32, mode: u32, slot: u32, lines: u64, b
   return number;
 }
 
-/** The regions of the page at `first` are gone, for the reason DROPPED_*. */
+/** Region `number` is made of `lines` of the page at `page` too. */
+export function add_page(v: u32, number: u32, page: u32, lines: u64): void {
+  const at = region(v, number);
+  store<u16>(at + REGION_PARTS, add_part(v, number, page, lines, load<u16>(at + REGION_PARTS)) as u16);
+  store<u8>(at + REGION_PAGES, load<u8>(at + REGION_PAGES) + 1);
+}
+
+/** The regions that are made of code of the page at `first` are gone, for the reason DROPPED_*. */
 export function drop_regions(v: u32, first: u32, reason: u32): void {
   if (load<u32>(v + V_JIT_LIVE) == 0) return;
-  let link = region_chain(v, first);
-  let number: u32 = load<u16>(link);
-  while (number != 0) {
-    const at = region(v, number);
-    const next: u32 = load<u16>(at + REGION_NEXT);
-    if (((load<u32>(at + REGION_HVA) ^ first) & ~0xfff) == 0) {
-      store<u16>(link, next as u16);
-      forget(v, number, reason);
-    } else {
-      link = at + REGION_NEXT;
-    }
-    number = next;
-  }
+  for (let number = region_in(v, first); number != 0; number = region_in(v, first))
+    drop_region(v, number, reason);
 }
 
 /**
@@ -207,7 +194,7 @@ export function flush_regions(v: u32, reason: u32): void {
   host_release_all(v);
   memory.fill(v - VCPU_PAGE + VCPU_JIT + JIT_HASH, 0, JIT_HASH_ENTRIES * 2);
   memory.fill(v - VCPU_PAGE + VCPU_JIT + JIT_CHAINS, 0, JIT_CHAINS_ENTRIES * 2);
-  for (let field = V_JIT_REGIONS; field <= V_JIT_KEPT; field += 4) store<u32>(v + field, 0);
+  for (let field = V_JIT_REGIONS; field <= V_JIT_PARTS; field += 4) store<u32>(v + field, 0);
   store<u32>(v + V_JIT_TOP, v - VCPU_PAGE + VCPU_JIT + JIT_RECORDS);
   store<u32>(v + V_JIT_OWNER, host_instance);
 }

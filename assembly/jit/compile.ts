@@ -16,7 +16,7 @@ import { VCPU_JIT, VCPU_PAGE } from '../abi/map';
 import { OP_END } from '../abi/ops';
 import { MODE_64, MODE_FLAT, MODE_SIZE } from '../abi/vcpu_page';
 import { note_made } from '../decode/region_notes';
-import { add_region, make_room, region } from '../decode/regions';
+import { add_page, add_region, make_room, region } from '../decode/regions';
 import { host_compile } from '../host';
 import { assume_flags, FLAGS_UNKNOWN } from './flags';
 import { enter, leave } from './frame';
@@ -55,9 +55,10 @@ import {
   IMPORTED,
   X87_LOCALS,
 } from './locals';
+import { page_hva, page_lines, pages_count } from './pages';
 import { begin_places, move_places, note_place, places_count } from './places';
 import { begin_records, end_records, records_full } from './records';
-import { find_region, first_record, instruction_count, node_count, region_lines } from './region';
+import { find_region, first_record, instruction_count, node_count } from './region';
 import { begin_instruction } from './registers';
 import { emit_tree } from './structure';
 import { begin_checks, prepare_checks } from './vector_check';
@@ -259,7 +260,7 @@ export function compile_region(v: u32, b: u32, rip: u64): u32 {
   const mode = load<u32>(b + B_MODE);
   const is_64 = (mode & MODE_SIZE) == MODE_64;
   if (!is_64 && (mode & MODE_FLAT) == 0) return 0;
-  find_region(v, b);
+  find_region(v, b, rip);
   begin_records(v);
   const code = v - VCPU_PAGE + VCPU_JIT + JIT_CODE;
   begin(code, v - VCPU_PAGE + VCPU_JIT + JIT_CODE_END);
@@ -270,7 +271,10 @@ export function compile_region(v: u32, b: u32, rip: u64): u32 {
   make_room(v, bytes);
   const slot = host_compile(v, code, bytes);
   if (slot == 0) return 0;
-  const number = add_region(v, load<u32>(b + B_HVA), mode, slot, region_lines(b), bytes);
+  const number = add_region(v, load<u32>(b + B_HVA), mode, slot, bytes);
+  for (let n: u32 = 0; n < pages_count(); n++) {
+    if (page_lines(n) != 0) add_page(v, number, page_hva(n), page_lines(n));
+  }
   end_records(v, number);
   const made = region(v, number);
   store<u64>(made + REGION_RIP, rip);

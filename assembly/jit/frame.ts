@@ -297,13 +297,13 @@ export function retire(n: u32): void {
 }
 
 /** Pushes the RIP that is `delta` bytes behind the entry, as wide as the code is. */
-export function push_rip(delta: i32): void {
+export function push_rip(delta: i64): void {
   get(L_RIP);
   if (wide) {
-    i64_const(delta as i64);
+    i64_const(delta);
     byte(I64_ADD);
   } else {
-    i32_const(delta);
+    i32_const(delta as i32);
     byte(I32_ADD);
   }
 }
@@ -319,7 +319,7 @@ export function exit_to_local(rip: u32): void {
 }
 
 /** Leaves as behind a branch with `retired` instructions more, for the place `delta` bytes behind the entry. */
-export function exit_behind(delta: i32, retired: u32): void {
+export function exit_behind(delta: i64, retired: u32): void {
   settle_here();
   push_told(delta, retired);
   set(L_FLOW);
@@ -327,9 +327,10 @@ export function exit_behind(delta: i32, retired: u32): void {
 }
 
 /** Pushes what the function returns in that case; a place that the number does not reach is stored. */
-export function push_told(delta: i32, retired: u32): void {
-  if ((delta << EXIT_DELTA_SHIFT) >> EXIT_DELTA_SHIFT == delta)
-    return i32_const((delta << EXIT_DELTA_SHIFT) | (retired << EXIT_RETIRED_SHIFT) | EXIT_TOLD | FLOW_BRANCH);
+function push_told(delta: i64, retired: u32): void {
+  const told = (delta as i32) << EXIT_DELTA_SHIFT;
+  if (((told >> EXIT_DELTA_SHIFT) as i64) == delta)
+    return i32_const(told | (retired << EXIT_RETIRED_SHIFT) | EXIT_TOLD | FLOW_BRANCH);
   if (retired) retire(retired);
   get(L_V);
   push_rip(delta);

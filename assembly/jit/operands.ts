@@ -116,7 +116,7 @@ function push_address(r: u32): void {
     push_address32(r);
     if (is_wide()) byte(I64_EXTEND_U);
   } else if (am == AM_RIP) {
-    push_rip(next_delta(r) + load<i32>(r + R_DISP));
+    push_rip((next_delta(r) as i64) + (load<i32>(r + R_DISP) as i64));
   } else {
     push_address64(r);
     if (am == AM_64_SEG) {
@@ -134,7 +134,7 @@ export function push_linear(): void {
 }
 
 /** Pushes the lower half of L_LA. */
-function push_linear32(): void {
+export function push_linear32(): void {
   get(L_LA);
   if (is_wide()) byte(I32_WRAP);
 }

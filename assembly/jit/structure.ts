@@ -24,6 +24,7 @@ import { interpret } from './interpret';
 import { emit_light } from './light';
 import { L_A64, L_BUDGET, L_V } from './locals';
 import { is_plain } from './operands';
+import { page_of } from './pages';
 import { note_instruction, note_place } from './places';
 import {
   branch_delta,
@@ -39,7 +40,14 @@ import {
   returns_count,
 } from './region';
 import { begin_instruction, delta_of } from './registers';
-import { push_is_place, push_return_address, set_place, take_return, take_target } from './targets';
+import {
+  push_is_elsewhere,
+  push_is_place,
+  push_return_address,
+  set_place,
+  take_return,
+  take_target,
+} from './targets';
 import { BLOCK, byte, EMPTY, I32_LOAD, I32_LT_S, I32_OR, IF, i32_const, LOOP, memory_op } from './wasm';
 import { settle_x87 } from './x87_look';
 import { assume_x87, forget_x87, join_x87, known_x87, note_x87, pass_x87, values_x87 } from './x87_state';
@@ -50,12 +58,26 @@ const LABEL_LOOP: u32 = 116;
 /** What is known of the flags on all forward ways into the node, see merged_flags. */
 const MERGED_FLAGS: u32 = 120;
 
+/** Not every way to node `n` has come through the page of node `to`, whose translation must so be looked at. */
+function must_look(n: u32, to: u32): bool {
+  const page = page_of(load<i32>(node_at(to) + NODE_DELTA));
+  while (n != 0 && page_of(load<i32>(node_at(n) + NODE_DELTA)) != page) n = dominator_of(n);
+  return page_of(load<i32>(node_at(n) + NODE_DELTA)) != page;
+}
+
 /** Goes from node `n`, `retired` instructions of which are not counted yet, to the place `delta` bytes behind the entry. */
-function branch(v: u32, n: u32, delta: i32, retired: u32): void {
+function branch(v: u32, n: u32, delta: i64, retired: u32): void {
   settle_registers();
   const to = node_of(delta);
   if (to == NONE || !has_edge(n, to)) return exit_behind(delta, retired);
   const at = node_at(to);
+  if (must_look(n, to)) {
+    push_is_elsewhere(load<i32>(at + NODE_DELTA));
+    unlikely();
+    open(IF, EMPTY);
+    exit_behind(delta, retired);
+    close();
+  }
   if (retired) retire(retired);
   note_x87(at);
   if (place_of(to) <= place_of(n)) return go(load<u32>(at + LABEL_LOOP));

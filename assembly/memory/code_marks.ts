@@ -9,11 +9,14 @@ import { B_BYTES, B_CHAIN, B_HVA } from '../abi/insn';
 import {
   JIT_CHAINS,
   JIT_CHAINS_ENTRIES,
+  JIT_PARTS,
   JIT_TABLE,
+  PART_LINES,
+  PART_NEXT,
+  PART_PAGE,
+  PART_REGION,
+  PART_SIZE,
   REGION_EPOCH,
-  REGION_HVA,
-  REGION_LINES,
-  REGION_NEXT,
   REGION_SIZE,
 } from '../abi/jit';
 import {
@@ -118,8 +121,8 @@ function in_own_block(v: u32, hva: u32, bytes: u32): bool {
   return false;
 }
 
-/** Head of the chain of the regions of a page, as u16. */
-export function region_chain(v: u32, hva: u32): u32 {
+/** Head of the chain of the parts of regions that lie in a page, as u16. */
+export function part_chain(v: u32, hva: u32): u32 {
   return v - VCPU_PAGE + VCPU_JIT + JIT_CHAINS + ((hva >> PAGE_SHIFT) & (JIT_CHAINS_ENTRIES - 1)) * 2;
 }
 
@@ -130,13 +133,15 @@ export function region_chain(v: u32, hva: u32): u32 {
 function in_old_region(v: u32, hva: u32, bytes: u32): bool {
   const lines = lines_of(hva, bytes);
   const epoch = load<u32>(v + V_BLOCK_EPOCH);
-  let number: u32 = load<u16>(region_chain(v, hva));
+  const area = v - VCPU_PAGE + VCPU_JIT;
+  let number: u32 = load<u16>(part_chain(v, hva));
   while (number != 0) {
-    const region = v - VCPU_PAGE + VCPU_JIT + JIT_TABLE + number * REGION_SIZE;
-    const is_near = ((load<u32>(region + REGION_HVA) ^ hva) & ~0xfff) == 0;
-    if (is_near && load<u32>(region + REGION_EPOCH) != epoch && load<u64>(region + REGION_LINES) & lines)
-      return true;
-    number = load<u16>(region + REGION_NEXT);
+    const part = area + JIT_PARTS + number * PART_SIZE;
+    if (load<u32>(part + PART_PAGE) == (hva & ~0xfff) && load<u64>(part + PART_LINES) & lines) {
+      const region = area + JIT_TABLE + load<u16>(part + PART_REGION) * REGION_SIZE;
+      if (load<u32>(region + REGION_EPOCH) != epoch) return true;
+    }
+    number = load<u16>(part + PART_NEXT);
   }
   return false;
 }

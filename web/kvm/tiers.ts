@@ -35,6 +35,7 @@ import {
   REGION_EXECUTED,
   REGION_HVA,
   REGION_MODE,
+  REGION_PAGES,
   REGION_RIP,
   REGION_SIZE,
   REGION_TEXT,
@@ -83,6 +84,8 @@ export interface Region {
   /** Bits of its code: 16, 32 or 64. */
   readonly code: 16 | 32 | 64;
   readonly blocks: number;
+  /** Pages that they lie in. */
+  readonly pages: number;
   readonly instructions: number;
   /** Bytes of its module. */
   readonly bytes: number;
@@ -189,6 +192,7 @@ export function readRegion(buffer: ArrayBufferLike, area: number, number: number
     rip: of.u64(at + REGION_RIP),
     code: codeOf(of.u32(at + REGION_MODE)),
     blocks: of.u8(at + REGION_BLOCKS),
+    pages: of.u8(at + REGION_PAGES),
     instructions: of.u16(at + REGION_COUNT),
     bytes: of.u32(at + REGION_BYTES),
     executed: of.number(at + REGION_EXECUTED),

@@ -25,8 +25,8 @@ const words = (values: Record<string, string | number | bigint>): string =>
     .map(([name, value]) => `${name}=${value}`)
     .join(' ');
 
-function regionText({ number, rip, code, blocks, instructions, bytes, executed }: Region): string {
-  return words({ region: number, rip: hex(rip), code, blocks, instructions, bytes, executed });
+function regionText({ number, rip, code, blocks, pages, instructions, bytes, executed }: Region): string {
+  return words({ region: number, rip: hex(rip), code, blocks, pages, instructions, bytes, executed });
 }
 
 function eventText({ at, what, region, rip, executed }: TierEvent): string {

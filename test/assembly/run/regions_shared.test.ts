@@ -5,6 +5,7 @@ import { JIT_CODE, JIT_TABLE, REGION_BYTES, REGION_HVA, REGION_SIZE } from '../.
 import { VCPU_JIT, VCPU_PAGE } from '../../../assembly/abi/map.ts';
 import { RUN_EXIT, V_JIT_REGIONS } from '../../../assembly/abi/vcpu_page.ts';
 import type { Vcpu, Vm } from '../../../web/kvm/index.ts';
+import { readRegions } from '../../../web/kvm/tiers.ts';
 import { flatVcpu, load, vmWithRam } from './machine.ts';
 
 /** A loop with two ways through it, which EBX chooses, and records that regions leave to the interpreter. */
@@ -71,4 +72,18 @@ test('other code at the same place makes a region of its own', () => {
   load(alone, changed);
   expect(run(second, 1)).toBe(run(flatVcpu(alone), 1));
   expect(lastModule(vm, second).module).not.toBe(before.module);
+});
+
+test('what is called in another page is taken over too', () => {
+  const vm = vmWithRam({ vcpus: 2 });
+  vm.compileAfter(40);
+  load(vm, 'mov ecx, 400\nagain: call 0x3040\ndec ecx\njnz again\nhlt');
+  load(vm, 'test ebx, ecx\njz other\nadd eax, ecx\nret\nother: sub eax, 7\nret', 0x3040);
+  const [first, second] = [flatVcpu(vm, 0), flatVcpu(vm, 1)];
+  run(first, 1);
+  // It has come to the page itself before the entry is hot, but only ever one way through the function.
+  run(second, 0xffff);
+  expect(lastModule(vm, second)).toEqual(lastModule(vm, first));
+  const [region] = readRegions(vm.memory.wasm.buffer, second.page - VCPU_PAGE);
+  expect(region).toMatchObject({ pages: 2 });
 });

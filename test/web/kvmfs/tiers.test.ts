@@ -71,7 +71,7 @@ test('switched on in a machine that has run, it compiles what is hot', async () 
   expect((counts.compiled ?? 0) + (counts.interpreted ?? 0)).toBe(counts.instructions);
   expect(await regions()).toEqual([
     expect.stringMatching(
-      /^region=1 rip=0x1005 code=32 blocks=1 instructions=5 bytes=\d+ executed=39\d\d\d\d$/,
+      /^region=1 rip=0x1005 code=32 blocks=1 pages=1 instructions=5 bytes=\d+ executed=39\d\d\d\d$/,
     ),
   ]);
   expect(await read(fs, `${tiers()}/events`)).toMatch(/^made at=\d+ region=1 rip=0x1005$/);

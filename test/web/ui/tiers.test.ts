@@ -22,7 +22,7 @@ const counts = (instructions: number, compiled: number): TierCounts => ({
   dropped: {} as Record<DropReason, number>,
 });
 const region = (number: number, executed: number): Region => ({
-  ...{ number, executed, rip: 0x1000n, code: 32, blocks: 1, instructions: 4, bytes: 100 },
+  ...{ number, executed, rip: 0x1000n, code: 32, blocks: 1, pages: 1, instructions: 4, bytes: 100 },
 });
 
 test('the line has the share of each span, and of each region in the last one', () => {

@@ -144,11 +144,11 @@ export function RegionDialog({ vcpu, number, onClose }: RegionDialogProps) {
   );
 }
 
-function Facts({ region: { code, blocks, instructions, bytes: size, executed } }: { region: Region }) {
+function Facts({ region: { code, blocks, pages, instructions, bytes: size, executed } }: { region: Region }) {
   return (
     <p className="region-facts">
-      {code}-bit code · {plural(blocks, 'block')} · {plural(instructions, 'instruction')} · {bytes(size)} of
-      Wasm · {count(executed)} executed
+      {code}-bit code · {plural(blocks, 'block')} in {plural(pages, 'page')} ·{' '}
+      {plural(instructions, 'instruction')} · {bytes(size)} of Wasm · {count(executed)} executed
     </p>
   );
 }
