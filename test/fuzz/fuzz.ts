@@ -1,5 +1,5 @@
 // The loop: world after world, stretch after stretch, and after each what must hold. It prints nothing.
-import { RUN_BUDGET, RUN_EXIT } from '../../assembly/abi/vcpu_page.ts';
+import { RUN_BUDGET, RUN_EXIT, V_STAT_FAULTS } from '../../assembly/abi/vcpu_page.ts';
 import { KVM_EXIT } from '../../web/kvm/index.ts';
 import { broken } from './invariants.ts';
 import { FuzzMachine } from './machine.ts';
@@ -89,6 +89,7 @@ export class Fuzzer {
     world.start(machine);
     const random = new Random(seed ^ 0x5bd1e995);
     const icount = (): number => Number(vcpu.instructions);
+    const faults = (): number => Number(vm.memory.u64(vcpu.page + V_STAT_FAULTS));
     const first = icount();
     const counted = World.counts(machine.main);
     let restarts = 0;
@@ -101,6 +102,7 @@ export class Fuzzer {
       const left = limit - (before - first);
       if (left <= 0) break;
       budget = Math.min(left, random.chance(20) ? 1 + random.below(50) : 20_000);
+      const faultsBefore = faults();
       const began = performance.now();
       let why: number;
       try {
@@ -116,7 +118,8 @@ export class Fuzzer {
         wrong = `an entry of ${budget} instructions took more than ${SLOW} ms`;
       const after = icount();
       if (after - before > budget) wrong = `${after - before} instructions for a budget of ${budget}`;
-      if (why === RUN_BUDGET && after - before !== budget)
+      // Exceptions with no instruction between them use it up too.
+      if (why === RUN_BUDGET && after - before + faults() - faultsBefore < budget)
         wrong = `the budget of ${budget} was used up by ${after - before} instructions`;
       wrong ??= broken(vm.memory, vcpu.page);
       if (why === RUN_EXIT) {
