@@ -3,7 +3,7 @@
 
 import { R_FLAGS, R_OFF, R_OP, R_REG, R_RM, RF_ADDRESS_ONLY } from '../abi/insn';
 import { OP_FLOAT, OP_PACKED, OP_VECTOR_MOVE, OP_X87 } from '../abi/ops';
-import { OP_CVT_FROM_INT, OP_UCOMI } from '../abi/ops_float';
+import { OP_CVT_FROM_INT, OP_CVTPS2PH, OP_UCOMI } from '../abi/ops_float';
 import {
   OP_MASKMOV,
   OP_PEXTR,
@@ -95,7 +95,7 @@ export function emit_light(r: u32): bool {
   call_handler(r);
   if (target) take_register(target);
   if (op < OP_PACKED) return true;
-  if (op == OP_VEXTRACTF128) reload_vector(load<u32>(r + R_RM));
+  if (op == OP_VEXTRACTF128 || op == OP_CVTPS2PH) reload_vector(load<u32>(r + R_RM));
   else if (op != OP_VZERO) reload_vector(load<u32>(r + R_REG));
   else if (load<u8>(r + R_FORM) == FORM_VEX_256) reload_vectors();
   return true;

@@ -150,6 +150,7 @@ function instruction(random: Random): number[] {
   const imm = immediate ? [random.below(256)] : [];
   if (random.chance(15)) return three(random, modrm);
   if (random.chance(3)) return broadcast(random, modrm);
+  if (random.chance(3)) return half(random, modrm);
   if (random.chance(15)) return [...vex(random, prefix, opcode, modrm), ...imm];
   return [...(prefix < 0 ? [] : [prefix]), 0x0f, opcode, ...modrm, ...imm];
 }
@@ -159,6 +160,14 @@ function broadcast(random: Random, modrm: number[]): number[] {
   if (random.chance(20)) return [0xc5, 0xf8, 0x77];
   const opcode = [0x18, 0x58, 0x59, 0x78, 0x79][random.below(5)] as number;
   return [0xc4, 0xe2, random.chance(50) ? 0x7d : 0x79, opcode, ...modrm];
+}
+
+/** VEXTRACTF128, VEXTRACTI128 and VCVTPS2PH, which write their r/m operand, and VCVTPH2PS. */
+function half(random: Random, modrm: number[]): number[] {
+  if (random.chance(20)) return [0xc4, 0xe2, 0x79, 0x13, ...modrm];
+  const opcode = [0x19, 0x39, 0x1d, 0x1d][random.below(4)] as number;
+  const length = opcode !== 0x1d || random.chance(50) ? 4 : 0;
+  return [0xc4, 0xe3, 0x79 | length, opcode, ...modrm, random.below(256)];
 }
 
 /** An instruction of the three-byte maps with the r/m operand of another. */
