@@ -192,7 +192,7 @@ function rowsOf(entry: VmEntry, { boot, console }: Lasting): Row[] {
       'jit',
       valueFile({
         format: (entries: number | undefined) => (entries === undefined ? 'off' : String(entries)),
-        parse: (text) => (text === 'off' ? undefined : Number(parseInteger(text))),
+        parse: entriesOf,
         get: () => entry.vm.compilesAfter,
         set: (entries) => setJit(entry, entries),
       }),
@@ -205,6 +205,14 @@ function rowsOf(entry: VmEntry, { boot, console }: Lasting): Row[] {
     ...balloon(),
     ['pins', valueFile({ get: () => entry.vm.pins().map(pinText).join('\n') })],
   ];
+}
+
+/** After how many entries blocks are compiled, undefined for never. EINVAL. */
+function entriesOf(text: string): number | undefined {
+  if (text === 'off') return undefined;
+  if (!/^(0x[0-9a-f]+|[0-9]+)$/i.test(text))
+    throw new KvmError('EINVAL', `'${text}' is neither off nor a number of entries, such as 2000`);
+  return Number(text);
 }
 
 /** The directory of `entry`. */

@@ -131,4 +131,5 @@ test('switched off, it forgets all regions', async () => {
 
 test('an unreasonable number is refused in a sentence', async () => {
   expect(await refuses('EINVAL', fs.writeFile(`${vm}/jit`, '1000001'))).toContain('0 to 1000000');
+  expect(await refuses('EINVAL', fs.writeFile(`${vm}/jit`, 'on'))).toContain('neither off nor a number');
 });
