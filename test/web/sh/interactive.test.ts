@@ -188,6 +188,12 @@ describe('a command at the terminal', () => {
     await see('\r\nlater\r\n');
   });
 
+  test('leaves a ^D that it did not read to the prompt, which ends', async () => {
+    const { type, ended } = start();
+    type('sleep 0.05; false\r\x04');
+    expect(await ended).toBe(1);
+  });
+
   test('knows that it is one', async () => {
     const { type, see } = start();
     type('[ -t 0 ] && [ -t 1 ] && echo terminal; ls | cat; echo $COLUMNS\r');

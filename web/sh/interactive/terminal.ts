@@ -43,9 +43,10 @@ export class Terminal {
     }
   }
 
-  /** Forgets what was typed for the command that has ended, and gives it to the prompt. */
+  /** Forgets what was typed for the command that has ended, and gives it to the prompt, each ^D too. */
   takeTyped(): string {
-    const typed = this.#lines.join('') + this.#line;
+    const typed =
+      this.#lines.map((line) => (line.endsWith('\n') ? line : `${line}\x04`)).join('') + this.#line;
     this.#lines = [];
     this.#line = '';
     return typed;
