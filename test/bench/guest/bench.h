@@ -70,6 +70,7 @@ void memcpy_prepare(void), wordcopy_prepare(void), chase16k_prepare(void), chase
 u32 memcpy_turn(void), wordcopy(void), chase(void);
 u32 matmul_x87(void), matmul_sse2(void), nbody_x87(void), nbody_sse2(void);
 u32 getppid_turn(void), fork_turn(void), exec_turn(void), faults(void), pipe_turn(void);
+void sieve_prepare(void), mixed_prepare(void);
 u32 sieve_pair(void), mixed_pair(void), sieve_alone(void), mixed_alone(void);
 void text_prepare(void);
 u32 gzip(void), gzip_finish(void), sha256sum(void), sha256sum_finish(void);

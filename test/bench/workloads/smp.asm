@@ -1,4 +1,5 @@
-; smp: the same loop of integer and memory instructions on CPUS processors at once, each on memory of its own.
+; smp: the same loop of integer and memory instructions on CPUS processors at once, each on memory of its own: several pages,
+; for a host's processor can be slower at one page's translation that lies at the same offset of a page as the registers.
 ; A Multiboot 1 kernel: ROUNDS turns on each processor, then 0 to the exit port. STEP instructions a turn: 10.
 bits 32
 org 0x100000
@@ -19,10 +20,10 @@ start:
     mov dword [LAPIC + 0x300], 0xc4500
     mov dword [LAPIC + 0x300], 0xc4600 + TRAMPOLINE / 0x1000
 compute:
-    ; Pages of a processor by its APIC id.
+    ; 16 pages of a processor by its APIC id.
     mov edi, [LAPIC + 0x20]
     shr edi, 24
-    shl edi, 12
+    shl edi, 16
     add edi, 0x400000
     mov ecx, ROUNDS
     mov eax, 0x12345678
@@ -32,7 +33,7 @@ compute:
     rol eax, 5
     xor ebx, ecx
     mov edx, eax
-    and edx, 0xffc
+    and edx, 0xfffc
     add [edi + edx], ebx
     mov ebx, [edi + edx]
     lea eax, [eax + ebx * 4 + 17]
