@@ -24,7 +24,7 @@ export const VM_X2APIC_API: u32 = 0x320;
 export const VM_MAX_VCPU_ID: u32 = 0x324;
 /** KVM_CAP_DISABLE_QUIRKS: KVM_X86_QUIRK_* that are off. */
 export const VM_DISABLED_QUIRKS: u32 = 0x328;
-/** KVM_CAP_HALT_POLL, in ns. */
+/** KVM_CAP_HALT_POLL: how long a halted vCPU polls at most, in ns; 0 = never. */
 export const VM_HALT_POLL_NS: u32 = 0x32c;
 /** KVM_CAP_MSR_PLATFORM_INFO: 1 = the guest may not read it. */
 export const VM_PLATFORM_INFO_HIDDEN: u32 = 0x330;
@@ -117,3 +117,9 @@ export const STAT_HYPERCALLS: u32 = 0xa10;
 export const STAT_TLB_FLUSHES: u32 = 0xa18;
 export const STAT_BUS_LOCKS: u32 = 0xa20;
 export const STAT_HALT_WAKEUPS: u32 = 0xa28;
+// Halt polling (web/kvm/halt_poll.ts): polls, those that a wake ended; ns of these, of the others, and asleep.
+export const STAT_POLLS: u32 = 0xa30;
+export const STAT_POLLS_WON: u32 = 0xa38;
+export const STAT_POLL_SUCCESS_NS: u32 = 0xa40;
+export const STAT_POLL_FAIL_NS: u32 = 0xa48;
+export const STAT_WAIT_NS: u32 = 0xa50;

@@ -20,6 +20,7 @@ export {
   takeUnrouted,
 } from './gsi_routing.ts';
 export { copyFromGuest, copyToGuest, hvaOf } from './guest_memory.ts';
+export { HaltPoll } from './halt_poll.ts';
 export {
   HYPERV_MSRS,
   type HypervEventfd,

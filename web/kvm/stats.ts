@@ -8,8 +8,13 @@ import {
   STAT_HALTS,
   STAT_HYPERCALLS,
   STAT_NMIS,
+  STAT_POLL_FAIL_NS,
+  STAT_POLL_SUCCESS_NS,
+  STAT_POLLS,
+  STAT_POLLS_WON,
   STAT_REASONS,
   STAT_TLB_FLUSHES,
+  STAT_WAIT_NS,
 } from '../../assembly/abi/calls.ts';
 import { VCPU_MSRS } from '../../assembly/abi/map.ts';
 import {
@@ -77,6 +82,11 @@ export function vcpuStats(memory: MachineMemory, id: number): Stat[] {
     one('irq_window_exits', of(KVM_EXIT.IRQ_WINDOW_OPEN)),
     one('halt_exits', memory.u64(counters + STAT_HALTS)),
     one('halt_wakeup', memory.u64(counters + STAT_HALT_WAKEUPS)),
+    one('halt_attempted_poll', memory.u64(counters + STAT_POLLS)),
+    one('halt_successful_poll', memory.u64(counters + STAT_POLLS_WON)),
+    one('halt_poll_success_ns', memory.u64(counters + STAT_POLL_SUCCESS_NS)),
+    one('halt_poll_fail_ns', memory.u64(counters + STAT_POLL_FAIL_NS)),
+    one('halt_wait_ns', memory.u64(counters + STAT_WAIT_NS)),
     one('hypercalls', memory.u64(counters + STAT_HYPERCALLS)),
     one('irq_injections', memory.u64(v + V_STAT_INTERRUPTS) - memory.u64(counters + STAT_NMIS)),
     one('nmi_injections', memory.u64(counters + STAT_NMIS)),

@@ -57,6 +57,7 @@ import type { Core } from './core.ts';
 import { readCpuid, writeCpuid } from './cpuid.ts';
 import { DirtyRing, dirtyRingEntries } from './dirty_ring.ts';
 import { readFpu, readXcrs, readXsave, writeFpu, writeXcrs, writeXsave } from './fpu.ts';
+import { HaltPoll } from './halt_poll.ts';
 import { getLapic, hasIrqchip, hasPic, setLapic } from './irqchip.ts';
 import type { MachineMemory } from './memory.ts';
 import { readMsrs, writeMsrs } from './msrs.ts';
@@ -93,6 +94,8 @@ const HALT_MS = 1000;
 export class Vcpu extends VcpuCalls {
   /** The page shared with whoever runs it: struct kvm_run. */
   readonly kvmRun: RunPage;
+  /** Of the thread that calls `run`. */
+  #halts: HaltPoll | undefined;
 
   /** Made by Vm. `core` gives this thread's instance. */
   constructor(memory: MachineMemory, id: number, core: () => Core) {
@@ -399,7 +402,9 @@ export class Vcpu extends VcpuCalls {
   #sleep(wake: number): void {
     const at = this.memory.u64(this.page + V_WAKE_AT);
     const left = at === 0n ? HALT_MS : Number(at - machineNanoseconds(this.memory)) / 1e6;
-    if (left > 0) this.memory.wait(this.page + V_WAKE, wake, Math.min(left, HALT_MS));
+    if (left <= 0) return;
+    this.#halts ??= new HaltPoll(this.memory, this.id);
+    this.#halts.sleep(wake, Math.min(left, HALT_MS));
   }
 
   /** Takes the coalesced writes of all vCPUs up to this one's last exit, in order: they come before that exit. */

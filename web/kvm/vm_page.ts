@@ -1,5 +1,6 @@
 // The VM page: laying an empty machine into a memory, recognising one, and its heap and its clock. It knows no slots.
 
+import { VM_HALT_POLL_NS } from '../../assembly/abi/calls.ts';
 import {
   ENGINE_DETERMINISTIC,
   IOAPIC_PAGE,
@@ -47,6 +48,9 @@ import { MachineMemory, roundUp } from './memory.ts';
 
 /** Frequency of the guest's time-stamp counter in kHz: 1 GHz, so that a tick is a nanosecond. */
 export const TSC_KHZ = 1_000_000n;
+
+/** What a halted vCPU polls at most until KVM_CAP_HALT_POLL says otherwise: KVM's halt_poll_ns of x86. */
+const HALT_POLL_NS = 200_000;
 
 // Looking for the global costs more than the clock, in Node, and guests ask for the time at each context switch.
 const clock = performance;
@@ -165,6 +169,7 @@ export function layMachine(wasm: WebAssembly.Memory, vcpus: number): MachineMemo
     clearPlace(memory);
     memory.add(memory.vm + VM_LIFE, 1);
     memory.setU64(memory.vm + VM_TSC_KHZ, TSC_KHZ);
+    memory.setU32(memory.vm + VM_HALT_POLL_NS, HALT_POLL_NS);
     memory.setU64(memory.vm + VM_SEED, crypto.getRandomValues(new BigUint64Array(1))[0] as bigint);
     memory.view().setFloat64(memory.vm + VM_TIME_ORIGIN, hostMilliseconds(), true);
     memory.store(memory.vm + VM_ALIVE, 1);

@@ -14,7 +14,7 @@ import {
   V_WAKE_AT,
 } from '../../assembly/abi/vcpu_page.ts';
 import { FLAG_IF } from '../../assembly/abi/x86.ts';
-import { machineNanoseconds, servePorts, type Vcpu } from '../kvm/index.ts';
+import { HaltPoll, machineNanoseconds, servePorts, type Vcpu } from '../kvm/index.ts';
 import { BoardServer } from './board_server.ts';
 import { handleExit } from './exits.ts';
 import type { Machine } from './machine.ts';
@@ -98,6 +98,7 @@ export function runVcpuThread(machine: Machine, id: number): void {
   const { vcpu } = own;
   const { memory } = vm;
   const watch = new DeathWatch(machine);
+  const halts = new HaltPoll(memory, id);
   const server = new BoardServer(machine, id);
   servePorts(vm.core, server);
   // vCPU 0 looks at the devices; another does after exits, as long as something that it may have set going is to come.
@@ -127,7 +128,7 @@ export function runVcpuThread(machine: Machine, id: number): void {
     const ms = first === NEVER ? STAND_MS : Number(first - machineNanoseconds(memory)) / 1e6;
     // A machine that may be dead is looked at again soon; another sleeps until it is woken or something is due.
     const most = dead ? DEAD_LOOK_MS : id === 0 && board !== undefined ? HALT_MS : STAND_MS;
-    if (ms > 0) own.sleep(wake, Math.min(ms, most));
+    if (ms > 0) halts.sleep(wake, Math.min(ms, most));
   }
   own.busy = false;
 }
