@@ -11,7 +11,7 @@ const { values } = parseArgs({
   options: {
     passes: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '5' },
-    jit: { type: 'string', default: 'off' },
+    jit: { type: 'string', default: '2000' },
   },
 });
 const work = mkdtempSync(join(tmpdir(), 'vitrine-dirty-'));

@@ -15,7 +15,7 @@ const { values: options } = parseArgs({
     cpus: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '5' },
     scale: { type: 'string', default: '1' },
-    jit: { type: 'string', default: 'off' },
+    jit: { type: 'string', default: '2000' },
     json: { type: 'string' },
   },
 });

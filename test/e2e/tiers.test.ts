@@ -1,4 +1,4 @@
-// The panel of tiers: it switches the JIT on in a machine that runs, lists what became hot, and shows a region beside its Wasm.
+// The panel of tiers: it lists what became hot, shows a region beside its Wasm, and switches the JIT of a machine that runs.
 import type { Page } from 'playwright-core';
 import { describe, expect } from 'vitest';
 import { browserTest, findAxeViolations, LOOKS, screenshot } from './support/browser.ts';
@@ -21,7 +21,7 @@ turn:
     jmp again
 `;
 
-/** Runs the loop and shows the panel, wherever the width has put it. */
+/** Runs the loop and shows the panel with its first region, wherever the width has put it. */
 async function runLoop(page: Page) {
   await page.goto(site.url);
   const state = page.getByRole('status', { name: 'Machine state' });
@@ -34,17 +34,22 @@ async function runLoop(page: Page) {
   if (await tab.count()) await tab.click();
   else await page.getByRole('radio', { name: 'Tiers' }).click();
   const panel = page.getByRole('region', { name: 'Tiers', exact: true });
-  await panel.getByText('The interpreter executes everything').waitFor();
+  await panel.getByRole('row').nth(1).getByRole('button').waitFor();
   return panel;
 }
 
 describe('tiers', () => {
   for (const look of LOOKS) {
     browserTest(
-      `${look.name}: a machine that runs gets its JIT, and a hot region shows its WebAssembly`,
+      `${look.name}: a machine that runs loses and gets its JIT, and a hot region shows its WebAssembly`,
       () =>
         stage.withPage(look, async (page, errors) => {
           const panel = await runLoop(page);
+          await panel.getByRole('button', { name: 'JIT', exact: true }).click();
+          await panel.getByText('The JIT is off again').waitFor();
+          await page.getByRole('button', { name: 'Reset', exact: true }).click();
+          await page.getByRole('button', { name: 'Run', exact: true }).click();
+          await panel.getByText('The interpreter executes everything').waitFor();
           await screenshot(page, `tiers-off-${look.name}`);
           await panel.getByRole('button', { name: 'Compile hot code' }).click();
           const region = panel.getByRole('row').nth(1).getByRole('button');
@@ -75,8 +80,6 @@ describe('tiers', () => {
     () =>
       stage.withPage({}, async (page, errors) => {
         const panel = await runLoop(page);
-        await panel.getByRole('button', { name: 'Compile hot code' }).click();
-        await panel.getByRole('row').nth(1).getByRole('button').waitFor();
         await panel.getByRole('row').nth(1).getByRole('button').click();
         const dialog = page.getByRole('dialog', { name: /^Region \d+$/ });
         const guest = dialog.getByRole('listbox', { name: 'Instructions of the region' });

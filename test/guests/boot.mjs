@@ -20,7 +20,7 @@ const CLOSING = 15;
  * line and the line of the stress program (both undefined when it never came), all output, and `faults`: a phrase for
  * each thing that was wrong.
  */
-export function bootGuest({ guest, cpus, seconds, jit = 'off', patience = PATIENCE }) {
+export function bootGuest({ guest, cpus, seconds, jit = '2000', patience = PATIENCE }) {
   const start = performance.now();
   const append = `run="stress ${seconds}; poweroff"`;
   const options = [

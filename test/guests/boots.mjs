@@ -13,7 +13,7 @@ const { values } = parseArgs({
     cpus: { type: 'string', default: '1,2,4,8' },
     boots: { type: 'string', default: '10' },
     seconds: { type: 'string', default: '30' },
-    jit: { type: 'string', default: 'off' },
+    jit: { type: 'string', default: '2000' },
     out: { type: 'string' },
   },
 });

@@ -31,7 +31,8 @@ export const RUN_ARGS = {
   },
   jit: {
     type: 'string',
-    description: 'off (when left out), or after how many entries a block of code is compiled, such as 2000',
+    description:
+      'After how many entries a block of code is compiled, 2000 when left out; off: all is interpreted',
   },
   'jit-memory': {
     type: 'string',

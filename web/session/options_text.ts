@@ -2,6 +2,7 @@
 import { boolean, type Format, parseInteger, size, word } from '../fs/index.ts';
 import { KvmError } from '../kvm/abi/errno.ts';
 import type { DeviceRequest, TransportName } from '../virtio/index.ts';
+import { JIT_ENTRIES } from '../vmm/defaults.ts';
 import { devices } from './devices_text.ts';
 import type { EntryMode, MachineOptions, SlotRequest } from './types.ts';
 
@@ -30,7 +31,7 @@ export const DEFAULT_LINE: MachineLine = {
   seed: undefined,
   irqchip: true,
   logDirty: false,
-  jit: 'off',
+  jit: JIT_ENTRIES,
   jitMemory: 8 * 2 ** 20,
   exitPort: undefined,
   reboot: undefined,

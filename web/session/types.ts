@@ -34,7 +34,7 @@ export interface MachineOptions {
   slots?: SlotRequest[];
   /** KVM_CREATE_IRQCHIP and PIT2 before the first vCPU; true when left out. Without it HLT is an exit. */
   irqchip?: boolean;
-  /** Entries after which a block of code is compiled (Vm.compileAfter), 0 to 1,000,000, or `off`; `off` when left out. */
+  /** Entries after which a block of code is compiled (Vm.compileAfter), 0 to 1,000,000, or `off`; 2000 when left out. */
   jit?: number | 'off';
   /** Bytes that the compiled code of a vCPU may have before the engine makes machine code of it; 8 MiB when left out. */
   jitMemory?: number;

@@ -21,6 +21,7 @@ import {
   type TransportName,
 } from '../virtio/index.ts';
 import { Board, type BoardParts } from './board.ts';
+import { JIT_ENTRIES } from './defaults.ts';
 import { type EntryMode, type EntryState, firmwareMtrrs, loadFlat, loadKernel } from './loaders/index.ts';
 import { VcpuWords } from './vcpu_words.ts';
 import { mmioPlace, type VirtioPlan } from './virtio.ts';
@@ -151,7 +152,8 @@ export class Machine {
       vm.createIrqchip();
       vm.createPit2();
     }
-    if (spec.jit !== undefined && spec.jit !== 'off') vm.compileAfter(spec.jit, spec.jitMemory);
+    const jit = spec.jit ?? JIT_ENTRIES;
+    vm.compileAfter(jit === 'off' ? undefined : jit, spec.jitMemory);
     const cpuid = kvm.getSupportedCpuid();
     for (let id = 0; id < spec.cpus; id++) vm.createVcpu(id).setCpuid2(cpuidOf(cpuid, id, spec.cpus));
     bootProgram(vm, spec);

@@ -46,7 +46,7 @@ function tree() {
 
 test('make is a line of options, a program and a reset', () => {
   expect(shellText(ACTIONS.make(options)).split('\n')).toEqual([
-    "echo 'memory=2M cpus=2 engine=deterministic seed=77 irqchip=1 log_dirty=0 jit=off jit_memory=8M exit_port=0xf4 reboot=none slots=0x800000:12K:ro devices=none transport=pci at=0x1000 mode=real' > /kvm/vm0/options",
+    "echo 'memory=2M cpus=2 engine=deterministic seed=77 irqchip=1 log_dirty=0 jit=2000 jit_memory=8M exit_port=0xf4 reboot=none slots=0x800000:12K:ro devices=none transport=pci at=0x1000 mode=real' > /kvm/vm0/options",
     'rm -f /kvm/vm0/boot/*',
     "printf '\\260A'\\''\\\\%%\\n' > /kvm/vm0/boot/image",
     'echo 1 > /kvm/vm0/reset',

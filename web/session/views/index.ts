@@ -1,5 +1,6 @@
 // The door of web/session/views: pure readers of a machine's memory. They import no DOM and change nothing.
 
+export { JIT_ENTRIES } from '../../vmm/defaults.ts';
 export * from './balloon.ts';
 export * from './bits.ts';
 export * from './debugger.ts';

@@ -6,6 +6,7 @@ import { ACTIONS, shellText } from '../../session/actions.ts';
 import {
   DROP_REASONS,
   type DropReason,
+  JIT_ENTRIES,
   type MachineMemory,
   type Region,
   readJit,
@@ -28,8 +29,6 @@ import './tiers.css';
 
 /** How often the panel looks, in ms. */
 const INTERVAL_MS = 250;
-/** Entries after which a block is hot, where the page switches the JIT on. */
-const ENTRIES = 2000;
 /** Regions and events that are listed; the rest is counted. */
 const MOST = 60;
 
@@ -142,7 +141,7 @@ export function Tiers({ choice }: TiersProps) {
 /** Switches the JIT of the machine that runs, and of the next one. */
 function Switch({ jit }: { jit: number | undefined }) {
   const bench = useActions();
-  const next = jit === undefined ? ENTRIES : 'off';
+  const next = jit === undefined ? JIT_ENTRIES : 'off';
   return (
     <CommandButton
       className="button is-small"
@@ -168,15 +167,15 @@ function Off() {
     <div className="tiers-off">
       <p>The interpreter executes everything: the JIT is off.</p>
       <p>
-        Switched on, it counts how often each block of code is entered. One that was entered 2,000 times is
-        hot: with the blocks round it, it becomes a <b>region</b>, one function of WebAssembly with the
-        guest’s registers in locals. The guest notices nothing but speed.
+        Switched on, it counts how often each block of code is entered. One that was entered{' '}
+        {JIT_ENTRIES.toLocaleString('en')} times is hot: with the blocks round it, it becomes a <b>region</b>,
+        one function of WebAssembly with the guest’s registers in locals. The guest notices nothing but speed.
       </p>
       <CommandButton
         className="button is-primary"
         name="JIT on"
-        command={shellText(ACTIONS.jit(ENTRIES))}
-        onClick={() => void bench.jit(ENTRIES)}
+        command={shellText(ACTIONS.jit(JIT_ENTRIES))}
+        onClick={() => void bench.jit(JIT_ENTRIES)}
       >
         Compile hot code
       </CommandButton>
