@@ -35,6 +35,20 @@ test('a ratio is the median of the peer over the median of ours, and means are g
   expect(meansOf([row, faster])).toEqual({ bare: { v86: 2 }, linux32: { v86: 32 }, all: { v86: 8 } });
 });
 
+test.each([
+  [
+    { interpreter: 8, 'vitrine-50': 2, v86: 4 },
+    { interpreter: 4, v86: 2 },
+  ],
+  [{ interpreter: 8, v86: 4 }, { v86: 0.5 }],
+])(
+  'without the threshold of --jit, ours is the first other one, and at last the interpreter: %j',
+  (seconds, ratios) => {
+    const samples = Object.fromEntries(Object.entries(seconds).map(([name, each]) => [name, [sample(each)]]));
+    expect(summarize({ suite: 'bare', name: 'a', turns: 1, samples }).ratios).toEqual(ratios);
+  },
+);
+
 test('two processors are worth the wall time of one process over that of two', () => {
   const row = (name: string, wall: number) => ({ name, wall: { vitrine: wall } });
   const rows = [row('linux64x2/sieve-1', 4), row('linux64x2/sieve-2', 2), row('linux64/sieve-2', 4)];

@@ -12,12 +12,17 @@ export const geometricMean = (numbers) =>
     ? undefined
     : 2 ** (numbers.reduce((sum, each) => sum + Math.log2(each), 0) / numbers.length);
 
-/** The peers' seconds over ours; ours are the interpreter's where the JIT is not measured. */
+/** Whose seconds are ours: the JIT's, else the first of other thresholds, else the interpreter's. */
+const oursAmong = (machines) =>
+  machines.find((name) => name === 'vitrine') ??
+  machines.find((name) => name.startsWith('vitrine-')) ??
+  machines.find((name) => name === 'interpreter');
+
+/** The peers' seconds over ours. */
 function ratiosOf(seconds) {
-  const { vitrine, interpreter, ...peers } = seconds;
-  const ours = vitrine ?? interpreter;
-  const all = vitrine === undefined ? peers : { ...peers, interpreter };
-  const pairs = Object.entries(all).filter(([, theirs]) => ours > 0 && theirs > 0);
+  const name = oursAmong(Object.keys(seconds));
+  const ours = seconds[name];
+  const pairs = Object.entries(seconds).filter(([peer, theirs]) => peer !== name && ours > 0 && theirs > 0);
   return Object.fromEntries(pairs.map(([name, theirs]) => [name, theirs / ours]));
 }
 
@@ -91,7 +96,7 @@ const cell = (number, digits = 2) => (number === undefined ? '-' : number.toFixe
 
 /** Lines of the table, a piece at a time, so that a long run shows what it has. */
 export function tableOf(machines) {
-  const ours = machines.find((name) => name === 'vitrine') ?? machines.find((name) => name === 'interpreter');
+  const ours = oursAmong(machines);
   const peers = machines.filter((name) => name !== ours);
   const titles = [...machines, ...peers.map((peer) => `/ ${peer}`)];
   const line = (first, cells) =>
