@@ -87,7 +87,10 @@ export const B_BYTES: u32 = 12; // u32 bytes of code
 export const B_RECORDS: u32 = 16; // u32 records, OP_END included
 export const B_CHAIN: u32 = 20; // u32 next block of the same chain, 0 = last
 export const B_HEAT: u32 = 24; // i32 how often it was entered; HEAT_LIMIT and more: run.ts looks at it
-export const B_REGION: u32 = 28; // u32 number of the region that begins here, 0 = none
+/** u32: number of the region that begins here; with BORN, since when it is counted, in 2^BORN_SHIFT instructions of the vCPU; 0 = neither. */
+export const B_REGION: u32 = 28;
+export const BORN: u32 = 0x80000000;
+export const BORN_SHIFT: u32 = 20;
 
 /** The heat at which a block is compiled. */
 export const HEAT_LIMIT: i32 = 1000000;

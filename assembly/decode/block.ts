@@ -11,6 +11,8 @@ import {
   B_REGION,
   BLOCK_HEADER,
   BLOCK_MAX,
+  BORN,
+  BORN_SHIFT,
   HEAT_LIMIT,
   INSN_MAX,
   R_LEN,
@@ -50,6 +52,7 @@ import {
   V_BUDGET,
   V_CPL,
   V_FETCH,
+  V_ICOUNT_END,
   V_LEAVE,
   V_MODE,
   V_REQUESTS,
@@ -307,6 +310,12 @@ function watch_page(v: u32, hva: u32): void {
   }
 }
 
+/** What B_REGION says of a block that is counted from now on. */
+export function born(v: u32): u32 {
+  const retired = load<u64>(v + V_ICOUNT_END) - (load<i32>(v + V_BUDGET) as i64 as u64);
+  return ((retired >> BORN_SHIFT) as u32) | BORN;
+}
+
 /** The heat that a new block begins with: as far below the limit as VM_HEAT says, or so far that it is never reached. */
 export function first_heat(): i32 {
   const entries = load<i32>(vm_base + VM_PAGE + VM_HEAT);
@@ -352,7 +361,7 @@ function decode_cached(v: u32, hva: u32, mode: u32, rip: u64, at: u32): u32 {
   store<u32>(b + B_CHAIN, load<u32>(head));
   store<u32>(head, b);
   const number = region_at(v, hva, mode);
-  store<u32>(b + B_REGION, number);
+  store<u32>(b + B_REGION, number ? number : born(v));
   store<i32>(b + B_HEAT, number ? HEAT_LIMIT : first_heat());
   return b;
 }

@@ -1,6 +1,6 @@
 // Which tier executes a block: the interpreter, or the region that was compiled of it once it was hot.
 
-import { B_HEAT, B_HVA, B_MODE, B_REGION, FLOW_BRANCH, HEAT_LIMIT } from '../abi/insn';
+import { B_HEAT, B_HVA, B_MODE, B_REGION, BORN, BORN_SHIFT, FLOW_BRANCH, HEAT_LIMIT } from '../abi/insn';
 import {
   DROPPED_THREAD,
   EXIT_DELTA_SHIFT,
@@ -22,7 +22,7 @@ import {
   V_RIP,
 } from '../abi/vcpu_page';
 import { wrap_rip } from '../cpu/operands';
-import { first_heat, flush_blocks, next_region } from '../decode/block';
+import { born, first_heat, flush_blocks, next_region } from '../decode/block';
 import { note_entered, note_refused } from '../decode/region_notes';
 import { flush_regions, has_own_regions, is_region, region } from '../decode/regions';
 import { exec_block } from '../exec/dispatch';
@@ -31,12 +31,26 @@ import { compile_region } from '../jit/compile';
 
 /** The heat of a block that is never compiled. */
 const COLD: i32 = i32.MIN_VALUE;
+/** Instructions of the vCPU for each entry of a hot block at most; and, in 2^BORN_SHIFT, what any block may take. */
+const PATIENCE: u64 = 8000;
+const LEAST_PATIENCE: u64 = 8;
 
 /** Regions of another instance of the core are nothing to this one. */
 export function prepare_regions(v: u32): void {
   if (load<u32>(v + V_JIT_REGIONS) == 0 || has_own_regions(v)) return;
   flush_regions(v, DROPPED_THREAD);
   flush_blocks(v);
+}
+
+/**
+ * A block that has B_REGION `since` has become hot so slowly that compiling it (some 4 ms of the host's processors) would take more than it gains
+ * (some 70 ns an entry) for many seconds: it is counted anew, for heat is a rate.
+ */
+function is_lukewarm(v: u32, since: u32): bool {
+  if (since == 0) return false;
+  const entries = (load<u32>(vm_base + VM_PAGE + VM_HEAT) as u64) - 1;
+  const patience = LEAST_PATIENCE + ((entries * PATIENCE) >> BORN_SHIFT);
+  return (((born(v) - since) & ~BORN) as u64) > patience;
 }
 
 /** Executes from block `b` on; FLOW_*. */
@@ -47,7 +61,12 @@ export function execute(v: u32, b: u32): u32 {
     return exec_block(v, b);
   }
   let number = load<u32>(b + B_REGION);
-  if (number == 0) {
+  if (number == 0 || number & BORN) {
+    if (is_lukewarm(v, number)) {
+      store<u32>(b + B_REGION, born(v));
+      store<i32>(b + B_HEAT, first_heat());
+      return exec_block(v, b);
+    }
     // Even a block that is never compiled has been entered so often in the end.
     if (load<u32>(vm_base + VM_PAGE + VM_HEAT) == 0) {
       store<i32>(b + B_HEAT, COLD);
@@ -65,7 +84,7 @@ export function execute(v: u32, b: u32): u32 {
   const found = region(v, number);
   if (!is_region(found, load<u32>(b + B_HVA), load<u32>(b + B_MODE))) {
     // It went for want of room; its number may be another's.
-    store<u32>(b + B_REGION, 0);
+    store<u32>(b + B_REGION, born(v));
     store<i32>(b + B_HEAT, first_heat());
     return exec_block(v, b);
   }

@@ -277,8 +277,8 @@ export class Vm extends VmCalls {
   }
 
   /**
-   * Blocks that are decoded from now on are compiled once they have been entered `entries` times (0 to 1,000,000; 0 = before they
-   * run at all); never when left out, which is how a VM begins. What is compiled for a vCPU may have `bytes` bytes together, as
+   * Blocks that are decoded from now on are compiled once they have been entered `entries` times within some 8000 instructions for each
+   * (0 to 1,000,000; 0 = before they run at all); what takes longer is counted anew; never when left out, which is how a VM begins. What is compiled for a vCPU may have `bytes` bytes together, as
    * they are before the engine makes machine code of them, which takes ten times as much; what was not used for longest goes first.
    * When left out they are what they were, 8 MiB at first. It changes what the guest costs, never what it does. EINVAL for other
    * numbers.
