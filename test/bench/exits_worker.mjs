@@ -58,7 +58,8 @@ class Loops {
         .join('\n'),
     );
     this.#entries = program.at;
-    const spec = { memory: 0x100000, cpus: 1, engine: 'parallel', irqchip };
+    // What leaving costs stands beside the interpreter's loop (web/vmm/README.md).
+    const spec = { memory: 0x100000, cpus: 1, engine: 'parallel', irqchip, jit: 'off' };
     const flat = { kind: 'flat', image: program.bytes, at: CODE, mode: 'protected' };
     this.#machine = Machine.create(core, { ...spec, program: flat });
     const { vm, board } = this.#machine;

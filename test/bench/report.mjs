@@ -19,8 +19,8 @@ const oursAmong = (machines) =>
   machines.find((name) => name === 'interpreter');
 
 /** The peers' seconds over ours. */
-function ratiosOf(seconds) {
-  const name = oursAmong(Object.keys(seconds));
+function ratiosOf(seconds, machines) {
+  const name = oursAmong(machines);
   const ours = seconds[name];
   const pairs = Object.entries(seconds).filter(([peer, theirs]) => peer !== name && ours > 0 && theirs > 0);
   return Object.fromEntries(pairs.map(([name, theirs]) => [name, theirs / ours]));
@@ -43,7 +43,7 @@ export function summarize({ suite, name, turns, samples }, by = 'user') {
     name: `${suite}/${name}`,
     turns,
     seconds,
-    ratios: ratiosOf(seconds),
+    ratios: ratiosOf(seconds, Object.keys(samples)),
     user: medians(samples, 'user'),
     wall: medians(samples, 'wall'),
     samples,

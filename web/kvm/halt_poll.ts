@@ -8,8 +8,10 @@ import {
   STAT_WAIT_NS,
   VM_HALT_POLL_NS,
 } from '../../assembly/abi/calls.ts';
+import { KVM_MP_STATE_HALTED } from '../../assembly/abi/kvm_run.ts';
 import { VCPU_MSRS } from '../../assembly/abi/map.ts';
-import { V_WAKE } from '../../assembly/abi/vcpu_page.ts';
+import { V_POLL_CONTROL } from '../../assembly/abi/pv.ts';
+import { V_MP_STATE, V_WAKE } from '../../assembly/abi/vcpu_page.ts';
 import type { MachineMemory } from './memory.ts';
 import { vcpuArea, vcpuPage } from './vm_page.ts';
 
@@ -34,47 +36,56 @@ export function nextPoll(polled: number, waited: number, most: number): number {
 /** The waits of one vCPU's thread. */
 export class HaltPoll {
   readonly #memory: MachineMemory;
-  readonly #word: number;
+  readonly #page: number;
   readonly #counters: number;
   #ns = 0;
 
   constructor(memory: MachineMemory, id: number) {
     this.#memory = memory;
-    this.#word = vcpuPage(memory, id) + V_WAKE;
+    this.#page = vcpuPage(memory, id);
     this.#counters = vcpuArea(memory, id) + VCPU_MSRS;
   }
 
   /** Blocks this thread until the vCPU's wake word is another than `seen`, at most `ms`. */
   sleep(seen: number, ms: number): void {
-    const start = clock.now();
-    const woken = this.#ns > 0 && this.#poll(seen, start, Math.min(this.#ns, ms * 1e6));
-    if (!woken) {
-      const slept = clock.now();
-      const left = ms - (slept - start);
-      if (left > 0) this.#memory.wait(this.#word, seen, left);
-      this.#count(STAT_WAIT_NS, clock.now() - slept);
+    const memory = this.#memory;
+    const word = this.#page + V_WAKE;
+    // A wait for a SIPI is no halt.
+    if (memory.load(this.#page + V_MP_STATE) !== KVM_MP_STATE_HALTED) {
+      memory.wait(word, seen, ms);
+      return;
     }
-    const most = this.#memory.load(this.#memory.vm + VM_HALT_POLL_NS);
-    this.#ns = nextPoll(this.#ns, (clock.now() - start) * 1e6, most);
+    // A guest that polls itself (Linux: cpuidle-haltpoll) has cleared the bit of MSR_KVM_POLL_CONTROL.
+    const mayPoll = (memory.load(this.#page + V_POLL_CONTROL) & 1) !== 0;
+    this.#ns = Math.min(this.#ns, memory.load(memory.vm + VM_HALT_POLL_NS));
+    const start = clock.now();
+    const polls = mayPoll && this.#ns > 0;
+    if (polls) this.#poll(seen, start, Math.min(this.#ns, ms * 1e6));
+    const polled = clock.now();
+    const slept = memory.load(word) === seen && ms > polled - start;
+    if (slept) memory.wait(word, seen, ms - (polled - start));
+    const end = clock.now();
+    if (polls) {
+      this.#add(STAT_POLLS, 1n);
+      if (!slept) this.#add(STAT_POLLS_WON, 1n);
+      this.#count(slept ? STAT_POLL_FAIL_NS : STAT_POLL_SUCCESS_NS, polled - start);
+    }
+    if (slept) this.#count(STAT_WAIT_NS, end - polled);
+    if (mayPoll) this.#ns = nextPoll(this.#ns, (end - start) * 1e6, memory.load(memory.vm + VM_HALT_POLL_NS));
   }
 
-  /** Looks at the wake word for `ns`; true when it changed. */
-  #poll(seen: number, start: number, ns: number): boolean {
+  /** Looks at the wake word for `ns`, or until it changes. */
+  #poll(seen: number, start: number, ns: number): void {
     const memory = this.#memory;
-    this.#add(STAT_POLLS, 1n);
-    for (let now = start; ; ) {
-      for (let look = 0; look < LOOKS; look++) {
-        if (memory.load(this.#word) === seen) continue;
-        this.#add(STAT_POLLS_WON, 1n);
-        this.#count(STAT_POLL_SUCCESS_NS, clock.now() - start);
-        return true;
-      }
+    const word = this.#page + V_WAKE;
+    for (let now = start; (now - start) * 1e6 < ns; ) {
+      for (let look = 0; look < LOOKS; look++) if (memory.load(word) !== seen) return;
       const last = now;
       now = clock.now();
-      if ((now - start) * 1e6 < ns && (now - last) * 1e6 < STOOD_NS) continue;
-      if ((now - last) * 1e6 >= STOOD_NS) this.#ns = 0;
-      this.#count(STAT_POLL_FAIL_NS, now - start);
-      return false;
+      if ((now - last) * 1e6 >= STOOD_NS) {
+        this.#ns = 0;
+        return;
+      }
     }
   }
 

@@ -32,11 +32,15 @@ import { retired, vcpuArea, vcpuIds, vcpuPage } from './vm_page.ts';
 
 /** KVM_STATS_TYPE_*: how a value moves. */
 export const KVM_STATS_TYPE = { CUMULATIVE: 0, INSTANT: 1, PEAK: 2, LINEAR_HIST: 3, LOG_HIST: 4 } as const;
+/** Of a descriptor's flags: the value is a time, in seconds by its exponent. */
+const KVM_STATS_UNIT_SECONDS = 2 << 4;
 /** KVM_STATS_NAME_SIZE: bytes of each name, and of the id. */
 const NAME_SIZE = 48;
 
 /** One counter: its name (KVM's where KVM has it), how it moves, and its values, all of them u64. */
 export interface Stat {
+  /** It counts nanoseconds: KVM_STATS_UNIT_SECONDS, exponent -9. */
+  readonly isTime?: boolean;
   readonly name: string;
   readonly type: number;
   readonly values: readonly bigint[];
@@ -84,9 +88,9 @@ export function vcpuStats(memory: MachineMemory, id: number): Stat[] {
     one('halt_wakeup', memory.u64(counters + STAT_HALT_WAKEUPS)),
     one('halt_attempted_poll', memory.u64(counters + STAT_POLLS)),
     one('halt_successful_poll', memory.u64(counters + STAT_POLLS_WON)),
-    one('halt_poll_success_ns', memory.u64(counters + STAT_POLL_SUCCESS_NS)),
-    one('halt_poll_fail_ns', memory.u64(counters + STAT_POLL_FAIL_NS)),
-    one('halt_wait_ns', memory.u64(counters + STAT_WAIT_NS)),
+    { ...one('halt_poll_success_ns', memory.u64(counters + STAT_POLL_SUCCESS_NS)), isTime: true },
+    { ...one('halt_poll_fail_ns', memory.u64(counters + STAT_POLL_FAIL_NS)), isTime: true },
+    { ...one('halt_wait_ns', memory.u64(counters + STAT_WAIT_NS)), isTime: true },
     one('hypercalls', memory.u64(counters + STAT_HYPERCALLS)),
     one('irq_injections', memory.u64(v + V_STAT_INTERRUPTS) - memory.u64(counters + STAT_NMIS)),
     one('nmi_injections', memory.u64(counters + STAT_NMIS)),
@@ -137,9 +141,16 @@ export function statsFile(id: string, stats: readonly Stat[]): Uint8Array {
   file.set(encode(kvm_stats_header, header));
   file.set(text(id), id_offset);
   let at = data_offset;
-  stats.forEach(({ name, type, values }, n) => {
+  stats.forEach(({ name, type, values, isTime }, n) => {
     const place = desc_offset + n * descriptor;
-    const desc = { flags: type, exponent: 0, size: values.length, offset: at - data_offset, bucket_size: 0 };
+    const flags = isTime ? type | KVM_STATS_UNIT_SECONDS : type;
+    const desc = {
+      flags,
+      exponent: isTime ? -9 : 0,
+      size: values.length,
+      offset: at - data_offset,
+      bucket_size: 0,
+    };
     file.set(encode(kvm_stats_desc, { ...desc, name: [] }), place);
     file.set(text(name), place + kvm_stats_desc.size);
     for (const value of values) {

@@ -52,7 +52,7 @@ VM/console           the serial port: read and write
 VM/boot/             image kernel initrd append; ctl: load=flat at=0x7c00 mode=real, or load=kernel
 VM/reset             write 1: as after boot/ctl
 VM/clock clock.txt   kvmclock in ns    tsc_khz    enable_cap   cap=NAME args=N,N
-VM/jit               off, or entries after which a block is compiled; it can be changed while the VM runs
+VM/jit               off (after mkdir), or entries after which a block is compiled; it can be changed while the VM runs
 VM/stats stats_fd    counters, as text and as KVM_GET_STATS_FD has them
 VM/trace trace_pipe  the last exits; exits as they come
 VM/snapshot pins     the whole VM as one file; who holds it

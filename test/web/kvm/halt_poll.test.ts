@@ -1,7 +1,9 @@
 // Halt polling: how long a halted vCPU's thread looks at its wake word before it sleeps, and what its counters say.
 import { describe, expect, test } from 'vitest';
 import { VM_HALT_POLL_NS } from '../../../assembly/abi/calls.ts';
-import { V_WAKE } from '../../../assembly/abi/vcpu_page.ts';
+import { KVM_MP_STATE_HALTED, KVM_MP_STATE_INIT_RECEIVED } from '../../../assembly/abi/kvm_run.ts';
+import { V_POLL_CONTROL } from '../../../assembly/abi/pv.ts';
+import { V_MP_STATE, V_WAKE } from '../../../assembly/abi/vcpu_page.ts';
 import { nextPoll } from '../../../web/kvm/halt_poll.ts';
 import { HaltPoll, KVM_CAP } from '../../../web/kvm/index.ts';
 import { vmWithRam } from './support.ts';
@@ -31,9 +33,11 @@ function halted() {
   expect(memory.u32(memory.vm + VM_HALT_POLL_NS)).toBe(200_000);
   vm.enableCap({ cap: KVM_CAP.HALT_POLL, args: [1_000_000_000] });
   const polls = new HaltPoll(memory, vcpu.id);
+  memory.store(vcpu.page + V_MP_STATE, KVM_MP_STATE_HALTED);
   const wakeups = () => memory.load(vcpu.page + V_WAKE);
   const count = (name: string) => Number(vcpu.stats().find((stat) => stat.name === name)?.values[0]);
-  return { vm, polls, wakeups, count };
+  const set = (offset: number, value: number) => memory.store(vcpu.page + offset, value);
+  return { vm, polls, wakeups, count, set };
 }
 
 test('a thread that has slept for a moment polls the next time, and sleeps when nothing comes', () => {
@@ -42,7 +46,7 @@ test('a thread that has slept for a moment polls the next time, and sleeps when 
   expect(count('halt_attempted_poll')).toBe(0);
   const slept = count('halt_wait_ns');
   expect(slept).toBeGreaterThan(0);
-  polls.sleep(wakeups(), 0.05);
+  polls.sleep(wakeups(), 20);
   expect(count('halt_attempted_poll')).toBe(1);
   expect(count('halt_successful_poll')).toBe(0);
   expect(count('halt_poll_fail_ns')).toBeGreaterThan(0);
@@ -57,8 +61,21 @@ test('a wake-up ends a poll', () => {
   expect(count('halt_wait_ns')).toBe(slept);
 });
 
+test('nothing polls for a guest that does so itself, and no wait for a SIPI is a halt', () => {
+  const { polls, wakeups, count, set } = halted();
+  set(V_POLL_CONTROL, 0);
+  for (let n = 0; n < 3; n++) polls.sleep(wakeups(), 0.05);
+  expect(count('halt_attempted_poll')).toBe(0);
+  const slept = count('halt_wait_ns');
+  expect(slept).toBeGreaterThan(0);
+  set(V_MP_STATE, KVM_MP_STATE_INIT_RECEIVED);
+  polls.sleep(wakeups(), 0.05);
+  expect(count('halt_wait_ns')).toBe(slept);
+});
+
 test('KVM_CAP_HALT_POLL 0 turns it off', () => {
   const { vm, polls, wakeups, count } = halted();
+  polls.sleep(wakeups(), 0.05);
   vm.enableCap({ cap: KVM_CAP.HALT_POLL, args: [0] });
   for (let n = 0; n < 4; n++) polls.sleep(wakeups(), 0.05);
   expect(count('halt_attempted_poll')).toBe(0);
