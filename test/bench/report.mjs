@@ -133,8 +133,9 @@ export function tableOf(machines) {
 
 /** The rows as a table in Markdown, with the geometric means below. */
 export function markdownOf(rows, machines) {
-  const peers = ['interpreter', 'v86', 'v86-interpreter', 'qemu'].filter((peer) =>
-    rows.some(({ ratios }) => ratios[peer] !== undefined),
+  const ours = oursAmong(machines);
+  const peers = machines.filter(
+    (name) => name !== ours && rows.some(({ ratios }) => ratios[name] !== undefined),
   );
   const titles = [
     'workload',
