@@ -168,8 +168,9 @@ function Off() {
       <p>The interpreter executes everything: the JIT is off.</p>
       <p>
         Switched on, it counts how often each block of code is entered. One that was entered{' '}
-        {JIT_ENTRIES.toLocaleString('en')} times is hot: with the blocks round it, it becomes a <b>region</b>,
-        one function of WebAssembly with the guest’s registers in locals. The guest notices nothing but speed.
+        {JIT_ENTRIES.toLocaleString('en')} times before long is hot: with the blocks round it, it becomes a{' '}
+        <b>region</b>, one function of WebAssembly with the guest’s registers in locals. The guest notices
+        nothing but speed.
       </p>
       <CommandButton
         className="button is-primary"
