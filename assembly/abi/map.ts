@@ -66,8 +66,8 @@ export const CODE_LINE_SHIFT: u32 = 6;
 export const JIT_CHOICES: u32 = 0xa00000;
 
 export const VCPU_BASE: u32 = 0xb00000;
-/** Four areas end at 32 MiB: programs that bring their own memory are linked from there on (web/kvm/process). */
-export const VCPU_STRIDE: u32 = 0x540000;
+/** Four areas end below 40 MiB: programs that bring their own memory are linked from there on (web/kvm/process). */
+export const VCPU_STRIDE: u32 = 0x710000;
 export const MAX_VCPUS: u32 = 32;
 
 // A vCPU's area, offsets from its base. The first three pages are what mmap(vcpu fd) shows.
@@ -88,32 +88,10 @@ export const DIRTY_GFN_F_DIRTY: u32 = 1;
 export const DIRTY_GFN_F_RESET: u32 = 2;
 /** Entries that stay free at the soft limit, for what the instruction in hand writes still (KVM_DIRTY_RING_RSVD_ENTRIES). */
 export const DIRTY_RING_RESERVED: u32 = 64;
-/** Software TLB: TLB_SETS sets, each for one PCID; derived state. The first set here, the others from VCPU_TLB_MORE on. */
-export const VCPU_TLB: u32 = 0x20000;
-export const TLB_SETS: u32 = 6;
-export const TLB_SET_STRIDE: u32 = 0x20000;
-/** A set: for each mode but TLB_NONE an array of TLB_ENTRIES entries, then the execute arrays. */
-export const TLB_ENTRIES: u32 = 1024;
-export const TLB_ENTRY_SIZE: u32 = 32;
-/**
- * A data entry is that of (la >> 12 ^ la >> TLB_FOLD) modulo TLB_ENTRIES: two arrays that lie a multiple of 4 MiB apart, as a copy
- * has them, would throw each other out otherwise.
- */
-export const TLB_FOLD: u32 = 22;
-export const TLB_MODE_STRIDE: u32 = 0x8000;
-export const TLB_SUPERVISOR: u32 = 0;
-export const TLB_USER: u32 = 1;
-/** Supervisor with SMAP in force (CR4.SMAP=1, EFLAGS.AC=0). */
-export const TLB_SMAP: u32 = 2;
-/** Never filled: every access takes the slow path (alignment check, data breakpoints). One array for all sets. */
-export const TLB_NONE: u32 = 3;
-export const VCPU_TLB_NONE: u32 = 0x58000;
-/** Execute entries have arrays of their own (supervisor, user) in each set: tag u64, addend i32, flags u32. */
-export const TLB_EXEC: u32 = 0x18000;
-export const TLB_EXEC_ENTRY_SIZE: u32 = 16;
-export const TLB_EXEC_STRIDE: u32 = 0x4000;
-export const TLB_EXEC_ADDEND: u32 = 8;
-export const TLB_EXEC_FLAGS: u32 = 12;
+/** From here on all of the area is derived state. */
+export const VCPU_DERIVED: u32 = 0x20000;
+/** Data accesses of a mode that is never filled: every one takes the slow path (alignment check, data breakpoints). For all sets. */
+export const VCPU_TLB_NONE: u32 = 0x20000;
 /** Decode cache: a hash of block addresses, a scratch block, and the records; derived state. */
 export const VCPU_BLOCK_HASH: u32 = 0x40000;
 export const BLOCK_HASH_ENTRIES: u32 = 16384;
@@ -136,21 +114,45 @@ export const VCPU_CURSOR: u32 = 0x57000;
 /** A bit for each 4 MiB (modulo 4 GiB) of which a part of a large page may be in the TLB: TLB_LARGE_BITS bits. */
 export const VCPU_TLB_LARGE: u32 = 0x57800;
 export const TLB_LARGE_BITS: u32 = 1024;
-export const VCPU_TLB_MORE: u32 = 0x60000;
-export const VCPU_BLOCKS: u32 = 0x100000;
-export const VCPU_BLOCKS_END: u32 = 0x3ff000;
+export const VCPU_BLOCKS: u32 = 0x58000;
+export const VCPU_BLOCKS_END: u32 = 0x357000;
 /**
  * Pages whose code has changed, for the vCPU to drop what it made of it: CODE_QUEUE_PLACES words (u32), hva >> 12, + 1, and from
  * CODE_QUEUE_ROUND on how often the place was taken before; 0 = empty. CODE_QUEUE_GIVEN_UP instead of the page: the reader waits no more.
  */
-export const VCPU_CODE_QUEUE: u32 = 0x3ff000;
+export const VCPU_CODE_QUEUE: u32 = 0x357000;
 export const CODE_QUEUE_PLACES: u32 = 1024;
 export const CODE_QUEUE_ROUND: u32 = 21;
 export const CODE_QUEUE_GIVEN_UP: u32 = 0x1fffff;
 /** The compiler's room; derived state. Regions, what they keep of their code, and where one is made (abi/jit.ts). */
-export const VCPU_JIT: u32 = 0x400000;
+export const VCPU_JIT: u32 = 0x358000;
 /** The modules of regions as they were compiled, for whoever looks at them: a ring (abi/jit.ts); derived state. */
-export const VCPU_JIT_TEXTS: u32 = 0x500000;
+export const VCPU_JIT_TEXTS: u32 = 0x458000;
+/** Software TLB: TLB_SETS sets, each for one PCID; derived state. */
+export const VCPU_TLB: u32 = 0x498000;
+export const TLB_SETS: u32 = 6;
+export const TLB_SET_STRIDE: u32 = 0x68000;
+/**
+ * A set: for each mode but TLB_NONE an array of TLB_ENTRIES entries, that of la >> 12 modulo their number; then the execute arrays.
+ * Of two pages a multiple of 16 MiB apart one has room.
+ */
+export const TLB_ENTRIES: u32 = 4096;
+export const TLB_ENTRY_SHIFT: u32 = 5;
+export const TLB_ENTRY_SIZE: u32 = 32;
+export const TLB_MODE_STRIDE: u32 = 0x20000;
+export const TLB_SUPERVISOR: u32 = 0;
+export const TLB_USER: u32 = 1;
+/** Supervisor with SMAP in force (CR4.SMAP=1, EFLAGS.AC=0). */
+export const TLB_SMAP: u32 = 2;
+/** The array at VCPU_TLB_NONE. */
+export const TLB_NONE: u32 = 3;
+/** Execute entries have arrays of their own (supervisor, user) in each set: tag u64, addend i32, flags u32. */
+export const TLB_EXEC: u32 = 0x60000;
+export const TLB_EXEC_ENTRIES: u32 = 1024;
+export const TLB_EXEC_ENTRY_SIZE: u32 = 16;
+export const TLB_EXEC_STRIDE: u32 = 0x4000;
+export const TLB_EXEC_ADDEND: u32 = 8;
+export const TLB_EXEC_FLAGS: u32 = 12;
 
 // TLB entry: linear page tags (bit 0 set = empty), and hva - la.
 export const TLB_READ: u32 = 0;
@@ -172,7 +174,7 @@ export const TLB_DEVICE: u32 = 16;
 
 // VM page: offsets from VM_PAGE.
 export const VM_MAGIC_VALUE: u32 = 0x52545556; // "VUTR"
-export const VM_LAYOUT_VERSION: u32 = 2;
+export const VM_LAYOUT_VERSION: u32 = 3;
 export const VM_MAGIC: u32 = 0x000;
 export const VM_VERSION: u32 = 0x004;
 /** Number of vCPU areas reserved. */

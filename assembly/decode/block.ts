@@ -27,8 +27,8 @@ import {
   CROSSING_SIZE,
   CROSSINGS,
   PAGE_SHIFT,
-  TLB_ENTRIES,
   TLB_EXEC_ADDEND,
+  TLB_EXEC_ENTRIES,
   TLB_EXEC_ENTRY_SIZE,
   VCPU_BLOCK_CHAINS,
   VCPU_BLOCK_HASH,
@@ -129,7 +129,7 @@ export function next_block(v: u32): u32 {
   // Elsewhere RIP is not the linear address, or a limit is to be looked at.
   if ((mode & (MODE_64 | MODE_FLAT)) == 0) return 0;
   const la = load<u64>(v + V_RIP);
-  const e = load<u32>(v + V_TLB_EXEC) + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_EXEC_ENTRY_SIZE;
+  const e = load<u32>(v + V_TLB_EXEC) + (((la >> 12) as u32) & (TLB_EXEC_ENTRIES - 1)) * TLB_EXEC_ENTRY_SIZE;
   if (load<u64>(e) != (la & ~0xfff)) return 0;
   const hva = (la as u32) + load<u32>(e + TLB_EXEC_ADDEND);
   const b = load<u32>(hash_set(v, hva, mode));
@@ -143,7 +143,7 @@ export function next_region(v: u32, from: u32): u32 {
   const mode = load<u32>(v + V_MODE);
   if ((mode & (MODE_64 | MODE_FLAT)) == 0) return 0;
   const la = load<u64>(v + V_RIP);
-  const e = load<u32>(v + V_TLB_EXEC) + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_EXEC_ENTRY_SIZE;
+  const e = load<u32>(v + V_TLB_EXEC) + (((la >> 12) as u32) & (TLB_EXEC_ENTRIES - 1)) * TLB_EXEC_ENTRY_SIZE;
   if (load<u64>(e) != (la & ~0xfff)) return 0;
   const hva = (la as u32) + load<u32>(e + TLB_EXEC_ADDEND);
   // The hash is large and seldom in the host's cache.

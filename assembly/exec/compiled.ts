@@ -21,7 +21,6 @@ import {
   TLB_ADDEND,
   TLB_ENTRIES,
   TLB_ENTRY_SIZE,
-  TLB_FOLD,
   TLB_READ,
   TLB_WRITE,
   VCPU_JIT,
@@ -83,7 +82,7 @@ export function compiled_finish(v: u32, budget: i32, info: i64, _nothing: v128):
 
 /** The TLB's entry for an address. */
 function entry_of(v: u32, la: u64): u32 {
-  const n = (((la >> 12) ^ (la >> TLB_FOLD)) as u32) & (TLB_ENTRIES - 1);
+  const n = ((la >> 12) as u32) & (TLB_ENTRIES - 1);
   return load<u32>(v + V_TLB) + n * TLB_ENTRY_SIZE;
 }
 

@@ -28,7 +28,7 @@ import {
   RECORD_SIZE,
   RF_RMW,
 } from '../abi/insn';
-import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_FOLD, TLB_READ, TLB_WRITE } from '../abi/map';
+import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_READ, TLB_WRITE } from '../abi/map';
 import {
   OP_ALU,
   OP_ALU_LOAD,
@@ -203,7 +203,7 @@ export function exec_record(v: u32, r: u32, first: u32): u32 {
       const table = load<u32>(v + V_TLB);
       const span = load<u8>(r + R_SPAN);
       const tag: u32 = load<u8>(r + R_AM) & AM_STORES;
-      const e = table + ((((la >> 12) ^ (la >> TLB_FOLD)) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+      const e = table + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
       if (((la + span) & ~0xfff) == load<u64>(e + tag)) {
         rm = (la as u32) + load<u32>(e + TLB_ADDEND);
       } else {

@@ -1,7 +1,7 @@
 // What quick forms are made of: addresses, the look into the TLB, the stack, branches. All of it is inlined into the
 // dispatcher. A handler that does not find its translation changes nothing, and the record's general form does the work.
 import { R_BASE, R_DELTA, R_DISP, R_INDEX, R_SCALE } from '../abi/insn';
-import { TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_FOLD } from '../abi/map';
+import { TLB_ENTRIES, TLB_ENTRY_SIZE } from '../abi/map';
 import { OUTCOME_BELOW, OUTCOME_EQUAL, OUTCOME_LESS, OUTCOME_NEGATIVE } from '../abi/quick';
 import {
   LF_LOGIC,
@@ -38,9 +38,7 @@ export class Quick {
   /** The TLB's entry that `la` falls on. */
   @inline
   static entry(v: u32, la: u64): u32 {
-    return (
-      load<u32>(v + V_TLB) + ((((la >> 12) ^ (la >> TLB_FOLD)) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE
-    );
+    return load<u32>(v + V_TLB) + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
   }
 
   /** The entry `e` allows an access of `span + 1` bytes at `la`; `tag` is TLB_READ or TLB_WRITE. */

@@ -20,7 +20,7 @@ import {
   RF_RMW,
 } from '../abi/insn';
 import { INFO_ALIGNED, INFO_DELTA_SHIFT, INFO_WHOLE } from '../abi/jit';
-import { TLB_ADDEND, TLB_FOLD, TLB_READ, TLB_WRITE } from '../abi/map';
+import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SHIFT, TLB_ENTRY_SIZE, TLB_READ, TLB_WRITE } from '../abi/map';
 import { SEG_BASE, SEG_STRIDE, SS, V_LEAVE, V_SEGS } from '../abi/vcpu_page';
 import { is_memory, push_address32, push_address64 } from './addresses';
 import {
@@ -144,15 +144,11 @@ export function push_allowed(tag: u32, span: u32, aligned: bool): void {
   settle_registers();
   const mask: i32 = aligned ? ~0xfff | span : ~0xfff;
   get(L_TLB);
-  // (la >> 12 ^ la >> TLB_FOLD) % TLB_ENTRIES * TLB_ENTRY_SIZE
+  // la >> 12 % TLB_ENTRIES * TLB_ENTRY_SIZE
   push_linear32();
-  push_linear32();
-  i32_const((TLB_FOLD as i32) - 12);
+  i32_const(12 - TLB_ENTRY_SHIFT);
   byte(I32_SHR_U);
-  byte(I32_XOR);
-  i32_const(7);
-  byte(I32_SHR_U);
-  i32_const(0x7fe0);
+  i32_const((TLB_ENTRIES - 1) * TLB_ENTRY_SIZE);
   byte(I32_AND);
   byte(I32_ADD);
   tee(L_ENTRY);

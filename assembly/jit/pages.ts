@@ -3,7 +3,7 @@
 
 import { B_HVA } from '../abi/insn';
 import { JIT_PAGES, NONE, PAGE_DELTA, PAGE_HVA, PAGE_LINES, PAGE_SIZE, PAGES_MAX } from '../abi/jit';
-import { TLB_ENTRIES, TLB_EXEC_ADDEND, TLB_EXEC_ENTRY_SIZE, VCPU_JIT, VCPU_PAGE } from '../abi/map';
+import { TLB_EXEC_ADDEND, TLB_EXEC_ENTRIES, TLB_EXEC_ENTRY_SIZE, VCPU_JIT, VCPU_PAGE } from '../abi/map';
 import { V_ADDRESS_MASK, V_TLB_EXEC } from '../abi/vcpu_page';
 import { lines_of } from '../memory/code_marks';
 
@@ -59,7 +59,7 @@ export function reach_page(v: u32, delta: i32): bool {
   if (page_of(delta) != NONE) return true;
   if (count == PAGES_MAX || delta > FAR || delta < -FAR) return false;
   const la = (entry_rip + (delta as i64 as u64)) & load<u64>(v + V_ADDRESS_MASK) & ~0xfff;
-  const e = load<u32>(v + V_TLB_EXEC) + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_EXEC_ENTRY_SIZE;
+  const e = load<u32>(v + V_TLB_EXEC) + (((la >> 12) as u32) & (TLB_EXEC_ENTRIES - 1)) * TLB_EXEC_ENTRY_SIZE;
   if (load<u64>(e) != la) return false;
   add(distance_of(delta), (la as u32) + load<u32>(e + TLB_EXEC_ADDEND));
   return true;

@@ -10,7 +10,6 @@ import {
   TLB_ENTRIES,
   TLB_ENTRY_SIZE,
   TLB_FLAGS,
-  TLB_FOLD,
   TLB_MIXED,
   TLB_NONE,
   TLB_READ,
@@ -147,7 +146,7 @@ function write_part(v: u32, hva: u32, gpa: u64, from: u32, bytes: u32): void {
 
 /** hva of a store to a page that holds code still, when its entry allows it and no decoded byte is changed; else 0. */
 export function beside_code(v: u32, table: u32, la: u64, span: u32): u32 {
-  const e = table + ((((la >> 12) ^ (la >> TLB_FOLD)) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+  const e = table + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
   if (((la + span) & ~0xfff) != load<u64>(e + TLB_MIXED) || load<u32>(e + TLB_FLAGS) & TLB_DEVICE) return 0;
   const hva = (la as u32) + load<u32>(e + TLB_ADDEND);
   return (page_flags(hva) & PAGE_HOLDS_CODE) == 0 || hits_code(v, hva, span + 1) ? 0 : hva;
@@ -181,7 +180,7 @@ export function access_slow(
   if (write) {
     const hva = beside_code(v, table, la, span);
     if (hva) return hva;
-    const e = table + ((((la >> 12) ^ (la >> TLB_FOLD)) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+    const e = table + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
     if (!rmw && is_device_store(e, la, span)) return device_store(v, device_gpa(e, la), span);
   }
   if (is_long(v) && (!canonical(la) || !canonical(la + span))) return raise_non_canonical(v, segment);
@@ -253,7 +252,7 @@ export function access_rights(v: u32): u32 {
 
 /** Host address of `bytes` bytes at `la` that lie in one page and need nothing but the entry of the array `table`; else 0. */
 export function plain_bytes(table: u32, la: u64, tag: u32, bytes: u32): u32 {
-  const e = table + ((((la >> 12) ^ (la >> TLB_FOLD)) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+  const e = table + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
   return ((la + bytes - 1) & ~0xfff) == load<u64>(e + tag) ? (la as u32) + load<u32>(e + TLB_ADDEND) : 0;
 }
 
@@ -265,7 +264,7 @@ export function system_table(v: u32): u32 {
 /** Address of bytes at `la` in the current mode; 0 = fault. The inlined twin is in exec/dispatch.ts. */
 export function translate(v: u32, la: u64, tag: u32, span: u32, segment: u32, rmw: bool): u32 {
   const table = load<u32>(v + V_TLB);
-  const e = table + ((((la >> 12) ^ (la >> TLB_FOLD)) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+  const e = table + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
   if (((la + span) & ~0xfff) == load<u64>(e + tag)) return (la as u32) + load<u32>(e + TLB_ADDEND);
   return access_slow(v, table, la, tag, span, segment, rmw, access_rights(v));
 }
@@ -273,7 +272,7 @@ export function translate(v: u32, la: u64, tag: u32, span: u32, segment: u32, rm
 /** The same for implicit supervisor accesses (descriptor tables, TSS). */
 function translate_system(v: u32, la: u64, tag: u32, span: u32): u32 {
   const table = system_table(v);
-  const e = table + ((((la >> 12) ^ (la >> TLB_FOLD)) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
+  const e = table + (((la >> 12) as u32) & (TLB_ENTRIES - 1)) * TLB_ENTRY_SIZE;
   if (((la + span) & ~0xfff) == load<u64>(e + tag)) return (la as u32) + load<u32>(e + TLB_ADDEND);
   return access_slow(v, table, la, tag, span, 0, false, ACCESS_SYSTEM);
 }

@@ -12,11 +12,11 @@ import {
   TLB_ENTRY_SIZE,
   TLB_EXEC,
   TLB_EXEC_ADDEND,
+  TLB_EXEC_ENTRIES,
   TLB_EXEC_ENTRY_SIZE,
   TLB_EXEC_FLAGS,
   TLB_EXEC_STRIDE,
   TLB_FLAGS,
-  TLB_FOLD,
   TLB_GLOBAL,
   TLB_HUGE,
   TLB_KEY_SHIFT,
@@ -35,7 +35,6 @@ import {
   VCPU_TLB,
   VCPU_TLB_LARGE,
   VCPU_TLB_LIST,
-  VCPU_TLB_MORE,
   VCPU_TLB_NONE,
 } from '../abi/map';
 import { V_CR3, V_CR4, V_TLB_HUGE, V_TLB_KEYS, V_TLB_PCIDS, V_TLB_SET, V_TLB_VICTIM } from '../abi/vcpu_page';
@@ -49,8 +48,7 @@ const HUGE_SHIFT: u64 = 30;
 
 /** Address of set `n`. */
 function tlb_set(v: u32, n: u32): u32 {
-  const area = v - VCPU_PAGE;
-  return n == 0 ? area + VCPU_TLB : area + VCPU_TLB_MORE + (n - 1) * TLB_SET_STRIDE;
+  return v - VCPU_PAGE + VCPU_TLB + n * TLB_SET_STRIDE;
 }
 
 function pcid_at(v: u32, n: u32): u32 {
@@ -67,21 +65,13 @@ export function tlb_array(v: u32, mode: u32): u32 {
   return load<u32>(v + V_TLB_SET) + mode * TLB_MODE_STRIDE;
 }
 
-/** Which data entry `la` falls on; abi/map.ts says why. */
+/** Which data entry `la` falls on. */
 function index_of(la: u64): u32 {
-  return (((la >> 12) ^ (la >> TLB_FOLD)) as u32) & (TLB_ENTRIES - 1);
-}
-
-/**
- * The page falls on the entry of the one before it, as those at multiples of 2 GiB do: it stays out. An access that begins in the
- * page before is compared by its last byte, which would find it.
- */
-function follows_itself(la: u64): bool {
-  return index_of(la) == index_of(la - 0x1000);
+  return ((la >> 12) as u32) & (TLB_ENTRIES - 1);
 }
 
 function exec_index_of(la: u64): u32 {
-  return ((la >> 12) as u32) & (TLB_ENTRIES - 1);
+  return ((la >> 12) as u32) & (TLB_EXEC_ENTRIES - 1);
 }
 
 /** Address of the execute entries of the set in force; `user` is 0 or 1. */
@@ -321,7 +311,7 @@ function note_flags(v: u32, la: u64, flags: u32): void {
 
 /** Fills the data entry of a page in the array `table`; `write` only for pages that may be written and are dirty in their log. */
 export function fill_data(v: u32, table: u32, la: u64, hva: u32, write: bool, flags: u32): void {
-  if (table == tlb_array(v, TLB_NONE) || follows_itself(la)) return;
+  if (table == tlb_array(v, TLB_NONE)) return;
   const page = la & ~0xfff;
   const e = table + index_of(la) * TLB_ENTRY_SIZE;
   note_flags(v, la, flags);
@@ -339,7 +329,7 @@ export function fill_data(v: u32, table: u32, la: u64, hva: u32, write: bool, fl
  * not found by what invalidates them.
  */
 export function fill_device(v: u32, table: u32, la: u64, gpa: u64, flags: u32): void {
-  if (table == tlb_array(v, TLB_NONE) || follows_itself(la)) return;
+  if (table == tlb_array(v, TLB_NONE)) return;
   if (flags & (TLB_LARGE | TLB_HUGE | TLB_KEYED)) return;
   const e = table + index_of(la) * TLB_ENTRY_SIZE;
   note_filled(v, e, flags);

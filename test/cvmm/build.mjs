@@ -45,7 +45,7 @@ const WASM = [
   '/usr/include',
   '-fuse-ld=/usr/bin/wasm-ld-14',
   '-Wl,--import-memory,--shared-memory,--no-check-features',
-  '-Wl,--max-memory=4294901760,--global-base=33554432',
+  '-Wl,--max-memory=4294901760,--global-base=41943040',
 ];
 
 function compile(program, args, out) {

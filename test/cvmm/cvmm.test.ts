@@ -82,7 +82,7 @@ describe('what is no VMM program is refused in one sentence', () => {
   test.each([
     ['a text', [104, 101, 108, 108, 111], 'This is no Wasm file; give one that clang has linked.'],
     ['one with a memory of its own', magic, 'The program brings its own memory;'],
-    ['one that lies too low', importing(2), 'link it with --global-base=33554432.'],
+    ['one that lies too low', importing(2), 'link it with --global-base=41943040.'],
     ['half of one', importing(2).slice(0, 12), 'The Wasm file ends too early; build it anew.'],
   ])('%s', (_, bytes, sentence) => {
     writeFileSync('build/cvmm_refused.wasm', new Uint8Array(bytes));

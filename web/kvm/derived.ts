@@ -5,8 +5,8 @@ import { V_FLOAT, V_FLOAT_FLAGS, V_FLOAT_RESULT } from '../../assembly/abi/fpu.t
 import {
   PAGE_FLAGS,
   VCPU_BASE,
+  VCPU_DERIVED,
   VCPU_STRIDE,
-  VCPU_TLB,
   VM_HEAT,
   VM_JIT_BYTES,
   VM_MAX_VCPUS,
@@ -73,7 +73,10 @@ const FIELDS: readonly (readonly [at: number, bytes: number])[] = [
 /** The ranges of the memory, page by page, that are derived: from, to. */
 export function derivedRanges(memory: MachineMemory): (readonly [from: number, to: number])[] {
   const areas = Array.from({ length: memory.u32(memory.vm + VM_MAX_VCPUS) }, (_, id) => vcpuArea(memory, id));
-  return [[PAGE_FLAGS, VCPU_BASE], ...areas.map((area) => [area + VCPU_TLB, area + VCPU_STRIDE] as const)];
+  return [
+    [PAGE_FLAGS, VCPU_BASE],
+    ...areas.map((area) => [area + VCPU_DERIVED, area + VCPU_STRIDE] as const),
+  ];
 }
 
 /**

@@ -6,7 +6,7 @@ import { VmmProcess } from '../kvm/process/index.ts';
 import { importedMemory } from './wasm_imports.ts';
 
 /** Where a program's data must begin at the lowest: below lies what KVM keeps of the first VM. `--global-base` of the linker. */
-export const PROGRAM_BASE = 32 << 20;
+export const PROGRAM_BASE = 40 << 20;
 /** vCPUs of each VM of a program; as many as fit below PROGRAM_BASE. */
 const PROGRAM_VCPUS = 4;
 const WASM_PAGE = 65536;
