@@ -10,7 +10,7 @@ import {
   VCPU_IN,
   VCPU_PARKED,
 } from '../abi/vcpu_page';
-import { sleep } from '../state/sleep';
+import { watch } from '../state/sleep';
 import { first_vcpu, is_alone, next_vcpu, vcpu_page } from '../state/vcpu';
 import { flush_tlb, flush_tlb_writes } from './tlb';
 
@@ -61,7 +61,7 @@ function wait_for_flush(v: u32, other: u32): void {
     const requests = atomic.load<u32>(other + V_REQUESTS);
     if ((requests & REQ_FLUSH_WRITE_TLB) == 0) return;
     serve_write_flush(v);
-    sleep(other + V_REQUESTS, requests, WAIT_NS);
+    watch(other + V_REQUESTS, requests, WAIT_NS);
   }
 }
 
@@ -79,7 +79,7 @@ export function exclusive_begin(v: u32): bool {
   for (let other = first_vcpu(); other != 0; other = next_vcpu(other)) {
     while (other != v && atomic.load<u32>(other + V_STATE) == VCPU_IN) {
       if (serve_write_flush(v)) flushed = true;
-      sleep(other + V_STATE, VCPU_IN, WAIT_NS);
+      watch(other + V_STATE, VCPU_IN, WAIT_NS);
     }
   }
   if (flushed) exclusive_end(v);
@@ -106,7 +106,7 @@ export function park_for_exclusive(v: u32): void {
     if (owner == 0 || owner == v) return;
     atomic.store<u32>(v + V_STATE, VCPU_PARKED);
     atomic.notify(v + V_STATE, -1);
-    sleep(EXCLUSIVE_OWNER, owner, WAIT_NS * 10);
+    watch(EXCLUSIVE_OWNER, owner, WAIT_NS * 10);
     atomic.store<u32>(v + V_STATE, VCPU_IN);
   }
 }
@@ -125,7 +125,7 @@ export function flush_vcpus(v: u32, ids: u32): void {
     while (other != v && atomic.load<u32>(other + V_STATE) == VCPU_IN) {
       const requests = atomic.load<u32>(other + V_REQUESTS);
       if ((requests & REQ_FLUSH_TLB) == 0) break;
-      sleep(other + V_REQUESTS, requests, WAIT_NS);
+      watch(other + V_REQUESTS, requests, WAIT_NS);
     }
   }
   atomic.store<u32>(v + V_STATE, VCPU_IN);
