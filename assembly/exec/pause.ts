@@ -11,13 +11,11 @@ import {
   V_PAUSED_AT,
   V_PAUSES,
   V_REQUESTS,
-  V_STATE,
   V_WAKE,
-  VCPU_IN,
-  VCPU_PARKED,
 } from '../abi/vcpu_page';
 import { host_now, vm_base } from '../host';
 import { forget_time, timers_next } from '../irqchip/timers';
+import { resume, stand } from '../memory/requests';
 import { sleep } from '../state/sleep';
 
 /** Instructions between two PAUSEs of one spin, at most. */
@@ -38,11 +36,10 @@ function rest(v: u32, ns: u32): void {
   const timer = timers_next();
   if (timer != 0) left = min(left, (timer - host_now()) as i64);
   if (left <= 0) return;
-  atomic.store<u32>(v + V_STATE, VCPU_PARKED);
-  atomic.notify(v + V_STATE, -1);
+  stand(v);
   sleep(v + V_WAKE, wake, left);
   forget_time(v);
-  atomic.store<u32>(v + V_STATE, VCPU_IN);
+  resume(v);
 }
 
 /** Counts a PAUSE. FLOW_STOP after a sleep: what was asked of the vCPU meanwhile is served before it goes on. */

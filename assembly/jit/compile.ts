@@ -18,6 +18,7 @@ import { MODE_64, MODE_FLAT, MODE_SIZE } from '../abi/vcpu_page';
 import { note_made } from '../decode/region_notes';
 import { add_page, add_region, make_room, region } from '../decode/regions';
 import { host_compile } from '../host';
+import { resume, stand } from '../memory/requests';
 import { assume_flags, FLAGS_UNKNOWN } from './flags';
 import { enter, leave } from './frame';
 import { begin_hints, insert_hints } from './hints';
@@ -255,7 +256,10 @@ function write_function(v: u32, is_64: bool): void {
   patch(body);
 }
 
-/** Compiles the region that begins with the decoded block `b` at `rip`: its number, 0 when it cannot be compiled. */
+/**
+ * Compiles the region that begins with the decoded block `b` at `rip`: its number, 0 when it cannot be compiled. Meanwhile the vCPU
+ * stands, so the caller goes back to where requests are served before the guest goes on.
+ */
 export function compile_region(v: u32, b: u32, rip: u64): u32 {
   const mode = load<u32>(b + B_MODE);
   const is_64 = (mode & MODE_SIZE) == MODE_64;
@@ -269,7 +273,10 @@ export function compile_region(v: u32, b: u32, rip: u64): u32 {
   if (overflowed() || records_full()) return 0;
   const bytes = here() - code;
   make_room(v, bytes);
+  // A millisecond or more, in which another vCPU may want all others to stand.
+  stand(v);
   const slot = host_compile(v, code, bytes);
+  resume(v);
   if (slot == 0) return 0;
   const number = add_region(v, load<u32>(b + B_HVA), mode, slot, bytes);
   for (let n: u32 = 0; n < pages_count(); n++) {

@@ -83,7 +83,6 @@ import {
   I32_STORE8,
   I32_STORE16,
   I32_WRAP,
-  I32_XOR,
   I64_ADD,
   I64_AND,
   I64_EQ,

@@ -96,6 +96,21 @@ export function exclusive_end(v: u32): void {
 }
 
 /**
+ * At a block edge, before the host is asked for something that takes long: others need not wait for this vCPU until `resume`, whose
+ * caller looks at the requests, and at all of the state, anew.
+ */
+export function stand(v: u32): void {
+  atomic.store<u32>(v + V_STATE, VCPU_PARKED);
+  atomic.notify(v + V_STATE, -1);
+}
+
+/** The end of `stand`. Whoever asks from now on waits; what was asked before is seen by the next look at the requests. */
+export function resume(v: u32): void {
+  atomic.store<u32>(v + V_STATE, VCPU_IN);
+  atomic.fence();
+}
+
+/**
  * At a block edge: waits while another vCPU holds the exclusive right. The request is cleared before the owner is looked
  * at: a new owner's request that comes later stays, and is served next.
  */
@@ -104,10 +119,9 @@ export function park_for_exclusive(v: u32): void {
     atomic.and<u32>(v + V_REQUESTS, ~REQ_EXCLUSIVE);
     const owner = atomic.load<u32>(EXCLUSIVE_OWNER);
     if (owner == 0 || owner == v) return;
-    atomic.store<u32>(v + V_STATE, VCPU_PARKED);
-    atomic.notify(v + V_STATE, -1);
+    stand(v);
     watch(EXCLUSIVE_OWNER, owner, WAIT_NS * 10);
-    atomic.store<u32>(v + V_STATE, VCPU_IN);
+    resume(v);
   }
 }
 
@@ -118,8 +132,7 @@ export function park_for_exclusive(v: u32): void {
 export function flush_vcpus(v: u32, ids: u32): void {
   for (let left = ids; left != 0; left &= left - 1)
     atomic.or<u32>(vcpu_page(ctz<u32>(left)) + V_REQUESTS, REQ_FLUSH_TLB);
-  atomic.store<u32>(v + V_STATE, VCPU_PARKED);
-  atomic.notify(v + V_STATE, -1);
+  stand(v);
   for (let left = ids; left != 0; left &= left - 1) {
     const other = vcpu_page(ctz<u32>(left));
     while (other != v && atomic.load<u32>(other + V_STATE) == VCPU_IN) {
@@ -128,5 +141,5 @@ export function flush_vcpus(v: u32, ids: u32): void {
       watch(other + V_REQUESTS, requests, WAIT_NS);
     }
   }
-  atomic.store<u32>(v + V_STATE, VCPU_IN);
+  resume(v);
 }

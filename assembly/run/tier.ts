@@ -78,8 +78,8 @@ export function execute(v: u32, b: u32): u32 {
     if (number == 0) {
       store<i32>(b + B_HEAT, COLD);
       note_refused(v);
-      return exec_block(v, b);
     }
+    return FLOW_BRANCH;
   }
   const found = region(v, number);
   if (!is_region(found, load<u32>(b + B_HVA), load<u32>(b + B_MODE))) {

@@ -1,9 +1,22 @@
 // Regions that several vCPUs make of the same code: the same bytes, so that the host's engine compiles them once.
 
-import { expect, test } from 'vitest';
-import { JIT_CODE, JIT_TABLE, REGION_BYTES, REGION_HVA, REGION_SIZE } from '../../../assembly/abi/jit.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import {
+  JIT_CODE,
+  JIT_ENTERED,
+  JIT_TABLE,
+  REGION_BYTES,
+  REGION_HVA,
+  REGION_SIZE,
+} from '../../../assembly/abi/jit.ts';
 import { VCPU_JIT, VCPU_PAGE } from '../../../assembly/abi/map.ts';
-import { RUN_EXIT, V_JIT_REGIONS } from '../../../assembly/abi/vcpu_page.ts';
+import {
+  RUN_EXIT,
+  RUN_REQUEST,
+  V_JIT_REGIONS,
+  V_STATE,
+  VCPU_PARKED,
+} from '../../../assembly/abi/vcpu_page.ts';
 import type { Vcpu, Vm } from '../../../web/kvm/index.ts';
 import { readRegions } from '../../../web/kvm/tiers.ts';
 import { flatVcpu, load, vmWithRam } from './machine.ts';
@@ -86,4 +99,36 @@ test('what is called in another page is taken over too', () => {
   expect(lastModule(vm, second)).toEqual(lastModule(vm, first));
   const [region] = readRegions(vm.memory.wasm.buffer, second.page - VCPU_PAGE);
   expect(region).toMatchObject({ pages: 2 });
+});
+
+/** Calls `look` while the host compiles a module of this test. */
+function whileCompiling(look: () => void): void {
+  const { Module } = WebAssembly;
+  WebAssembly.Module = class extends Module {
+    constructor(bytes: BufferSource) {
+      look();
+      super(bytes);
+    }
+  };
+  onTestFinished(() => {
+    WebAssembly.Module = Module;
+  });
+}
+
+test('while the host compiles a region its vCPU stands, so that others need not wait for it', () => {
+  const { vm, first } = pair();
+  const states: number[] = [];
+  whileCompiling(() => states.push(vm.memory.load(first.page + V_STATE)));
+  run(first, 1);
+  expect(new Set(states)).toEqual(new Set([VCPU_PARKED]));
+});
+
+test('what is asked of a vCPU while the host compiles is served before its region runs', () => {
+  const { vm, first } = pair();
+  whileCompiling(() => first.requestPause());
+  first.setRegs({ ...first.getRegs(), rip: 0x1000, rbx: 1 });
+  expect(first.enter(1_000_000)).toBe(RUN_REQUEST);
+  expect(vm.memory.u64(first.page - VCPU_PAGE + VCPU_JIT + JIT_ENTERED)).toBe(0n);
+  first.resume();
+  expect(first.enter(1_000_000)).toBe(RUN_EXIT);
 });
