@@ -229,6 +229,13 @@ export const V_BLOCK_EPOCH: u32 = 0x4f0;
 /** Stores beside code that were found to change no decoded byte: hva and bytes << 32, CLEAN_ENTRIES u64; forgotten when code is decoded. */
 export const V_CLEAN: u32 = 0x4800;
 export const CLEAN_ENTRIES: u32 = 16;
+/**
+ * Stores that have changed decoded bytes, CHANGES entries by hva: u32 hva, u32 how often so far, and from CHANGES_BYTES_SHIFT up the
+ * bytes of the store.
+ */
+export const V_CHANGES: u32 = 0x4880;
+export const CHANGES: u32 = 64;
+export const CHANGES_BYTES_SHIFT: u32 = 16;
 /** Place and length of the code in the scratch block while it runs; 0 bytes = none. */
 export const V_SCRATCH_HVA: u32 = 0x4f4;
 export const V_SCRATCH_BYTES: u32 = 0x3e0;

@@ -15,9 +15,11 @@ import {
   BORN_SHIFT,
   HEAT_LIMIT,
   INSN_MAX,
+  R_IMM,
   R_LEN,
   R_OFF,
   R_OP,
+  R_REG,
   RECORD_SIZE,
 } from '../abi/insn';
 import { DROPPED_QUEUE, DROPPED_WRITTEN, REGION_AFTER, REGION_COUNT } from '../abi/jit';
@@ -66,6 +68,7 @@ import {
 } from '../abi/vcpu_page';
 import { GP } from '../abi/x86';
 import { vm_base } from '../host';
+import { changes_often, operand_bytes } from '../memory/changing_code';
 import {
   chain_head,
   forget_clean_stores,
@@ -85,7 +88,7 @@ import { ACCESS_FETCH, ACCESS_USER, WALK_TLB_SHIFT, walk } from '../memory/walk'
 import { emulation_failure } from '../state/exit';
 import { raise_code } from '../state/fault';
 import { canonical, cs, is_64 } from '../state/vcpu';
-import { C_CODE, C_END, C_ENDS, C_MODE, C_PC, C_STATUS, CURSOR_SHORT, cursor } from './cursor';
+import { C_CODE, C_END, C_ENDS, C_IMM, C_MODE, C_PC, C_STATUS, CURSOR_SHORT, cursor } from './cursor';
 import { drop_flags } from './dead_flags';
 import { decode_insn } from './insn';
 import { choose_quick } from './quick';
@@ -392,6 +395,17 @@ function decode_run(v: u32, hva: u32, mode: u32, rip: u64, b: u32, limit: u32): 
   return count;
 }
 
+/**
+ * An immediate that the guest changes again and again is read where it lies, behind the cursor, so that its next change decodes nothing.
+ * Not one that is sign-extended to its operand.
+ */
+function read_in_place(c: u32, v: u32, r: u32): void {
+  const bytes = load<u32>(c + C_IMM);
+  if (load<u32>(r + R_REG) != r + R_IMM || operand_bytes(r) != bytes) return;
+  const hva = load<u32>(c + C_PC) - bytes;
+  if (changes_often(v, hva, bytes)) store<u32>(r + R_REG, hva);
+}
+
 /** One reading of the bytes: the number of whole instructions in the page and below the code limit, at most `limit`. */
 function decode_pass(v: u32, hva: u32, mode: u32, rip: u64, b: u32, limit: u32): u32 {
   const c = start_cursor(v, hva, readable(v, hva, mode, rip), mode);
@@ -407,6 +421,7 @@ function decode_pass(v: u32, hva: u32, mode: u32, rip: u64, b: u32, limit: u32):
     if (load<u32>(c + C_STATUS) == CURSOR_SHORT) {
       going = false;
     } else {
+      read_in_place(c, v, r);
       choose_quick(r, hva, mode);
       r += RECORD_SIZE;
       count++;

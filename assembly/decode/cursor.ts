@@ -17,6 +17,8 @@ export const C_ENDS: u32 = 48; // the block ends behind this instruction
 export const C_MODE: u32 = 52; // V_MODE
 export const C_VVVV: u32 = 56;
 export const C_VEX: u32 = 60; // 1 = a VEX prefix was there; bit 1 = L
+/** Bytes of the last immediate that was read by imm8, imm_size or imm64. */
+export const C_IMM: u32 = 64;
 
 export const NO_SEGMENT: u32 = 0xff;
 
@@ -56,12 +58,20 @@ export function next64(c: u32): u64 {
 
 /** A sign-extended immediate of 8 bits. */
 export function imm8(c: u32): i64 {
+  store<u32>(c + C_IMM, 1);
   return next8(c) as i8 as i64;
 }
 
 /** An immediate of the operand size: 64-bit operations have 32 bits, sign-extended. */
 export function imm_size(c: u32, size: u32): i64 {
   if (size == 0) return imm8(c);
+  store<u32>(c + C_IMM, size == 1 ? 2 : 4);
   if (size == 1) return next16(c) as i16 as i64;
   return next32(c) as i32 as i64;
+}
+
+/** An immediate of 64 bits. */
+export function imm64(c: u32): i64 {
+  store<u32>(c + C_IMM, 8);
+  return next64(c) as i64;
 }

@@ -88,11 +88,11 @@ import {
   C_SEG,
   imm_size,
   imm8,
+  imm64,
   NO_SEGMENT,
   next8,
   next16,
   next32,
-  next64,
 } from './cursor';
 import {
   ADDRESS,
@@ -194,7 +194,7 @@ export function decode_one_byte(c: u32, v: u32, r: u32, op: u32): void {
   }
   if (op >= 0xb8 && op < 0xc0) {
     store<u32>(r + R_RM, v + V_GPR + ((op & 7) | ((rex & 1) << 3)) * 8);
-    source_imm(r, osize == 3 ? (next64(c) as i64) : imm_size(c, osize));
+    source_imm(r, osize == 3 ? imm64(c) : imm_size(c, osize));
     return plain(r, OP_MOV_TO_REG + osize, osize);
   }
   if (op >= 0xd8 && op < 0xe0) {

@@ -22,16 +22,21 @@ import {
   I32_AND,
   I32_EXTEND8,
   I32_EXTEND16,
+  I32_LOAD,
+  I32_LOAD8_S,
+  I32_LOAD16_S,
   I32_OR,
   I32_SHL,
   I32_SHR_U,
   I32_WRAP,
   I64_AND,
   I64_EXTEND_U,
+  I64_LOAD,
   I64_OR,
   IF,
   i32_const,
   i64_const,
+  memory_op,
 } from './wasm';
 
 let vcpu: u32 = 0;
@@ -129,9 +134,16 @@ export function set_register(address: u32, size: u32): void {
   set_gpr(n);
 }
 
-/** Pushes the operand at R_REG or the like: a register, or the record's own immediate. */
+/** Pushes the immediate that the record reads where it lies in the code: its page leads there whenever the region is in it. */
+function push_in_place(address: u32, size: u32): void {
+  i32_const(address as i32);
+  memory_op(size == 0 ? I32_LOAD8_S : size == 1 ? I32_LOAD16_S : size == 2 ? I32_LOAD : I64_LOAD, 0);
+}
+
+/** Pushes the operand at R_REG or the like: a register, or the record's own immediate, or one that is read in place. */
 export function push_source(r: u32, address: u32, size: u32): void {
-  if (address != r + R_IMM) return push_register(address, size);
+  if (register_at(address) < 16) return push_register(address, size);
+  if (address != r + R_IMM) return push_in_place(address, size);
   const value = load<i64>(r + R_IMM);
   if (size == 3) i64_const(value);
   else if (size == 2) i32_const(value as i32);
@@ -141,8 +153,8 @@ export function push_source(r: u32, address: u32, size: u32): void {
 
 /** The same for whom the bits above do not matter: who only stores it. */
 export function push_low(r: u32, address: u32, size: u32): void {
-  if (address == r + R_IMM) push_source(r, address, size);
-  else push_whole(address, size);
+  if (register_at(address) < 16) push_whole(address, size);
+  else push_source(r, address, size);
 }
 
 /** Leaves before the record `r` when the value on the stack is not 0. */

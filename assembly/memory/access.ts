@@ -46,6 +46,7 @@ import {
 import { AC, CR0_AM, CR4_SMAP, FLAG_AC, GP, STACK_FAULT } from '../abi/x86';
 import { faulted, raise_code } from '../state/fault';
 import { canonical, is_64, is_long } from '../state/vcpu';
+import { note_change } from './changing_code';
 import { code_written, hits_code, mark_mixed, page_flags } from './code_marks';
 import { mmio_read, mmio_write } from './mmio';
 import { find_slot, hva_of, mark_dirty, slot_hva, space_of, unalias } from './slots';
@@ -76,6 +77,7 @@ function resolve(v: u32, table: u32, la: u64, bytes: u32, write: bool, access: u
     if (page_flags(hva) & PAGE_HOLDS_CODE) {
       mark_mixed(hva);
       if (hits_code(v, hva, bytes)) {
+        note_change(v, hva, bytes);
         code_written(hva);
         store<u32>(v + V_LEAVE, load<u32>(v + V_LEAVE) | LEAVE_CODE);
       }

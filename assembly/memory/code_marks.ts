@@ -5,7 +5,7 @@
 // written too (PAGE_MIXED), waits for the other vCPUs if so, and decodes again. The writer notes PAGE_MIXED, then looks at the
 // lines. So one of them sees the other; what a processor guarantees less of (cross-modifying code needs serialisation,
 // SDM vol. 3, 9.1.3) needs no more.
-import { B_BYTES, B_CHAIN, B_HVA } from '../abi/insn';
+import { B_BYTES, B_CHAIN, B_COUNT, B_HVA, BLOCK_HEADER } from '../abi/insn';
 import {
   JIT_CHAINS,
   JIT_CHAINS_ENTRIES,
@@ -35,6 +35,7 @@ import {
   VCPU_CODE_QUEUE,
   VCPU_JIT,
   VCPU_PAGE,
+  VCPU_SCRATCH_BLOCK,
 } from '../abi/map';
 import {
   CLEAN_ENTRIES,
@@ -49,6 +50,7 @@ import {
   V_SCRATCH_HVA,
 } from '../abi/vcpu_page';
 import { first_vcpu, is_alone, next_vcpu } from '../state/vcpu';
+import { is_read_in_place } from './changing_code';
 
 /** Looks at a place that was taken until it is given up, some ms: who has taken it may have died with its thread. */
 const PLACE_LOOKS: u32 = 100000;
@@ -110,12 +112,23 @@ function overlap(a: u32, a_bytes: u32, b: u32, b_bytes: u32): bool {
   return b_bytes != 0 && a < b + b_bytes && b < a + a_bytes;
 }
 
-/** A block of this vCPU was decoded from one of these bytes. */
+/** These bytes are of an immediate that block `b` reads where it lies. */
+function reads_in_place(b: u32, hva: u32, bytes: u32): bool {
+  return is_read_in_place(b + BLOCK_HEADER, load<u32>(b + B_COUNT), hva, bytes);
+}
+
+/** A block of this vCPU was decoded from one of these bytes, and has it no longer when it is changed. */
 function in_own_block(v: u32, hva: u32, bytes: u32): bool {
-  if (overlap(hva, bytes, load<u32>(v + V_SCRATCH_HVA), load<u32>(v + V_SCRATCH_BYTES))) return true;
+  const scratch = v - VCPU_PAGE + VCPU_SCRATCH_BLOCK;
+  if (
+    overlap(hva, bytes, load<u32>(v + V_SCRATCH_HVA), load<u32>(v + V_SCRATCH_BYTES)) &&
+    !reads_in_place(scratch, hva, bytes)
+  )
+    return true;
   let b = load<u32>(chain_head(v, hva));
   while (b != 0) {
-    if (overlap(hva, bytes, load<u32>(b + B_HVA), load<u32>(b + B_BYTES))) return true;
+    if (overlap(hva, bytes, load<u32>(b + B_HVA), load<u32>(b + B_BYTES)) && !reads_in_place(b, hva, bytes))
+      return true;
     b = load<u32>(b + B_CHAIN);
   }
   return false;

@@ -13,10 +13,12 @@ import {
 } from '../../assembly/abi/map.ts';
 import { V_STOPPED_BEHIND } from '../../assembly/abi/pv.ts';
 import {
+  CHANGES,
   CLEAN_ENTRIES,
   LF_EXPLICIT,
   V_BLOCK_EPOCH,
   V_BLOCKS_TOP,
+  V_CHANGES,
   V_CLEAN,
   V_CODE_HEAD,
   V_CODE_TAIL,
@@ -58,6 +60,7 @@ const FIELDS: readonly (readonly [at: number, bytes: number])[] = [
   [V_CURRENT_RECORD, 4],
   [V_BLOCK_EPOCH, 4],
   [V_CLEAN, CLEAN_ENTRIES * 8],
+  [V_CHANGES, CHANGES * 8],
   [V_SCRATCH_HVA, 4],
   [V_SCRATCH_BYTES, 4],
   [V_JIT_RIP, V_JIT_FIELDS],
