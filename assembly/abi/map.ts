@@ -96,6 +96,12 @@ export const VCPU_TLB_NONE: u32 = 0x20000;
 export const VCPU_BLOCK_HASH: u32 = 0x40000;
 export const BLOCK_HASH_ENTRIES: u32 = 16384;
 export const VCPU_SCRATCH_BLOCK: u32 = 0x50000;
+/**
+ * Data entries that were filled for stores since all of these were emptied: u32 number, then their addresses (u32), TLB_STORES_MAX
+ * at most; a greater number says that they do not fit.
+ */
+export const VCPU_TLB_STORES: u32 = 0x51000;
+export const TLB_STORES_MAX: u32 = 1023;
 /** Decoded instructions that cross a page, CROSSING_SIZE bytes each, by their place. */
 export const VCPU_CROSSINGS: u32 = 0x52000;
 export const CROSSINGS: u32 = 128;

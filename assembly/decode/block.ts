@@ -92,6 +92,7 @@ import { C_CODE, C_END, C_ENDS, C_IMM, C_MODE, C_PC, C_STATUS, CURSOR_SHORT, cur
 import { drop_flags } from './dead_flags';
 import { decode_insn } from './insn';
 import { choose_quick } from './quick';
+import { clear_record } from './record';
 import { drop_regions, flush_regions, is_region, mixed, region, region_at } from './regions';
 
 const BLOCK_WAYS: u32 = 4;
@@ -292,7 +293,7 @@ function start_cursor(v: u32, at: u32, bytes: u32, mode: u32): u32 {
 }
 
 function finish(v: u32, b: u32, r: u32, hva: u32, mode: u32, count: u32, bytes: u32): void {
-  memory.fill(r, 0, RECORD_SIZE);
+  clear_record(r);
   store<u16>(r + R_OP, OP_END as u16);
   store<u16>(r + R_OFF, bytes as u16);
   store<u32>(b + B_HVA, hva);

@@ -39,7 +39,7 @@ import {
 } from './cursor';
 import { init_flags } from './modrm';
 import { decode_one_byte } from './one_byte';
-import { undefined_opcode } from './record';
+import { clear_record, undefined_opcode } from './record';
 import { decode_vex } from './vex';
 
 /** C4 and C5 are VEX prefixes in 64-bit code, and elsewhere (but not in real mode) when the next byte looks like mod = 3. */
@@ -114,7 +114,7 @@ export function decode_insn(c: u32, v: u32, r: u32, offset: u32): void {
   store<u32>(c + C_LOCKABLE, 0);
   store<u32>(c + C_ENDS, 0);
   store<u32>(c + C_VEX, 0);
-  memory.fill(r, 0, 32);
+  clear_record(r);
   store<u16>(r + R_OFF, offset as u16);
   let a67 = false;
   let prefix = true;

@@ -30,12 +30,14 @@ import {
   TLB_READ,
   TLB_SET_STRIDE,
   TLB_SETS,
+  TLB_STORES_MAX,
   TLB_WRITE,
   VCPU_PAGE,
   VCPU_TLB,
   VCPU_TLB_LARGE,
   VCPU_TLB_LIST,
   VCPU_TLB_NONE,
+  VCPU_TLB_STORES,
 } from '../abi/map';
 import { V_CR3, V_CR4, V_TLB_HUGE, V_TLB_KEYS, V_TLB_PCIDS, V_TLB_SET, V_TLB_VICTIM } from '../abi/vcpu_page';
 import { CR4_PCIDE } from '../abi/x86';
@@ -101,6 +103,7 @@ export function flush_tlb(v: u32): void {
   const set = load<u32>(v + V_TLB_SET);
   empty_set(set);
   begin_list(v, set);
+  store<u32>(stores_list(v), 0);
   for (let n: u32 = 0; n < TLB_SETS; n++) {
     store<u32>(pcid_at(v, n), tlb_set(v, n) == set ? current_pcid(v) + 1 : 0);
   }
@@ -136,6 +139,19 @@ function note_filled(v: u32, e: u32, flags: u32): void {
   if (n > TLB_LIST_MAX) return;
   store<u32>(list + 4, n + 1);
   if (n < TLB_LIST_MAX) store<u32>(list + 8 + n * 4, e);
+}
+
+function stores_list(v: u32): u32 {
+  return v - VCPU_PAGE + VCPU_TLB_STORES;
+}
+
+/** Notes an entry that is filled for stores. */
+function note_store(v: u32, e: u32): void {
+  const list = stores_list(v);
+  const n = load<u32>(list);
+  if (n > TLB_STORES_MAX) return;
+  store<u32>(list, n + 1);
+  if (n < TLB_STORES_MAX) store<u32>(list + 4 + n * 4, e);
 }
 
 /** Empties the entries of the list that are not global by now. */
@@ -269,15 +285,28 @@ export function flush_page(v: u32, la: u64): void {
   }
 }
 
-/** Empties the write side: the next store to each page takes the slow path, which marks the dirty log. */
+function empty_stores(e: u32): void {
+  store<u64>(e + TLB_WRITE, EMPTY);
+  store<u64>(e + TLB_MIXED, EMPTY);
+}
+
+/**
+ * Empties the write side: the next store to each page of RAM takes the slow path, which marks the dirty log. Code that is decoded wants
+ * it too, and has few entries to empty each time.
+ */
 export function flush_tlb_writes(v: u32): void {
+  const list = stores_list(v);
+  const n = load<u32>(list);
+  store<u32>(list, 0);
+  if (n > TLB_STORES_MAX) return empty_all_stores(v);
+  for (let at = list + 4; at < list + 4 + n * 4; at += 4) empty_stores(load<u32>(at));
+}
+
+function empty_all_stores(v: u32): void {
   for (let n: u32 = 0; n < TLB_SETS; n++) {
     if (!is_used(v, n)) continue;
     const set = tlb_set(v, n);
-    for (let e = set; e < set + TLB_EXEC; e += TLB_ENTRY_SIZE) {
-      store<u64>(e + TLB_WRITE, EMPTY);
-      store<u64>(e + TLB_MIXED, EMPTY);
-    }
+    for (let e = set; e < set + TLB_EXEC; e += TLB_ENTRY_SIZE) empty_stores(e);
   }
 }
 
@@ -316,6 +345,7 @@ export function fill_data(v: u32, table: u32, la: u64, hva: u32, write: bool, fl
   const e = table + index_of(la) * TLB_ENTRY_SIZE;
   note_flags(v, la, flags);
   note_filled(v, e, flags);
+  if (write) note_store(v, e);
   store<u64>(e + TLB_READ, page);
   const code = (page_flags(hva) & PAGE_HOLDS_CODE) != 0;
   store<u64>(e + TLB_WRITE, write && !code ? page : EMPTY);

@@ -98,6 +98,34 @@ describe('the dirty log', () => {
     vcpu.run();
     expect(pagesOf(vm.getDirtyLog(0))).toEqual([7, 9, 10, 11]);
   });
+
+  test('when more pages were written since the last look than the list of such entries has room for', () => {
+    const vm = vmWithRam({ flags: KVM_MEM_LOG_DIRTY_PAGES });
+    const vcpu = flatVcpu(vm);
+    // Each round writes the pages 0x10 to 0xfb; all but the last forget their translations.
+    load(
+      vm,
+      `mov ecx, 6
+       fill: mov edi, 0x10000
+       next: mov [edi], ecx
+       add edi, 0x1000
+       cmp edi, 0xfc000
+       jne next
+       dec ecx
+       jz full
+       mov eax, cr3
+       mov cr3, eax
+       jmp fill
+       full: hlt
+       mov [0x10000], eax
+       mov [0xfb000], eax
+       hlt`,
+    );
+    vcpu.run();
+    vm.getDirtyLog(0);
+    vcpu.run();
+    expect(pagesOf(vm.getDirtyLog(0))).toEqual([0x10, 0xfb]);
+  });
 });
 
 describe('a read-only slot', () => {
