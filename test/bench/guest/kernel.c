@@ -67,7 +67,6 @@ static u32 mixed(void) {
 /** What the work gives, found before the measured part: the processes compare, for all they can say is their status. */
 static u32 expected;
 void sieve_prepare(void) { expected = sieve(); }
-void mixed_prepare(void) { expected = mixed(); }
 
 /** `work` ten times, in one process or half of it in each of two at once. */
 static u32 share(u32 (*work)(void), int processes) {
@@ -84,6 +83,12 @@ static u32 share(u32 (*work)(void), int processes) {
     u32 failed = 0;
     for (int i = 0; i < processes; i++) failed += wait_for(children[i]) != 0;
     return expected + failed;
+}
+
+/** On all processors, twice over: what their emulator compiles for them is made by then, whichever of the two is measured first. */
+void mixed_prepare(void) {
+    expected = mixed();
+    for (int time = 0; time < 2; time++) share(mixed, 2);
 }
 
 u32 sieve_alone(void) { return share(sieve, 1); }
