@@ -6,7 +6,8 @@
 //                  the right to write
 //   4  rm u32      am = AM_NONE: absolute address of the register that is the r/m operand (a quick branch: its distance)
 //      base u16, index u16   otherwise: vCPU-page offsets of the address registers (V_ZERO = none)
-//   8  reg u32     absolute address of the other operand: a register, or the record's own immediate
+//   8  reg u32     absolute address of the other operand: a register, the record's own immediate, or
+//                    that in the code itself (memory/changing_code.ts)
 //   12 off u16     bytes from the start of the block
 //   14 quick u8    the quick form (quick.ts)
 //   15 span u8     size of the memory operand in bytes minus 1

@@ -160,7 +160,7 @@ export const PART_REGION: u32 = 4; // u16 number of its region
 export const PART_NEXT: u32 = 6; // u16 next part of the same chain, or the next free one; 0 = last
 export const PART_MORE: u32 = 8; // u16 next part of the same region; 0 = last
 export const PART_LINES: u32 = 16; // u64 lines of the page
-/** Copies of records for the interpreter, up to the end of the vCPU's area: a piece for each region that keeps some. */
+/** Copies of records for the interpreter, up to JIT_END: a piece for each region that keeps some. */
 export const JIT_RECORDS: u32 = 0x88000;
 export const PIECE_NUMBER: u32 = 0; // u32 of its region
 export const PIECE_BYTES: u32 = 4; // u32, these words among them

@@ -323,9 +323,11 @@ export const REQ_CODE: u32 = 64;
 /** The vCPU's own: its dirty ring was at the soft limit. It stays until there is room. */
 export const REQ_RING_FULL: u32 = 128;
 
-// V_STATE.
+// V_STATE. No thread is in the core with this vCPU:
 export const VCPU_OUT: u32 = 0;
+/** One is, and may be in the middle of an instruction. */
 export const VCPU_IN: u32 = 1;
+/** One is, and touches neither guest memory nor translations; it looks at the requests before it does. */
 export const VCPU_PARKED: u32 = 2;
 
 // V_LF_KIND: how to derive the arithmetic flags. A, B and RES are sign-extended from the operand size to 64 bits.

@@ -2,7 +2,7 @@
 // CALL onto the guest's stack. It does not go there.
 
 import { R_IMM } from '../abi/insn';
-import { TLB_EXEC_ADDEND } from '../abi/map';
+import { TLB_EXEC_ADDEND, TLB_EXEC_ENTRIES, TLB_EXEC_ENTRY_SIZE } from '../abi/map';
 import { V_TLB_EXEC } from '../abi/vcpu_page';
 import { is_memory } from './addresses';
 import { close, exit_behind, get, is_wide, open, push_rip, set, tee } from './frame';
@@ -101,11 +101,11 @@ export function push_is_elsewhere(delta: i32): void {
   set(L_LA);
   get(L_V);
   memory_op(I32_LOAD, V_TLB_EXEC);
-  // la >> 12 % TLB_ENTRIES * TLB_EXEC_ENTRY_SIZE
+  // la >> 12 % TLB_EXEC_ENTRIES * TLB_EXEC_ENTRY_SIZE
   push_linear32();
   i32_const(8);
   byte(I32_SHR_U);
-  i32_const(0x3ff0);
+  i32_const((TLB_EXEC_ENTRIES - 1) * TLB_EXEC_ENTRY_SIZE);
   byte(I32_AND);
   byte(I32_ADD);
   tee(L_ENTRY);

@@ -96,8 +96,8 @@ export function exclusive_end(v: u32): void {
 }
 
 /**
- * At a block edge, before the host is asked for something that takes long: others need not wait for this vCPU until `resume`, whose
- * caller looks at the requests, and at all of the state, anew.
+ * Before something that takes long, where nothing of guest memory or translations is in hand: others need not wait for this vCPU
+ * until `resume`, whose caller looks at the requests before the guest goes on.
  */
 export function stand(v: u32): void {
   atomic.store<u32>(v + V_STATE, VCPU_PARKED);

@@ -99,7 +99,9 @@ function empty_set(set: u32): void {
 export function flush_tlb(v: u32): void {
   count(v, STAT_TLB_FLUSHES);
   if (load<u32>(v + V_TLB_SET) == 0) store<u32>(v + V_TLB_SET, tlb_set(v, 0));
-  memory.fill(v - VCPU_PAGE + VCPU_TLB_NONE, 0xff, TLB_MODE_STRIDE);
+  // Nobody fills it: once is enough.
+  const none = v - VCPU_PAGE + VCPU_TLB_NONE;
+  if (load<u64>(none) != EMPTY) memory.fill(none, 0xff, TLB_MODE_STRIDE);
   const set = load<u32>(v + V_TLB_SET);
   empty_set(set);
   begin_list(v, set);

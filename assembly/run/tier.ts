@@ -53,7 +53,7 @@ function is_lukewarm(v: u32, since: u32): bool {
   return (((born(v) - since) & ~BORN) as u64) > patience;
 }
 
-/** Executes from block `b` on; FLOW_*. */
+/** Executes from block `b` on, or compiles it and executes nothing; FLOW_*. */
 export function execute(v: u32, b: u32): u32 {
   const heat = load<i32>(b + B_HEAT);
   if (heat < HEAT_LIMIT) {

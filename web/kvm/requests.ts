@@ -1,6 +1,6 @@
 // Asking running vCPUs for something and waiting until they have done it. It knows no reasons, only request bits.
 
-import { REQ_EVENTS, V_REQUESTS, V_STATE, V_WAKE, VCPU_IN } from '../../assembly/abi/vcpu_page.ts';
+import { REQ_EVENTS, V_REQUESTS, V_STATE, V_WAKE, VCPU_IN, VCPU_OUT } from '../../assembly/abi/vcpu_page.ts';
 import type { MachineMemory } from './memory.ts';
 import { vcpuIds, vcpuPage } from './vm_page.ts';
 
@@ -31,10 +31,10 @@ function waitForAck(memory: MachineMemory, id: number, bits: number): void {
   }
 }
 
-/** Waits until a vCPU stands outside the guest. */
+/** Waits until a vCPU has left the core: one that is parked goes on by itself. */
 export function waitUntilOut(memory: MachineMemory, id: number): void {
   const v = vcpuPage(memory, id);
-  for (let state = memory.load(v + V_STATE); state === VCPU_IN; state = memory.load(v + V_STATE)) {
+  for (let state = memory.load(v + V_STATE); state !== VCPU_OUT; state = memory.load(v + V_STATE)) {
     memory.wait(v + V_STATE, state, LOOK_MS);
   }
 }

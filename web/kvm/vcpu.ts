@@ -31,7 +31,7 @@ import {
   V_STATE,
   V_WAKE,
   V_WAKE_AT,
-  VCPU_IN,
+  VCPU_OUT,
 } from '../../assembly/abi/vcpu_page.ts';
 import { BP, DB } from '../../assembly/abi/x86.ts';
 import {
@@ -332,9 +332,9 @@ export class Vcpu extends VcpuCalls {
     return retired(this.memory, this.page);
   }
 
-  /** True while some thread executes this vCPU's guest code. */
+  /** True while some thread is in the core with this vCPU. */
   get running(): boolean {
-    return this.memory.load(this.page + V_STATE) === VCPU_IN;
+    return this.memory.load(this.page + V_STATE) !== VCPU_OUT;
   }
 
   /**

@@ -17,7 +17,7 @@ import {
   V_STATE,
   VCPU_PARKED,
 } from '../../../assembly/abi/vcpu_page.ts';
-import type { Vcpu, Vm } from '../../../web/kvm/index.ts';
+import type { KvmError, Vcpu, Vm } from '../../../web/kvm/index.ts';
 import { readRegions } from '../../../web/kvm/tiers.ts';
 import { flatVcpu, load, vmWithRam } from './machine.ts';
 
@@ -131,4 +131,18 @@ test('what is asked of a vCPU while the host compiles is served before its regio
   expect(vm.memory.u64(first.page - VCPU_PAGE + VCPU_JIT + JIT_ENTERED)).toBe(0n);
   first.resume();
   expect(first.enter(1_000_000)).toBe(RUN_EXIT);
+});
+
+test('while the host compiles its vCPU is still in the core: its VM cannot be destroyed', () => {
+  const { vm, first } = pair();
+  const refused: string[] = [];
+  whileCompiling(() => {
+    try {
+      vm.destroy();
+    } catch (error) {
+      refused.push((error as KvmError).code);
+    }
+  });
+  run(first, 1);
+  expect(new Set(refused)).toEqual(new Set(['EBUSY']));
 });
