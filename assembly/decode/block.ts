@@ -1,5 +1,4 @@
 // Blocks: straight runs of decoded instructions, found by their place in memory and the mode they were decoded for.
-// An instruction that crosses a page, and every block cut short by a budget, is decoded into the scratch block each time.
 import {
   B_BYTES,
   B_CHAIN,
@@ -7,19 +6,12 @@ import {
   B_HEAT,
   B_HVA,
   B_MODE,
-  B_RECORDS,
   B_REGION,
   BLOCK_HEADER,
   BLOCK_MAX,
   BORN,
   BORN_SHIFT,
   HEAT_LIMIT,
-  INSN_MAX,
-  R_IMM,
-  R_LEN,
-  R_OFF,
-  R_OP,
-  R_REG,
   RECORD_SIZE,
 } from '../abi/insn';
 import { DROPPED_QUEUE, DROPPED_WRITTEN, REGION_AFTER, REGION_COUNT } from '../abi/jit';
@@ -28,7 +20,6 @@ import {
   BLOCK_HASH_ENTRIES,
   CROSSING_SIZE,
   CROSSINGS,
-  PAGE_SHIFT,
   TLB_EXEC_ADDEND,
   TLB_EXEC_ENTRIES,
   TLB_EXEC_ENTRY_SIZE,
@@ -38,11 +29,9 @@ import {
   VCPU_BLOCKS_END,
   VCPU_CROSSINGS,
   VCPU_PAGE,
-  VCPU_SCRATCH_BLOCK,
   VM_HEAT,
   VM_PAGE,
 } from '../abi/map';
-import { OP_END } from '../abi/ops';
 import {
   MODE_64,
   MODE_FLAT,
@@ -52,71 +41,26 @@ import {
   V_BLOCK_EPOCH,
   V_BLOCKS_TOP,
   V_BUDGET,
-  V_CPL,
-  V_FETCH,
   V_ICOUNT_END,
   V_LEAVE,
   V_MODE,
   V_REQUESTS,
   V_RIP,
-  V_SCRATCH_BYTES,
-  V_SCRATCH_HVA,
-  V_STAT_BLOCKS,
   V_TLB_EXEC,
-  V_WALK_FLAGS,
-  V_WALK_GPA,
 } from '../abi/vcpu_page';
 import { GP } from '../abi/x86';
 import { vm_base } from '../host';
-import { changes_often, operand_bytes } from '../memory/changing_code';
-import {
-  chain_head,
-  forget_clean_stores,
-  has_lost_pages,
-  is_watched,
-  mark_code,
-  mark_lines,
-  mark_watched,
-  may_race,
-  NO_PAGE,
-  next_changed_page,
-} from '../memory/code_marks';
-import { flush_other_writes } from '../memory/requests';
-import { hva_of } from '../memory/slots';
-import { exec_entry, fill_exec, flush_tlb_writes } from '../memory/tlb';
-import { ACCESS_FETCH, ACCESS_USER, WALK_TLB_SHIFT, walk } from '../memory/walk';
-import { emulation_failure } from '../state/exit';
+import { chain_head, has_lost_pages, NO_PAGE, next_changed_page } from '../memory/code_marks';
 import { raise_code } from '../state/fault';
-import { canonical, cs, is_64 } from '../state/vcpu';
-import { C_CODE, C_END, C_ENDS, C_IMM, C_MODE, C_PC, C_STATUS, CURSOR_SHORT, cursor } from './cursor';
-import { drop_flags } from './dead_flags';
-import { decode_insn } from './insn';
-import { choose_quick } from './quick';
-import { clear_record } from './record';
+import { cs } from '../state/vcpu';
+import { decode_run, end_of, finish_block, watch_page } from './code_run';
+import { fetch_hva } from './fetch';
 import { drop_regions, flush_regions, is_region, mixed, region, region_at } from './regions';
+import { decode_scratch, scratch_crossing } from './scratch';
 
 const BLOCK_WAYS: u32 = 4;
 /** BLOCK_HASH_ENTRIES / BLOCK_WAYS = 1 << BLOCK_SETS_LOG. */
 const BLOCK_SETS_LOG: u32 = 12;
-
-/** hva of the code byte at linear address `la`, or 0 with a fault raised. */
-export function fetch_hva(v: u32, la: u64): u32 {
-  const user: u32 = load<u32>(v + V_CPL) == 3 ? 1 : 0;
-  const e = exec_entry(v, la, user);
-  if (load<u64>(e) == (la & ~0xfff)) return (la as u32) + load<u32>(e + 8);
-  if (is_64(v) && !canonical(la)) {
-    raise_code(v, GP, 0);
-    return 0;
-  }
-  if (!walk(v, la, ACCESS_FETCH | (user ? ACCESS_USER : 0))) return 0;
-  const hva = hva_of(v, load<u64>(v + V_WALK_GPA));
-  if (hva == 0) {
-    emulation_failure(v);
-    return 0;
-  }
-  fill_exec(v, la, user, hva, load<u32>(v + V_WALK_FLAGS) >> WALK_TLB_SHIFT);
-  return hva;
-}
 
 /** The places of a block with this hva and mode: BLOCK_WAYS of them, the one that was taken last in front. */
 function hash_set(v: u32, hva: u32, mode: u32): u32 {
@@ -266,52 +210,11 @@ export function find_block(v: u32, limit: u32): u32 {
       )
         return b;
     } else {
-      const crossing = take_crossing(v, hva, la, mode);
+      const crossing = scratch_crossing(v, hva, la, mode);
       return crossing ? crossing : decode_block(v, hva, la, mode, rip, at);
     }
   }
   return decode_scratch(v, hva, la, mode, limit ? limit : 1, rip);
-}
-
-/** Bytes of code that may be read from `hva` on: to the end of the page, and to the code limit. */
-function readable(v: u32, hva: u32, mode: u32, rip: u64): u32 {
-  let n: u32 = 0x1000 - (hva & 0xfff);
-  if ((mode & MODE_SIZE) != MODE_64) {
-    const left = (load<u32>(cs(v) + SEG_LIMIT) as u64) - rip + 1;
-    if (left < (n as u64)) n = left as u32;
-  }
-  return n;
-}
-
-function start_cursor(v: u32, at: u32, bytes: u32, mode: u32): u32 {
-  const c = cursor(v);
-  store<u32>(c + C_PC, at);
-  store<u32>(c + C_END, at + bytes);
-  store<u32>(c + C_MODE, mode);
-  store<u32>(c + C_CODE, mode & MODE_SIZE);
-  return c;
-}
-
-function finish(v: u32, b: u32, r: u32, hva: u32, mode: u32, count: u32, bytes: u32): void {
-  clear_record(r);
-  store<u16>(r + R_OP, OP_END as u16);
-  store<u16>(r + R_OFF, bytes as u16);
-  store<u32>(b + B_HVA, hva);
-  store<u32>(b + B_MODE, mode);
-  store<u32>(b + B_COUNT, count);
-  store<u32>(b + B_BYTES, bytes);
-  store<u32>(b + B_RECORDS, count + 1);
-  store<u64>(v + V_STAT_BLOCKS, load<u64>(v + V_STAT_BLOCKS) + 1);
-}
-
-/** From here on stores to the page take the slow path, on every vCPU, before its bytes are read. */
-function watch_page(v: u32, hva: u32): void {
-  while (!is_watched(hva)) {
-    mark_code(hva);
-    flush_tlb_writes(v);
-    flush_other_writes(v);
-    mark_watched(hva);
-  }
 }
 
 /** What B_REGION says of a block that is counted from now on. */
@@ -358,7 +261,7 @@ function decode_cached(v: u32, hva: u32, mode: u32, rip: u64, at: u32): u32 {
   const count = decode_run(v, hva, mode, rip, b, BLOCK_MAX);
   if (count == 0) return 0;
   const r = b + BLOCK_HEADER + count * RECORD_SIZE;
-  finish(v, b, r, hva, mode, count, end_of(r - RECORD_SIZE));
+  finish_block(v, b, r, hva, mode, count, end_of(r - RECORD_SIZE));
   store<u32>(v + V_BLOCKS_TOP, r + RECORD_SIZE);
   put_first(at, BLOCK_WAYS - 1, b);
   const head = chain_head(v, hva);
@@ -368,174 +271,4 @@ function decode_cached(v: u32, hva: u32, mode: u32, rip: u64, at: u32): u32 {
   store<u32>(b + B_REGION, number ? number : born(v));
   store<i32>(b + B_HEAT, number ? HEAT_LIMIT : first_heat());
   return b;
-}
-
-/** Bytes from the start of the block to the end of record `r`. */
-function end_of(r: u32): u32 {
-  return (load<u16>(r + R_OFF) as u32) + (load<u8>(r + R_LEN) as u32);
-}
-
-/**
- * Decodes up to `limit` whole instructions from `hva` on behind the header of `b`, and marks their lines. Their number.
- * Where another vCPU may have written meanwhile the bytes are decoded again, until all of them were marked before.
- */
-function decode_run(v: u32, hva: u32, mode: u32, rip: u64, b: u32, limit: u32): u32 {
-  let marked: u32 = 0;
-  let count = decode_pass(v, hva, mode, rip, b, limit);
-  let bytes = count ? end_of(b + BLOCK_HEADER + (count - 1) * RECORD_SIZE) : 0;
-  while (bytes > marked) {
-    mark_lines(hva, bytes);
-    forget_clean_stores(v);
-    marked = bytes;
-    if (may_race(v, hva)) {
-      flush_other_writes(v);
-      count = decode_pass(v, hva, mode, rip, b, limit);
-      bytes = count ? end_of(b + BLOCK_HEADER + (count - 1) * RECORD_SIZE) : 0;
-    }
-  }
-  return count;
-}
-
-/**
- * An immediate that the guest changes again and again is read where it lies, behind the cursor, so that its next change decodes nothing.
- * Not one that is sign-extended to its operand.
- */
-function read_in_place(c: u32, v: u32, r: u32): void {
-  const bytes = load<u32>(c + C_IMM);
-  if (load<u32>(r + R_REG) != r + R_IMM || operand_bytes(r) != bytes) return;
-  const hva = load<u32>(c + C_PC) - bytes;
-  if (changes_often(v, hva, bytes)) store<u32>(r + R_REG, hva);
-}
-
-/** One reading of the bytes: the number of whole instructions in the page and below the code limit, at most `limit`. */
-function decode_pass(v: u32, hva: u32, mode: u32, rip: u64, b: u32, limit: u32): u32 {
-  const c = start_cursor(v, hva, readable(v, hva, mode, rip), mode);
-  const end = load<u32>(c + C_END);
-  let r = b + BLOCK_HEADER;
-  let count: u32 = 0;
-  let going = true;
-  while (going && count < limit && load<u32>(c + C_PC) < end) {
-    const pc = load<u32>(c + C_PC);
-    // No instruction is longer than 15 bytes: what would be is #GP, told by the crossing way.
-    store<u32>(c + C_END, end - pc > INSN_MAX ? pc + INSN_MAX : end);
-    decode_insn(c, v, r, pc - hva);
-    if (load<u32>(c + C_STATUS) == CURSOR_SHORT) {
-      going = false;
-    } else {
-      read_in_place(c, v, r);
-      choose_quick(r, hva, mode);
-      r += RECORD_SIZE;
-      count++;
-      going = load<u32>(c + C_ENDS) == 0;
-    }
-  }
-  drop_flags(b + BLOCK_HEADER, count);
-  return count;
-}
-
-/** Decodes up to `limit` instructions into the scratch block; the first may cross a page. */
-function decode_scratch(v: u32, hva: u32, la: u64, mode: u32, limit: u32, rip: u64): u32 {
-  const b = v - VCPU_PAGE + VCPU_SCRATCH_BLOCK;
-  const wanted = limit < BLOCK_MAX ? limit : BLOCK_MAX;
-  // A single instruction is executed at once: nobody can write it in between.
-  if (wanted > 1) watch_page(v, hva);
-  let count = wanted > 1 ? decode_run(v, hva, mode, rip, b, wanted) : decode_pass(v, hva, mode, rip, b, 1);
-  const first = b + BLOCK_HEADER;
-  if (count == 0) {
-    if (!decode_crossing(v, hva, la, mode, rip, first)) return 0;
-    count = 1;
-  }
-  finish_scratch(v, b, hva, mode, count);
-  return b;
-}
-
-function finish_scratch(v: u32, b: u32, hva: u32, mode: u32, count: u32): void {
-  const first = b + BLOCK_HEADER;
-  const r = first + count * RECORD_SIZE;
-  const bytes = count == 1 ? (load<u8>(first + R_LEN) as u32) : end_of(r - RECORD_SIZE);
-  finish(v, b, r, hva, mode, count, bytes);
-  // Links are for blocks that stay, and so are regions.
-  store<i32>(b + B_HEAT, i32.MIN_VALUE);
-  store<u32>(b + B_HVA, u32.MAX_VALUE);
-  store<u32>(v + V_SCRATCH_HVA, hva);
-  store<u32>(v + V_SCRATCH_BYTES, count > 1 ? bytes : 0);
-}
-
-/**
- * Where an instruction that crosses a page is kept: u32 hva, u32 mode, u32 bytes in the first page, u32 unused, 16 bytes of its
- * code, and its record.
- */
-function crossing_at(v: u32, hva: u32): u32 {
-  return v - VCPU_PAGE + VCPU_CROSSINGS + ((hva >> PAGE_SHIFT) & (CROSSINGS - 1)) * CROSSING_SIZE;
-}
-
-function keep_crossing(v: u32, hva: u32, mode: u32, r: u32): void {
-  const kept = crossing_at(v, hva);
-  store<u32>(kept, hva);
-  store<u32>(kept + 4, mode);
-  memory.copy(kept + 16, v + V_FETCH, 16);
-  memory.copy(kept + 32, r, RECORD_SIZE);
-}
-
-/** The bytes at `hva` and at `more` are those of the kept instruction. */
-function is_same_code(kept: u32, hva: u32, more: u32): bool {
-  const first: u32 = 0x1000 - (hva & 0xfff);
-  const bytes: u32 = load<u8>(kept + 32 + R_LEN);
-  for (let i: u32 = 0; i < bytes; i++) {
-    if (load<u8>(i < first ? hva + i : more + i - first) != load<u8>(kept + 16 + i)) return false;
-  }
-  return true;
-}
-
-/**
- * Puts the instruction at `hva`, which crosses the page, into the scratch block as it was decoded the last time, when its bytes
- * are still the same: 0 otherwise. Kernels have them on hot ways, and to decode one takes longer than a hundred others.
- */
-function take_crossing(v: u32, hva: u32, la: u64, mode: u32): u32 {
-  const kept = crossing_at(v, hva);
-  if (load<u32>(kept) != hva || load<u32>(kept + 4) != mode) return 0;
-  // Where a limit is to be looked at it is decoded anew.
-  if ((mode & (MODE_64 | MODE_FLAT)) == 0) return 0;
-  const next = (la & ~0xfff) + 0x1000;
-  if (mode & MODE_FLAT && next >> 32) return 0;
-  const e = exec_entry(v, next, load<u32>(v + V_CPL) == 3 ? 1 : 0);
-  if (load<u64>(e) != next) return 0;
-  if (!is_same_code(kept, hva, (next as u32) + load<u32>(e + TLB_EXEC_ADDEND))) return 0;
-  const b = v - VCPU_PAGE + VCPU_SCRATCH_BLOCK;
-  memory.copy(b + BLOCK_HEADER, kept + 32, RECORD_SIZE);
-  finish_scratch(v, b, hva, mode, 1);
-  return b;
-}
-
-/** One instruction whose bytes lie in two pages, or that is too long or beyond the limit; false with a fault raised. */
-function decode_crossing(v: u32, hva: u32, la: u64, mode: u32, rip: u64, r: u32): bool {
-  const buffer = v + V_FETCH;
-  const first: u32 = 0x1000 - (hva & 0xfff);
-  let bytes: u32 = first < INSN_MAX ? first : INSN_MAX;
-  memory.copy(buffer, hva, bytes);
-  let allowed: u32 = INSN_MAX;
-  if ((mode & MODE_SIZE) != MODE_64) {
-    const left = (load<u32>(cs(v) + SEG_LIMIT) as u64) - rip + 1;
-    if (left < (INSN_MAX as u64)) allowed = left as u32;
-  }
-  if (bytes > allowed) bytes = allowed;
-  let c = start_cursor(v, buffer, bytes, mode);
-  decode_insn(c, v, r, 0);
-  if (load<u32>(c + C_STATUS) != CURSOR_SHORT) return true;
-  if (bytes < allowed) {
-    let next = (la & ~0xfff) + 0x1000;
-    if ((mode & MODE_SIZE) != MODE_64) next &= 0xffffffff;
-    const more = fetch_hva(v, next);
-    if (more == 0) return false;
-    memory.copy(buffer + bytes, more, allowed - bytes);
-    c = start_cursor(v, buffer, allowed, mode);
-    decode_insn(c, v, r, 0);
-    if (load<u32>(c + C_STATUS) != CURSOR_SHORT) {
-      keep_crossing(v, hva, mode, r);
-      return true;
-    }
-  }
-  // Longer than 15 bytes, or beyond the code limit.
-  raise_code(v, GP, 0);
-  return false;
 }
