@@ -1,6 +1,7 @@
 // Runs a VMM that was compiled to Wasm (C by clang, with test/cvmm/wasm/shim.c) in the memory of a VMM process. It
 // blocks its thread until the program ends: not for a page's main thread. WASI's side is browser_wasi_shim's.
 import { ConsoleStdout, Fd, WASI, wasi } from '@bjorn3/browser_wasi_shim';
+import { VCPU_BASE } from '../../assembly/abi/map.ts';
 import { Kvm } from '../kvm/index.ts';
 import { VmmProcess } from '../kvm/process/index.ts';
 import { importedMemory } from './wasm_imports.ts';
@@ -11,6 +12,7 @@ export const PROGRAM_BASE = 40 << 20;
 const PROGRAM_VCPUS = 4;
 const WASM_PAGE = 65536;
 const DEFAULT_LIMIT = 2 ** 31;
+const TOO_LOW = `The program lies where KVM keeps its VMs; link it with --global-base=${PROGRAM_BASE}.`;
 
 /** A program and what it is given. */
 export interface VmmProgram {
@@ -46,6 +48,22 @@ class Stdin extends Fd {
   }
 }
 
+/**
+ * The instance that `make` gives. Its data and its zeroed variables are laid when it is made, without a word of where:
+ * the place of the first VM's vCPUs is filled with a mark before, and a program that has written there is refused.
+ */
+function instantiateAbove(
+  memory: WebAssembly.Memory,
+  make: () => WebAssembly.Instance,
+): WebAssembly.Instance {
+  const mark = 0xa5a5a5a5;
+  const vcpus = new Uint32Array(memory.buffer, VCPU_BASE, (PROGRAM_BASE - VCPU_BASE) / 4).fill(mark);
+  const instance = make();
+  if (vcpus.some((word) => word !== mark)) throw new Error(TOO_LOW);
+  vcpus.fill(0);
+  return instance;
+}
+
 /** The imports of the module "vitrine": Linux's calls, with pointers as unsigned numbers. */
 function systemCalls(process: VmmProcess) {
   return {
@@ -77,9 +95,7 @@ export function runVmmProgram(given: VmmProgram): number {
     throw new Error('The program brings its own memory; link it with --import-memory and --shared-memory.');
   }
   const programEnd = memory.minimum * WASM_PAGE;
-  if (programEnd <= PROGRAM_BASE) {
-    throw new Error(`The program lies where KVM keeps its VMs; link it with --global-base=${PROGRAM_BASE}.`);
-  }
+  if (programEnd <= PROGRAM_BASE) throw new Error(TOO_LOW);
   const maximum = memory.maximum === undefined ? memoryLimit : memory.maximum * WASM_PAGE;
   const process = new VmmProcess(Kvm.open({ core }), {
     maxVcpus: PROGRAM_VCPUS,
@@ -92,11 +108,13 @@ export function runVmmProgram(given: VmmProgram): number {
     new ConsoleStdout((bytes) => output(2, bytes)),
   ];
   const host = new WASI([...args], [], streams, { debug: false });
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(program), {
+  const module = new WebAssembly.Module(program);
+  const imports = {
     env: { memory: process.memory },
     vitrine: systemCalls(process),
     wasi_snapshot_preview1: host.wasiImport,
-  });
+  };
+  const instance = instantiateAbove(process.memory, () => new WebAssembly.Instance(module, imports));
   const { _start } = instance.exports as { _start?: () => unknown };
   if (!_start) throw new Error('The program has no _start; link it as a command, with a main.');
   try {

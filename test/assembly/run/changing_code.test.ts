@@ -2,14 +2,15 @@
 // the value in a register instead, in the interpreter and compiled.
 import { describe, expect, test } from 'vitest';
 import { V_JIT_REGIONS, V_STAT_BLOCKS } from '../../../assembly/abi/vcpu_page.ts';
+import type { Vcpu } from '../../../web/kvm/index.ts';
 import { flatVcpu, type Guest, load, vmWithRam } from './machine.ts';
 
 const TURNS = 60;
 
 type Tier = 0 | 'off';
 
-function machine(source: string, tier: Tier): Guest {
-  const vm = vmWithRam();
+function machine(source: string, tier: Tier, vcpus = 1): Guest {
+  const vm = vmWithRam({ vcpus });
   if (tier !== 'off') vm.compileAfter(tier);
   const labels = load(vm, source);
   return { vm, vcpu: flatVcpu(vm), labels };
@@ -192,6 +193,45 @@ describe.each<Tier>(['off', 0])('with compiling %s', (tier) => {
     guest.vm.write(Number(guest.labels.get('behind')) - 4, new Uint8Array([9, 0, 0, 0]));
     guest.vcpu.enter(1_000_000);
     expect(Number(guest.vcpu.getRegs().rax)).toBe(9);
+  });
+
+  test('a vCPU that comes later sees what the first stores, and the first what it stores', () => {
+    const guest = machine(
+      `mov ebp, 60
+     again: mov [behind - 4], ebp
+       call code
+       dec ebp
+       jnz again
+       out 0x80, al
+       mov dword [behind - 4], 9
+       call code
+       out 0x80, al
+       call code
+       out 0x80, al
+     code: mov eax, 0x55555555
+     behind: ret
+     later: call code
+       out 0x80, al
+       call code
+       out 0x80, al
+       mov dword [behind - 4], 11
+       call code
+       out 0x80, al`,
+      tier,
+      2,
+    );
+    const seen = (vcpu: Vcpu): number => {
+      vcpu.enter(1_000_000);
+      return Number(vcpu.getRegs().rax);
+    };
+    expect(seen(guest.vcpu)).toBe(1);
+    const later = flatVcpu(guest.vm, 1, Number(guest.labels.get('later')));
+    later.setRegs({ ...later.getRegs(), rsp: 0x7000 });
+    expect(seen(later)).toBe(1);
+    expect(seen(guest.vcpu)).toBe(9);
+    expect(seen(later)).toBe(9);
+    expect(seen(later)).toBe(11);
+    expect(seen(guest.vcpu)).toBe(11);
   });
 });
 
