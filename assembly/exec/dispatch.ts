@@ -186,11 +186,12 @@ import { is_ready, next_block } from '../decode/block';
 import { store_rang } from '../memory/mmio';
 import { canonical } from '../state/vcpu';
 import { Alu, put } from './alu';
-import { exec_record, left, target_of } from './general';
+import { exec_record } from './general';
 import { exec_io } from './io';
 import { mul_high_signed, note_product } from './muldiv';
+import { target_of } from './near';
 import { Quick } from './quick';
-import { leave, retire } from './retire';
+import { leave, left, retire } from './retire';
 import { Shift } from './shift_hot';
 
 /** The block at V_RIP when it may run now. The scratch block runs alone: a single step, or what is left of a budget. */

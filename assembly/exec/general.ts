@@ -1,5 +1,5 @@
 // One record in its general form: resolves the operand and executes the operation. The operations that programs are mostly
-// made of are here; the rest is a call into their family (cold.ts). The quick forms are in dispatch.ts.
+// made of are here, in alu_forms.ts and in near.ts; the rest is a call into their family (cold.ts). The quick forms are in dispatch.ts.
 import {
   AM_32,
   AM_64_SEG,
@@ -8,7 +8,6 @@ import {
   AM_NONE,
   AM_RIP,
   AM_STORES,
-  FLOW_BRANCH,
   FLOW_FAULT,
   FLOW_NEXT,
   R_AM,
@@ -17,21 +16,16 @@ import {
   R_FLAGS,
   R_IMM,
   R_INDEX,
-  R_LEN,
-  R_OFF,
   R_OP,
   R_REG,
   R_RM,
   R_SCALE,
   R_SEG,
   R_SPAN,
-  RECORD_SIZE,
   RF_RMW,
 } from '../abi/insn';
-import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_READ, TLB_WRITE } from '../abi/map';
+import { TLB_ADDEND, TLB_ENTRIES, TLB_ENTRY_SIZE, TLB_WRITE } from '../abi/map';
 import {
-  OP_ALU,
-  OP_ALU_LOAD,
   OP_CALL,
   OP_CALL_RM,
   OP_CBW,
@@ -74,102 +68,31 @@ import {
   OP_X87,
   OP_XCHG_R,
 } from '../abi/ops';
-import {
-  LF_SUB,
-  MODE_64,
-  MODE_SIZE,
-  SEG_BASE,
-  SEG_STRIDE,
-  SS,
-  V_GPR,
-  V_LEAVE,
-  V_LF_A,
-  V_LF_B,
-  V_LF_KIND,
-  V_LF_RES,
-  V_MODE,
-  V_RIP,
-  V_SEGS,
-  V_TLB,
-} from '../abi/vcpu_page';
-import { GP, RAX, RDX, RSP } from '../abi/x86';
+import { SEG_BASE, SEG_STRIDE, V_GPR, V_LEAVE, V_SEGS, V_TLB } from '../abi/vcpu_page';
+import { RAX, RDX } from '../abi/x86';
 import { condition, lazy_result, lazy_sub } from '../cpu/flags';
 import {
   effective_address,
   finish_store,
   generic_operand,
   misaligned,
-  next_rip,
   read_signed,
   size_of,
-  wrap_rip,
   write_rm,
 } from '../cpu/operands';
-import { access_rights, access_slow, beside_code, translate } from '../memory/access';
-import { raise_code } from '../state/fault';
-import { canonical } from '../state/vcpu';
+import { access_rights, access_slow, beside_code } from '../memory/access';
 import { Alu, put } from './alu';
+import { exec_alu } from './alu_forms';
 import { exec_cold, exec_unit } from './cold';
 import { mul_high_signed, note_product } from './muldiv';
-import { leave, retire } from './retire';
+import { exec_near, target_of } from './near';
+import { leave, left } from './retire';
 import { exec_x87, x87_operand_fault } from './x87';
 import { Hot } from './x87_hot';
-
-/** A near branch to `target`. */
-function branch(v: u32, r: u32, first: u32, target: u64): u32 {
-  retire(v, r, first, 1);
-  store<u64>(v + V_RIP, target);
-  return FLOW_BRANCH;
-}
-
-/** A relative branch's target. */
-export function target_of(v: u32, r: u32): u64 {
-  return wrap_rip(
-    v,
-    load<u64>(v + V_RIP) + load<u16>(r + R_OFF) + load<u8>(r + R_LEN) + (load<i32>(r + R_DISP) as i64 as u64),
-  );
-}
-
-/** Linear address of the stack in 64-bit or flat code after adding `delta`; writes nothing. */
-function stack_address(v: u32, delta: i64): u64 {
-  const sp = load<u64>(v + V_GPR + RSP * 8) + (delta as u64);
-  return (load<u32>(v + V_MODE) & MODE_SIZE) == MODE_64 ? sp : sp & 0xffffffff;
-}
-
-/** Pushes 64 bits in 64-bit code, 32 in flat code; false = fault. */
-function push_value(v: u32, value: u64): bool {
-  if ((load<u32>(v + V_MODE) & MODE_SIZE) == MODE_64) {
-    const sp = load<u64>(v + V_GPR + RSP * 8) - 8;
-    const p = translate(v, sp, TLB_WRITE, 7, SS, false);
-    if (p == 0) return false;
-    store<u64>(p, value);
-    store<u64>(v + V_GPR + RSP * 8, sp);
-  } else {
-    const sp = (load<u64>(v + V_GPR + RSP * 8) - 4) & 0xffffffff;
-    const p = translate(v, sp, TLB_WRITE, 3, SS, false);
-    if (p == 0) return false;
-    store<u32>(p, value as u32);
-    store<u64>(v + V_GPR + RSP * 8, sp);
-  }
-  return true;
-}
-
-/** A near target that 64-bit code may jump to. */
-function reachable(v: u32, target: u64): bool {
-  if (canonical(target)) return true;
-  raise_code(v, GP, 0);
-  return false;
-}
 
 /** The operand in memory cannot be reached: what the instruction ends with. */
 function operand_fault(v: u32, op: u32): u32 {
   return op >> 8 == OP_X87 >> 8 ? x87_operand_fault(v, op) : FLOW_FAULT;
-}
-
-/** Behind a record of a family that has asked for a look or has ended the run: what its stores still need, then FLOW_*. */
-export function left(v: u32, r: u32, first: u32, flow: u32): u32 {
-  if (flow == FLOW_NEXT) flow = finish_store(v);
-  return flow == FLOW_NEXT ? FLOW_NEXT : leave(v, r, first, flow);
 }
 
 /**
@@ -226,342 +149,6 @@ export function exec_record(v: u32, r: u32, first: u32): u32 {
     }
   }
   switch (op) {
-    case OP_ALU + 0:
-      put<i8>(rm, Alu.add<i8>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 1:
-      store<i8>(rm, Alu.add<i8>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 2:
-      put<i16>(rm, Alu.add<i16>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 3:
-      store<i16>(rm, Alu.add<i16>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 4:
-      put<i32>(rm, Alu.add<i32>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 5:
-      store<i32>(rm, Alu.add<i32>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 6:
-      put<i64>(rm, Alu.add<i64>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 7:
-      store<i64>(rm, Alu.add<i64>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 8:
-      put<i8>(rm, Alu.or<i8>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 9:
-      store<i8>(rm, Alu.or<i8>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 10:
-      put<i16>(rm, Alu.or<i16>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 11:
-      store<i16>(rm, Alu.or<i16>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 12:
-      put<i32>(rm, Alu.or<i32>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 13:
-      store<i32>(rm, Alu.or<i32>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 14:
-      put<i64>(rm, Alu.or<i64>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 15:
-      store<i64>(rm, Alu.or<i64>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 16:
-      put<i8>(rm, Alu.adc<i8>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 17:
-      store<i8>(rm, Alu.adc<i8>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 18:
-      put<i16>(rm, Alu.adc<i16>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 19:
-      store<i16>(rm, Alu.adc<i16>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 20:
-      put<i32>(rm, Alu.adc<i32>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 21:
-      store<i32>(rm, Alu.adc<i32>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 22:
-      put<i64>(rm, Alu.adc<i64>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 23:
-      store<i64>(rm, Alu.adc<i64>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 24:
-      put<i8>(rm, Alu.sbb<i8>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 25:
-      store<i8>(rm, Alu.sbb<i8>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 26:
-      put<i16>(rm, Alu.sbb<i16>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 27:
-      store<i16>(rm, Alu.sbb<i16>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 28:
-      put<i32>(rm, Alu.sbb<i32>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 29:
-      store<i32>(rm, Alu.sbb<i32>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 30:
-      put<i64>(rm, Alu.sbb<i64>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 31:
-      store<i64>(rm, Alu.sbb<i64>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 32:
-      put<i8>(rm, Alu.and<i8>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 33:
-      store<i8>(rm, Alu.and<i8>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 34:
-      put<i16>(rm, Alu.and<i16>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 35:
-      store<i16>(rm, Alu.and<i16>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 36:
-      put<i32>(rm, Alu.and<i32>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 37:
-      store<i32>(rm, Alu.and<i32>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 38:
-      put<i64>(rm, Alu.and<i64>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 39:
-      store<i64>(rm, Alu.and<i64>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 40:
-      put<i8>(rm, Alu.sub<i8>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 41:
-      store<i8>(rm, Alu.sub<i8>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 42:
-      put<i16>(rm, Alu.sub<i16>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 43:
-      store<i16>(rm, Alu.sub<i16>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 44:
-      put<i32>(rm, Alu.sub<i32>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 45:
-      store<i32>(rm, Alu.sub<i32>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 46:
-      put<i64>(rm, Alu.sub<i64>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 47:
-      store<i64>(rm, Alu.sub<i64>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 48:
-      put<i8>(rm, Alu.xor<i8>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 49:
-      store<i8>(rm, Alu.xor<i8>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 50:
-      put<i16>(rm, Alu.xor<i16>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 51:
-      store<i16>(rm, Alu.xor<i16>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 52:
-      put<i32>(rm, Alu.xor<i32>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 53:
-      store<i32>(rm, Alu.xor<i32>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 54:
-      put<i64>(rm, Alu.xor<i64>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 55:
-      store<i64>(rm, Alu.xor<i64>(v, rm, load<u32>(r + R_REG)));
-      break;
-    case OP_ALU + 56:
-    case OP_ALU + 57:
-      Alu.sub<i8>(v, rm, load<u32>(r + R_REG));
-      break;
-    case OP_ALU + 58:
-    case OP_ALU + 59:
-      Alu.sub<i16>(v, rm, load<u32>(r + R_REG));
-      break;
-    case OP_ALU + 60:
-    case OP_ALU + 61:
-      Alu.sub<i32>(v, rm, load<u32>(r + R_REG));
-      break;
-    case OP_ALU + 62:
-    case OP_ALU + 63:
-      Alu.sub<i64>(v, rm, load<u32>(r + R_REG));
-      break;
-    case OP_ALU_LOAD + 0: {
-      const d = load<u32>(r + R_REG);
-      put<i8>(d, Alu.add<i8>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 1: {
-      const d = load<u32>(r + R_REG);
-      put<i16>(d, Alu.add<i16>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 2: {
-      const d = load<u32>(r + R_REG);
-      put<i32>(d, Alu.add<i32>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 3: {
-      const d = load<u32>(r + R_REG);
-      put<i64>(d, Alu.add<i64>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 4: {
-      const d = load<u32>(r + R_REG);
-      put<i8>(d, Alu.or<i8>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 5: {
-      const d = load<u32>(r + R_REG);
-      put<i16>(d, Alu.or<i16>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 6: {
-      const d = load<u32>(r + R_REG);
-      put<i32>(d, Alu.or<i32>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 7: {
-      const d = load<u32>(r + R_REG);
-      put<i64>(d, Alu.or<i64>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 8: {
-      const d = load<u32>(r + R_REG);
-      put<i8>(d, Alu.adc<i8>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 9: {
-      const d = load<u32>(r + R_REG);
-      put<i16>(d, Alu.adc<i16>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 10: {
-      const d = load<u32>(r + R_REG);
-      put<i32>(d, Alu.adc<i32>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 11: {
-      const d = load<u32>(r + R_REG);
-      put<i64>(d, Alu.adc<i64>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 12: {
-      const d = load<u32>(r + R_REG);
-      put<i8>(d, Alu.sbb<i8>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 13: {
-      const d = load<u32>(r + R_REG);
-      put<i16>(d, Alu.sbb<i16>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 14: {
-      const d = load<u32>(r + R_REG);
-      put<i32>(d, Alu.sbb<i32>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 15: {
-      const d = load<u32>(r + R_REG);
-      put<i64>(d, Alu.sbb<i64>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 16: {
-      const d = load<u32>(r + R_REG);
-      put<i8>(d, Alu.and<i8>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 17: {
-      const d = load<u32>(r + R_REG);
-      put<i16>(d, Alu.and<i16>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 18: {
-      const d = load<u32>(r + R_REG);
-      put<i32>(d, Alu.and<i32>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 19: {
-      const d = load<u32>(r + R_REG);
-      put<i64>(d, Alu.and<i64>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 20: {
-      const d = load<u32>(r + R_REG);
-      put<i8>(d, Alu.sub<i8>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 21: {
-      const d = load<u32>(r + R_REG);
-      put<i16>(d, Alu.sub<i16>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 22: {
-      const d = load<u32>(r + R_REG);
-      put<i32>(d, Alu.sub<i32>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 23: {
-      const d = load<u32>(r + R_REG);
-      put<i64>(d, Alu.sub<i64>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 24: {
-      const d = load<u32>(r + R_REG);
-      put<i8>(d, Alu.xor<i8>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 25: {
-      const d = load<u32>(r + R_REG);
-      put<i16>(d, Alu.xor<i16>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 26: {
-      const d = load<u32>(r + R_REG);
-      put<i32>(d, Alu.xor<i32>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 27: {
-      const d = load<u32>(r + R_REG);
-      put<i64>(d, Alu.xor<i64>(v, d, rm));
-      break;
-    }
-    case OP_ALU_LOAD + 28:
-      Alu.sub<i8>(v, load<u32>(r + R_REG), rm);
-      break;
-    case OP_ALU_LOAD + 29:
-      Alu.sub<i16>(v, load<u32>(r + R_REG), rm);
-      break;
-    case OP_ALU_LOAD + 30:
-      Alu.sub<i32>(v, load<u32>(r + R_REG), rm);
-      break;
-    case OP_ALU_LOAD + 31:
-      Alu.sub<i64>(v, load<u32>(r + R_REG), rm);
-      break;
     case OP_TEST + 0:
       Alu.and<i8>(v, rm, load<u32>(r + R_REG));
       break;
@@ -748,103 +335,16 @@ export function exec_record(v: u32, r: u32, first: u32): u32 {
       else store<u16>(d, ea as u16);
       break;
     }
-    case OP_JCC: {
-      const cc: u32 = load<u8>(r + R_SEG);
-      let taken: bool;
-      if (cc == 4) taken = load<u32>(v + V_LF_KIND) ? load<u64>(v + V_LF_RES) == 0 : condition(v, cc);
-      else if (cc == 5) taken = load<u32>(v + V_LF_KIND) ? load<u64>(v + V_LF_RES) != 0 : condition(v, cc);
-      else if (load<u32>(v + V_LF_KIND) == LF_SUB) {
-        switch (cc) {
-          case 2:
-            taken = load<u64>(v + V_LF_A) < load<u64>(v + V_LF_B);
-            break;
-          case 3:
-            taken = load<u64>(v + V_LF_A) >= load<u64>(v + V_LF_B);
-            break;
-          case 6:
-            taken = load<u64>(v + V_LF_A) <= load<u64>(v + V_LF_B);
-            break;
-          case 7:
-            taken = load<u64>(v + V_LF_A) > load<u64>(v + V_LF_B);
-            break;
-          case 8:
-            taken = load<i64>(v + V_LF_RES) < 0;
-            break;
-          case 9:
-            taken = load<i64>(v + V_LF_RES) >= 0;
-            break;
-          case 12:
-            taken = load<i64>(v + V_LF_A) < load<i64>(v + V_LF_B);
-            break;
-          case 13:
-            taken = load<i64>(v + V_LF_A) >= load<i64>(v + V_LF_B);
-            break;
-          case 14:
-            taken = load<i64>(v + V_LF_A) <= load<i64>(v + V_LF_B);
-            break;
-          case 15:
-            taken = load<i64>(v + V_LF_A) > load<i64>(v + V_LF_B);
-            break;
-          default:
-            taken = condition(v, cc);
-            break;
-        }
-      } else taken = condition(v, cc);
-      if (!taken) break;
-      return branch(v, r, first, target_of(v, r));
-    }
     case OP_JMP:
-      return branch(v, r, first, target_of(v, r));
+    case OP_JCC:
+    case OP_CALL:
+    case OP_RET:
+    case OP_PUSH_R:
+    case OP_POP_R:
+    case OP_JMP_RM:
+    case OP_CALL_RM:
     case OP_END:
-      // The pseudo record is no instruction.
-      return branch(v, r - RECORD_SIZE, first, wrap_rip(v, load<u64>(v + V_RIP) + load<u16>(r + R_OFF)));
-    case OP_CALL: {
-      const target = target_of(v, r);
-      if (!push_value(v, next_rip(v, r))) return leave(v, r, first, FLOW_FAULT);
-      if (load<u32>(v + V_LEAVE)) finish_store(v);
-      return branch(v, r, first, target);
-    }
-    case OP_RET: {
-      const wide = (load<u32>(v + V_MODE) & MODE_SIZE) == MODE_64;
-      const p = translate(v, stack_address(v, 0), TLB_READ, wide ? 7 : 3, SS, false);
-      if (p == 0) return leave(v, r, first, FLOW_FAULT);
-      const target: u64 = wide ? load<u64>(p) : load<u32>(p);
-      if (wide && !reachable(v, target)) return leave(v, r, first, FLOW_FAULT);
-      store<u64>(v + V_GPR + RSP * 8, stack_address(v, (wide ? 8 : 4) + load<i64>(r + R_IMM)));
-      return branch(v, r, first, target);
-    }
-    case OP_PUSH_R: {
-      const from = load<u32>(r + R_REG);
-      if (!push_value(v, load<u64>(from))) return leave(v, r, first, FLOW_FAULT);
-      if (load<u32>(v + V_LEAVE)) {
-        flow = finish_store(v);
-        if (flow) return leave(v, r, first, flow);
-      }
-      break;
-    }
-    case OP_POP_R: {
-      const wide = (load<u32>(v + V_MODE) & MODE_SIZE) == MODE_64;
-      const p = translate(v, stack_address(v, 0), TLB_READ, wide ? 7 : 3, SS, false);
-      if (p == 0) return leave(v, r, first, FLOW_FAULT);
-      const value: u64 = wide ? load<u64>(p) : load<u32>(p);
-      store<u64>(v + V_GPR + RSP * 8, stack_address(v, wide ? 8 : 4));
-      store<u64>(load<u32>(r + R_REG), value);
-      break;
-    }
-    case OP_JMP_RM: {
-      const wide = size_of(r) == 3;
-      const target: u64 = wide ? load<u64>(rm) : load<u32>(rm);
-      if (wide && !reachable(v, target)) return leave(v, r, first, FLOW_FAULT);
-      return branch(v, r, first, target);
-    }
-    case OP_CALL_RM: {
-      const wide = size_of(r) == 3;
-      const target: u64 = wide ? load<u64>(rm) : load<u32>(rm);
-      if (wide && !reachable(v, target)) return leave(v, r, first, FLOW_FAULT);
-      if (!push_value(v, next_rip(v, r))) return leave(v, r, first, FLOW_FAULT);
-      if (load<u32>(v + V_LEAVE)) finish_store(v);
-      return branch(v, r, first, target);
-    }
+      return exec_near(v, r, first, op, rm);
     case OP_SHL_R32: {
       const n = load<u32>(r + R_IMM);
       const a = load<u32>(rm);
@@ -968,6 +468,10 @@ export function exec_record(v: u32, r: u32, first: u32): u32 {
       break;
     }
     default:
+      if (op < OP_TEST) {
+        exec_alu(v, r, op, rm);
+        break;
+      }
       if (op < OP_X87) {
         flow = exec_cold(v, r, op, rm);
       } else if (op < OP_PACKED) {

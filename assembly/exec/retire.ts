@@ -1,8 +1,8 @@
 // The end of a run of records: RIP and the instruction count become exact. Executes nothing.
-import { FLOW_BRANCH, FLOW_EXIT, FLOW_EXIT_BRANCH, FLOW_ON, FLOW_STOP } from '../abi/insn';
+import { FLOW_BRANCH, FLOW_EXIT, FLOW_EXIT_BRANCH, FLOW_NEXT, FLOW_ON, FLOW_STOP } from '../abi/insn';
 import { V_STOPPED_BEHIND } from '../abi/pv';
 import { V_BUDGET, V_RIP } from '../abi/vcpu_page';
-import { next_rip, rip_of } from '../cpu/operands';
+import { finish_store, next_rip, rip_of } from '../cpu/operands';
 
 /** Instructions from `first` to `r`, and `extra` for `r` itself, leave the budget. */
 export function retire(v: u32, r: u32, first: u32, extra: u32): void {
@@ -28,4 +28,10 @@ export function leave(v: u32, r: u32, first: u32, flow: u32): u32 {
     retire(v, r, first, 0);
   }
   return flow;
+}
+
+/** Behind a record of a family that has asked for a look or has ended the run: what its stores still need, then FLOW_*. */
+export function left(v: u32, r: u32, first: u32, flow: u32): u32 {
+  if (flow == FLOW_NEXT) flow = finish_store(v);
+  return flow == FLOW_NEXT ? FLOW_NEXT : leave(v, r, first, flow);
 }
