@@ -1,5 +1,6 @@
 // The VMM's words of one vCPU in its page (V_VMM_WORDS): whether its thread works, who holds it, its events. `paused` is
 // REQ_PAUSE of V_REQUESTS, which the core itself looks at. Views only: nothing here waits.
+import { VM_EXCLUSIVE_OWNER, VM_PAGE } from '../../assembly/abi/map.ts';
 import {
   REQ_PAUSE,
   V_REQUESTS,
@@ -117,6 +118,8 @@ export class VcpuWords {
   detach(): void {
     this.#memory.store(this.#page + V_STATE, VCPU_OUT);
     this.#memory.notify(this.#page + V_STATE);
+    // Who dies in the midst of a split lock holds the right, which is kept in the first VM's page, and all others wait for it.
+    this.#memory.breakLock(VM_PAGE + VM_EXCLUSIVE_OWNER, this.#page);
     this.#memory.store(this.#page + THREAD, THREAD_NONE);
     this.busy = false;
   }

@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { afterAll, expect, test } from 'vitest';
-import { ENGINE_DETERMINISTIC, VM_ENGINE } from '../../../assembly/abi/map.ts';
+import { ENGINE_DETERMINISTIC, VM_ENGINE, VM_EXCLUSIVE_OWNER, VM_PAGE } from '../../../assembly/abi/map.ts';
+import { REQ_EXCLUSIVE, V_REQUESTS } from '../../../assembly/abi/vcpu_page.ts';
 import { KVM_EXIT, Kvm, type Vm } from '../../../web/kvm/index.ts';
 import { workerFile } from '../../../web/session/node_files.ts';
 import { Machine, Runner, VcpuPool, type VcpuWorker } from '../../../web/vmm/index.ts';
@@ -47,6 +48,11 @@ async function event(machine: Machine, id = 0): Promise<void> {
   const own = machine.vcpuWords(id);
   for (let seen = own.events; !own.takeEvent(); seen = own.events)
     await machine.vm.memory.waitAsync(own.eventOffset, seen, 100);
+}
+
+/** Resolves when a vCPU has executed more than `before`. */
+async function progress(machine: Machine, id = 0, before = machine.vcpu(id).instructions): Promise<void> {
+  while (machine.vcpu(id).instructions === before) await new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 const IN_42_HLT = [0xe4, 0x42, 0xf4]; // in al, 0x42; hlt
@@ -101,7 +107,7 @@ test('a held vCPU stands and then goes on as it was', async () => {
   });
   expect(counts[0]).toBe(counts[1]);
   expect(vcpu.paused).toBe(false);
-  while (vcpu.instructions === counts[1]) await new Promise((resolve) => setTimeout(resolve, 1));
+  await progress(machine, 0, counts[1]);
   await runner.close();
 });
 
@@ -122,7 +128,7 @@ test('a worker that dies parks its vCPU, and the memory can still be read', asyn
   const deaths: string[] = [];
   const runner = new Runner(machine, pool, { onDeath: (why) => deaths.push(why) });
   runner.resume(0);
-  while (machine.vcpu(0).instructions === 0n) await new Promise((resolve) => setTimeout(resolve, 1));
+  await progress(machine, 0, 0n);
   // All are gone before the next one is taken: the pool keeps idle ones of earlier tests.
   await Promise.all(workers.map((worker) => worker.terminate()));
   await event(machine);
@@ -133,8 +139,24 @@ test('a worker that dies parks its vCPU, and the memory can still be read', asyn
   // Another worker takes it up.
   const { instructions } = machine.vcpu(0);
   runner.resume(0);
-  while (machine.vcpu(0).instructions === instructions)
-    await new Promise((resolve) => setTimeout(resolve, 1));
+  await progress(machine, 0, instructions);
+  await runner.close();
+});
+
+test('a vCPU whose worker dies in the midst of a split lock stops no other', async () => {
+  await Promise.all(workers.map((worker) => worker.terminate()));
+  const { vm, machine, runner } = bare(LOOP, 2);
+  runner.resume(1);
+  await progress(machine, 1, 0n);
+  const dying = workers.at(-1) as Worker;
+  runner.resume(0);
+  await progress(machine, 0, 0n);
+  vm.memory.store(VM_PAGE + VM_EXCLUSIVE_OWNER, machine.vcpu(1).page);
+  vm.memory.or(machine.vcpu(0).page + V_REQUESTS, REQ_EXCLUSIVE);
+  await dying.terminate();
+  await event(machine, 1);
+  await progress(machine, 0);
+  expect(machine.vcpuWords(1).cause).toBe('died');
   await runner.close();
 });
 
