@@ -66,7 +66,7 @@ export const CODE_LINE_SHIFT: u32 = 6;
 export const JIT_CHOICES: u32 = 0xa00000;
 
 export const VCPU_BASE: u32 = 0xb00000;
-/** Four areas end below 40 MiB: programs that bring their own memory are linked from there on (web/kvm/process). */
+/** Four areas end below 40 MiB: programs that bring their own memory are linked from there on (web/session/vmm_program.ts). */
 export const VCPU_STRIDE: u32 = 0x710000;
 export const MAX_VCPUS: u32 = 32;
 

@@ -28,6 +28,7 @@ export function note_change(v: u32, hva: u32, bytes: u32): void {
 export function changes_often(v: u32, hva: u32, bytes: u32): bool {
   const entry = entry_of(v, hva);
   const noted = load<u32>(entry + 4);
+  // The counts are those of before, when a second vCPU has come: then each store to decoded bytes drops them, read in place or not.
   return load<u32>(entry) == hva && (noted & COUNT_MASK) == OFTEN && noted >> CHANGES_BYTES_SHIFT <= bytes;
 }
 

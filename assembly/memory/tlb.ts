@@ -67,7 +67,7 @@ export function tlb_array(v: u32, mode: u32): u32 {
   return load<u32>(v + V_TLB_SET) + mode * TLB_MODE_STRIDE;
 }
 
-/** Which data entry `la` falls on. */
+/** Which data entry `la` falls on: never that of the page before it, for an access is compared by its last byte alone. */
 function index_of(la: u64): u32 {
   return ((la >> 12) as u32) & (TLB_ENTRIES - 1);
 }

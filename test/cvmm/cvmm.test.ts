@@ -79,16 +79,18 @@ describe('what is no VMM program is refused in one sentence', () => {
   const magic = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
   /** An import section with one memory: "env" "m", shared, from `pages` (below 128) to 127 pages. */
   const importing = (pages: number) => [...magic, 2, 11, 1, 3, 101, 110, 118, 1, 109, 2, 3, pages, 127];
-  /** One with memory enough, and a byte of data at 33 MiB. */
-  const dataBelow = [
+  /** One with memory enough, and a byte of data at `mib` MiB, 1 to 63. */
+  const dataAt = (mib: number) => [
     ...[...magic, 2, 18, 1, 3, 101, 110, 118, 6, 109, 101, 109, 111, 114, 121, 2, 3, 0xbc, 5, 0xe8, 7],
-    ...[11, 10, 1, 0, 0x41, 0x80, 0x80, 0xc0, 0x10, 0x0b, 1, 7],
+    ...[11, 10, 1, 0, 0x41, 0x80, 0x80, 0x80 | ((mib & 1) << 6), mib >> 1, 0x0b, 1, 7],
   ];
   test.each([
     ['a text', [104, 101, 108, 108, 111], 'This is no Wasm file; give one that clang has linked.'],
     ['one with a memory of its own', magic, 'The program brings its own memory;'],
     ['one that lies too low', importing(2), 'link it with --global-base=41943040.'],
-    ['one whose data begin too low', dataBelow, 'link it with --global-base=41943040.'],
+    ['one with data where KVM keeps the VM', dataAt(1), 'link it with --global-base=41943040.'],
+    ['one with data where KVM keeps a vCPU', dataAt(33), 'link it with --global-base=41943040.'],
+    ['one without a main', dataAt(40), 'The program has no _start; link it as a command, with a main.'],
     ['half of one', importing(2).slice(0, 12), 'The Wasm file ends too early; build it anew.'],
   ])('%s', (_, bytes, sentence) => {
     writeFileSync('build/cvmm_refused.wasm', new Uint8Array(bytes));

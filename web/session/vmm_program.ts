@@ -49,18 +49,22 @@ class Stdin extends Fd {
 }
 
 /**
- * The instance that `make` gives. Its data and its zeroed variables are laid when it is made, without a word of where:
- * the place of the first VM's vCPUs is filled with a mark before, and a program that has written there is refused.
+ * The instance that `make` gives. Its data and its zeroed variables are laid when it is made, without a word of where: all
+ * below PROGRAM_BASE is filled with a mark meanwhile, and a program that has written there is refused.
  */
 function instantiateAbove(
   memory: WebAssembly.Memory,
   make: () => WebAssembly.Instance,
 ): WebAssembly.Instance {
   const mark = 0xa5a5a5a5;
-  const vcpus = new Uint32Array(memory.buffer, VCPU_BASE, (PROGRAM_BASE - VCPU_BASE) / 4).fill(mark);
+  const below = new Uint32Array(memory.buffer, 0, PROGRAM_BASE / 4);
+  // No vCPU has been made, so that nothing lies behind VCPU_BASE.
+  const kept = below.slice(0, VCPU_BASE / 4);
+  below.fill(mark);
   const instance = make();
-  if (vcpus.some((word) => word !== mark)) throw new Error(TOO_LOW);
-  vcpus.fill(0);
+  const isAbove = below.every((word) => word === mark);
+  below.fill(0).set(kept);
+  if (!isAbove) throw new Error(TOO_LOW);
   return instance;
 }
 
