@@ -18,9 +18,9 @@ export function vmWithRam({ flags = 0, vcpus = 1 } = {}): Vm {
   return vm;
 }
 
-/** Assembles 32-bit code at `at`; its labels. */
-export function load(vm: Vm, source: string, at = CODE): ReadonlyMap<string, bigint> {
-  const program = assemble(`bits 32\norg ${at}\n${source}`);
+/** Assembles code at `at`, of 32 bits unless told; its labels. */
+export function load(vm: Vm, source: string, at = CODE, bits = 32): ReadonlyMap<string, bigint> {
+  const program = assemble(`bits ${bits}\norg ${at}\n${source}`);
   if (program.errors) throw new Error(program.errors.map((e) => `${e.line}: ${e.message}`).join('\n'));
   vm.write(at, program.bytes);
   return new Map([...program.symbols].map(([name, value]) => [name, BigInt(value)]));
@@ -41,6 +41,21 @@ export function flatVcpu(vm: Vm, id = 0, rip = CODE): Vcpu {
   });
   vm.write(GDT + 8, DESCRIPTORS);
   vcpu.setRegs({ rip, rsp: 0x8000, rflags: 2, rdx: 0 });
+  return vcpu;
+}
+
+const PAGES = 0x90000;
+
+/** As `flatVcpu` in 64-bit mode. All of the first 32 MiB are the first 2 MiB again and again; page tables from 0x90000 on. */
+export function longVcpu(vm: Vm, cr4 = 0x20n): Vcpu {
+  const write = (at: number, words: bigint[]): void =>
+    vm.write(at, new Uint8Array(new BigUint64Array(words).buffer));
+  write(PAGES, [BigInt(PAGES + 0x1003)]);
+  write(PAGES + 0x1000, [BigInt(PAGES + 0x2003)]);
+  write(PAGES + 0x2000, new Array(16).fill(0x83n));
+  const vcpu = flatVcpu(vm);
+  const { cs } = vcpu.getSregs();
+  vcpu.setSregs({ cs: { ...cs, db: 0, l: 1 }, cr0: 0x80000011n, cr3: BigInt(PAGES), cr4, efer: 0x500n });
   return vcpu;
 }
 

@@ -9,7 +9,7 @@ import {
   V_REQUESTS,
 } from '../../../assembly/abi/vcpu_page.ts';
 import { KVM_EXIT, KVM_MEM_LOG_DIRTY_PAGES, KVM_MEM_READONLY } from '../../../web/kvm/index.ts';
-import { CODE, flatVcpu, guest, load, pagesOf, vmWithRam } from './machine.ts';
+import { CODE, flatVcpu, guest, load, longVcpu, pagesOf, vmWithRam } from './machine.ts';
 
 describe('code that changes', () => {
   test('behind the store, in its own block, is run as it now stands', () => {
@@ -125,6 +125,49 @@ describe('the dirty log', () => {
     vm.getDirtyLog(0);
     vcpu.run();
     expect(pagesOf(vm.getDirtyLog(0))).toEqual([0x10, 0xfb]);
+  });
+});
+
+describe('the dirty log of a guest with PCIDs', () => {
+  test.each([3, 600])('has pages that another PCID has written before it was taken, of %d', (pages) => {
+    const vm = vmWithRam({ flags: KVM_MEM_LOG_DIRTY_PAGES });
+    const vcpu = longVcpu(vm, 0x20020n);
+    // Writes so many pages, in 2 MiB each time 0x10 to 0x7f. Bit 63 of CR3: the PCID's translations stay.
+    const fill = (name: string): string => `
+        mov ecx, ${pages}
+        mov edi, 0x10000
+      ${name}: mov [rdi], ecx
+        add edi, 0x1000
+        mov eax, edi
+        and eax, 0x1fffff
+        cmp eax, 0x80000
+        jne ${name}_in
+        add edi, 0x200000 - 0x70000
+      ${name}_in: dec ecx
+        jnz ${name}`;
+    load(
+      vm,
+      `mov rbx, 0x8000000000090000
+       ${fill('zero')}
+       lea rax, [rbx + 1]
+       mov cr3, rax
+       ${fill('one')}
+       hlt
+       mov cr3, rbx
+       mov [0x10000], eax
+       mov [0x12000], eax
+       lea rax, [rbx + 1]
+       mov cr3, rax
+       mov [0x11000], eax
+       hlt`,
+      CODE,
+      64,
+    );
+    vcpu.run();
+    vm.getDirtyLog(0);
+    vcpu.run();
+    // Page 0x90 and on are the page tables.
+    expect(pagesOf(vm.getDirtyLog(0)).filter((page) => page < 0x90)).toEqual([0x10, 0x11, 0x12]);
   });
 });
 
