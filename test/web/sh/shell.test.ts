@@ -109,10 +109,10 @@ describe('a signal', () => {
   });
 
   test('that is trapped runs its action and the script goes on', async () => {
-    const { abort, ended, stdout } = start("trap 'echo got' INT; sleep 100; echo $?");
-    await pause(20);
+    const { abort, ended, stdout } = start("trap 'echo got' INT; echo set; sleep 100; echo $?");
+    await until(() => stdout.text() === 'set\n');
     abort.abort();
-    expect([await ended, stdout.text()]).toEqual([0, 'got\n130\n']);
+    expect([await ended, stdout.text()]).toEqual([0, 'set\ngot\n130\n']);
   });
 
   // As dash does it.
@@ -120,11 +120,11 @@ describe('a signal', () => {
     'that is trapped with an exit runs the trap of EXIT too: %s',
     async (before) => {
       const { abort, ended, stdout } = start(
-        `${before}trap 'echo bye' EXIT; trap 'echo got; exit 3' INT; sleep 100`,
+        `${before}trap 'echo bye' EXIT; trap 'echo got; exit 3' INT; echo set; sleep 100`,
       );
-      await pause(20);
+      await until(() => stdout.text() === 'set\n');
       abort.abort();
-      expect([await ended, stdout.text()]).toEqual([3, 'got\nbye\n']);
+      expect([await ended, stdout.text()]).toEqual([3, 'set\ngot\nbye\n']);
     },
   );
 });
