@@ -55,6 +55,13 @@ for (let round = 0; round < Number(values.rounds); round++) {
   off.push(measure(false));
   on.push(measure(true));
 }
-process.stdout.write(`stores without the log  ${median(off).toFixed(1)} M instr/s\n`);
-process.stdout.write(`stores with the log     ${median(on).toFixed(1)} M instr/s\n`);
-process.stdout.write(`cost of the log         ${((median(off) / median(on) - 1) * 100).toFixed(1)} %\n`);
+const rate = (pick) => `${pick(off).toFixed(1)} and ${pick(on).toFixed(1)} M instr/s`;
+const cost = (pick) => `${((pick(off) / pick(on) - 1) * 100).toFixed(1)} %`;
+// The loop lives on memory bandwidth, which neighbours of a shared host take in turns: the fastest runs feel them least.
+const fastest = (numbers) => Math.max(...numbers);
+process.stdout.write(
+  `stores without and with the log, median   ${rate(median)}: the log costs ${cost(median)}\n`,
+);
+process.stdout.write(
+  `stores without and with the log, fastest  ${rate(fastest)}: the log costs ${cost(fastest)}\n`,
+);
